@@ -1,0 +1,109 @@
+-- Appends a batch to one channel: gapless numbers, the state projection and the memory of what this writer already
+-- wrote change together or not at all.
+--
+-- KEYS  1 log stream   2 meta hash   3 writer string   4 participants hash   5 calls hash
+-- ARGV  1 writer sequence of the batch's first entry
+--       2 highest seq this writer knows was written (0 when it knows none)
+--       3 epoch to begin if the log turns out to be lost or rolled back
+--       4 now, Unix ms   5 now, ISO 8601   6 seconds the writer string is kept   7 number of entries
+--       then for each entry: type, at, body, dn, call, event ('' = absent), number of state changes,
+--       and for each state change: 'p' or 'c', hash field, value ('' = delete)
+-- Returns { epoch, seq of the batch's last entry, entries skipped as already written, 1 if an epoch began }
+
+local log, meta, writer = KEYS[1], KEYS[2], KEYS[3]
+local first_write, known = tonumber(ARGV[1]), tonumber(ARGV[2])
+local count = tonumber(ARGV[7])
+
+local stored = redis.call('HMGET', meta, 'seq', 'epochs')
+local seq, epochs = tonumber(stored[1] or '0'), stored[2]
+local has_log = redis.call('EXISTS', log) == 1
+local last = 0
+if has_log then
+  -- XINFO's reply is a flat list of names and values; a fully trimmed stream still knows its last id.
+  local info = redis.call('XINFO', 'STREAM', log)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '^(%d+)')) end
+  end
+end
+
+-- Base 36, so that an epoch begun while the clock is set back still sorts after the one before it.
+local function successor(epoch)
+  local digits = '0123456789abcdefghijklmnopqrstuvwxyz'
+  for i = #epoch, 1, -1 do
+    local at = string.find(digits, string.sub(epoch, i, i), 1, true)
+    if at < 36 then
+      return string.sub(epoch, 1, i - 1) .. string.sub(digits, at + 1, at + 1) .. string.rep('0', #epoch - i)
+    end
+  end
+  return epoch
+end
+
+local reason = nil
+if epochs and has_log then
+  if known > last or seq > last then reason = 'log_rolled_back' end
+elseif epochs or has_log or known > 0 then
+  reason = 'log_reset'
+end
+
+local began = 0
+local highest = math.max(seq, last, known)
+if reason or not epochs then
+  local epoch = ARGV[3]
+  local current = epochs and string.match(epochs, '([^,:]+):%d+$')
+  if current and epoch <= current then epoch = successor(current) end
+  local entry = epoch .. ':' .. string.format('%.0f', highest + 1)
+  epochs = epochs and (epochs .. ',' .. entry) or entry
+  began = 1
+  if reason then
+    -- The first entry of the new epoch says in band what happened; numbers never go back, so that a reader blocked on
+    -- a re-created stream wakes up.
+    seq = highest + 1
+    local lost = reason == 'log_rolled_back' and string.format('%.0f', highest - last) or 'null'
+    redis.call('XADD', log, string.format('%.0f-0', seq), 't', 'gap', 'at', ARGV[4], 'b',
+      '{"at":"' .. ARGV[5] .. '","lost":' .. lost .. ',"reason":"' .. reason .. '"}')
+  end
+end
+
+local written = redis.call('GET', writer)
+local written_until, written_seq = 0, 0
+if written then
+  local w, s = string.match(written, '^(%d+):(%d+)$')
+  written_until, written_seq = tonumber(w), tonumber(s)
+end
+local skip = math.max(0, math.min(count, written_until - first_write + 1))
+
+local at = 8
+for i = 1, count do
+  local changes = tonumber(ARGV[at + 6])
+  if i > skip then
+    seq = seq + 1
+    local fields = { 't', ARGV[at], 'at', ARGV[at + 1], 'b', ARGV[at + 2] }
+    if ARGV[at + 3] ~= '' then fields[#fields + 1] = 'dn'; fields[#fields + 1] = ARGV[at + 3] end
+    if ARGV[at + 4] ~= '' then fields[#fields + 1] = 'call'; fields[#fields + 1] = ARGV[at + 4] end
+    if ARGV[at + 5] ~= '' then fields[#fields + 1] = 'ev'; fields[#fields + 1] = ARGV[at + 5] end
+    redis.call('XADD', log, string.format('%.0f-0', seq), unpack(fields))
+    for change = 0, changes - 1 do
+      local where = at + 7 + change * 3
+      local hash = ARGV[where] == 'p' and KEYS[4] or KEYS[5]
+      if ARGV[where + 2] == '' then
+        redis.call('HDEL', hash, ARGV[where + 1])
+      else
+        redis.call('HSET', hash, ARGV[where + 1], ARGV[where + 2])
+      end
+    end
+  end
+  at = at + 7 + changes * 3
+end
+
+if skip < count then
+  written_until = first_write + count - 1
+  written_seq = seq
+  redis.call('SET', writer, string.format('%.0f:%.0f', written_until, written_seq), 'EX', ARGV[6])
+end
+if skip < count or began == 1 then
+  redis.call('HSET', meta, 'seq', string.format('%.0f', seq), 'epochs', epochs)
+end
+
+-- Of a batch that was skipped whole, the last entry's number follows from the writer's last one: batches are contiguous.
+local last_seq = written_seq - (written_until - (first_write + count - 1))
+return { string.match(epochs, '([^,:]+):%d+$'), last_seq, skip, began }

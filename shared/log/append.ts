@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import type { Channel } from '../wire/channels.ts';
+import { epochAt } from '../wire/position.ts';
+import type { NewEntry } from './entry.ts';
+import type { LogKeys } from './keys.ts';
+
+/**
+ * One batch into one channel, atomically and once.
+ *
+ * The script knows a batch by writer id and writer sequence: the same batch sent again after a lost answer is skipped
+ * and answers with the numbers it got the first time. Writers send one batch at a time and retry it unchanged.
+ */
+export interface AppendBatch {
+  /** Names this writer among all; a new one for each process, kept by a spool that outlives it. */
+  readonly writerId: string;
+  /** Sequence of the first entry among all this writer ever wrote to the channel; starts at 1, no holes. */
+  readonly firstWriterSeq: number;
+  readonly entries: readonly NewEntry[];
+  /** The highest log number this writer saw acknowledged; a log that ends below it was rolled back. */
+  readonly highestKnownSeq: number;
+}
+
+export interface Appended {
+  readonly epoch: string;
+  /** Log numbers of the batch: contiguous, `lastSeq - entries.length + 1` to `lastSeq`. */
+  readonly lastSeq: number;
+  /** How many entries had been written by an earlier attempt. */
+  readonly skipped: number;
+  /** True when this append found the log new, lost or rolled back. */
+  readonly beganEpoch: boolean;
+}
+
+/** How long a writer may take to retry: long enough for an outage over a weekend. */
+const WRITER_MEMORY_SECONDS = 7 * 24 * 3600;
+
+const APPEND_SCRIPT = readFileSync(new URL('./append.lua', import.meta.url), 'utf8');
+
+type AppendReply = [epoch: string, lastSeq: number, skipped: number, began: number];
+
+interface ScriptedRedis {
+  appendToLog(...args: (string | number)[]): Promise<AppendReply>;
+}
+
+function withScript(redis: Redis): ScriptedRedis {
+  if (!('appendToLog' in redis)) redis.defineCommand('appendToLog', { numberOfKeys: 5, lua: APPEND_SCRIPT });
+  return redis as unknown as ScriptedRedis;
+}
+
+export async function appendToLog(
+  target: { redis: Redis; keys: LogKeys; channel: Channel },
+  batch: AppendBatch,
+  nowMs: number = Date.now(),
+): Promise<Appended> {
+  const { redis, keys, channel } = target;
+  const args: (string | number)[] = [
+    keys.log(channel),
+    keys.meta(channel),
+    keys.writer(channel, batch.writerId),
+    keys.participants,
+    keys.calls,
+    batch.firstWriterSeq,
+    batch.highestKnownSeq,
+    epochAt(nowMs),
+    nowMs,
+    new Date(nowMs).toISOString(),
+    WRITER_MEMORY_SECONDS,
+    batch.entries.length,
+  ];
+  for (const entry of batch.entries) {
+    const state = entry.state ?? [];
+    args.push(entry.type, entry.at, entry.body, entry.dn ?? '', entry.call ?? '', entry.event ?? '', state.length);
+    for (const change of state) {
+      args.push(change.of === 'participants' ? 'p' : 'c', change.field, change.value ?? '');
+    }
+  }
+  const [epoch, lastSeq, skipped, began] = await withScript(redis).appendToLog(...args);
+  return { epoch, lastSeq, skipped, beganEpoch: began === 1 };
+}

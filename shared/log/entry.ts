@@ -1,0 +1,78 @@
+import type { Channel } from '../wire/channels.ts';
+
+/** One entry as it stands in the log. `body` is final JSON that nobody parses or serialises again on the way to a client. */
+export interface LogEntry {
+  readonly channel: Channel;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly type: string;
+  /** Unix ms. */
+  readonly at: number;
+  /** Text of a JSON object without line breaks; never empty (`{"at":…` at least). */
+  readonly body: string;
+  readonly dn: string | null;
+  readonly call: string | null;
+  /** Comma-separated call events in the order they happened, for example `call.started,call.ringing`. */
+  readonly event: string | null;
+}
+
+/** A change of the state projection that becomes visible together with the entry. `value: null` deletes. */
+export interface StateChange {
+  readonly of: 'participants' | 'calls';
+  readonly field: string;
+  readonly value: string | null;
+}
+
+export interface NewEntry {
+  readonly type: string;
+  readonly at: number;
+  readonly body: string;
+  readonly dn?: string;
+  readonly call?: string;
+  readonly event?: string;
+  readonly state?: readonly StateChange[];
+}
+
+/** A raw stream entry as ioredis returns it: id, then names and values in turn. */
+export type StreamEntry = [id: string, fields: string[]];
+
+export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): LogEntry {
+  const [id, fields] = raw;
+  let type = '';
+  let at = 0;
+  let body = '{}';
+  let dn: string | null = null;
+  let call: string | null = null;
+  let event: string | null = null;
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const value = fields[i + 1] ?? '';
+    switch (fields[i]) {
+      case 't':
+        type = value;
+        break;
+      case 'at':
+        at = Number(value);
+        break;
+      case 'b':
+        body = value;
+        break;
+      case 'dn':
+        dn = value;
+        break;
+      case 'call':
+        call = value;
+        break;
+      case 'ev':
+        event = value;
+        break;
+      // A field of a newer writer is not an error: an older reader passes the body on untouched.
+      default:
+        break;
+    }
+  }
+  return { channel, epoch, seq: seqOf(id), type, at, body, dn, call, event };
+}
+
+export function seqOf(streamId: string): number {
+  return Number.parseInt(streamId, 10);
+}

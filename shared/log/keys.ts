@@ -1,0 +1,42 @@
+import type { Channel } from '../wire/channels.ts';
+
+/**
+ * Every Redis key is spelled here. The braces put all keys of one PBX into one cluster slot, so that one script or
+ * one MULTI may touch the log, its meta data and the projection together.
+ */
+export interface LogKeys {
+  readonly pbxId: string;
+  /** Stream: entries `<seq>-0` with the fields of entry.ts. */
+  log(channel: Channel): string;
+  /** Hash: `seq` highest written, `epochs` list `<epoch>:<first seq>,…`, `trimmed` highest trimmed. */
+  meta(channel: Channel): string;
+  /** String `<last writer sequence>:<its seq>`, expires; makes a retried append harmless. */
+  writer(channel: Channel, writerId: string): string;
+  /** Hash: `<dn>/<participant id>` → participant JSON. */
+  readonly participants: string;
+  /** Hash: call id → call JSON. */
+  readonly calls: string;
+  /** String with expiry: what ingest says of itself, JSON. */
+  readonly ingestStatus: string;
+  /** Prefix of every BullMQ key. */
+  readonly jobs: string;
+}
+
+const PBX_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+export function createLogKeys(pbxId: string): LogKeys {
+  if (!PBX_ID.test(pbxId)) {
+    throw new RangeError(`PBX_ID must be 1 to 64 letters, digits, "-" or "_", not ${JSON.stringify(pbxId)}`);
+  }
+  const prefix = `relay:{${pbxId}}`;
+  return Object.freeze({
+    pbxId,
+    log: (channel: Channel) => `${prefix}:log:${channel}`,
+    meta: (channel: Channel) => `${prefix}:meta:${channel}`,
+    writer: (channel: Channel, writerId: string) => `${prefix}:writer:${channel}:${writerId}`,
+    participants: `${prefix}:state:participants`,
+    calls: `${prefix}:state:calls`,
+    ingestStatus: `${prefix}:status:ingest`,
+    jobs: `${prefix}:bull`,
+  });
+}

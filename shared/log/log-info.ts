@@ -1,0 +1,38 @@
+import type { Redis } from 'ioredis';
+import type { Channel } from '../wire/channels.ts';
+import type { StreamEntry } from './entry.ts';
+import { seqOf } from './entry.ts';
+import { type EpochStart, parseEpochs } from './epochs.ts';
+import type { LogKeys } from './keys.ts';
+
+export interface LogInfo {
+  readonly channel: Channel;
+  /** Oldest first; empty while nothing was ever written. */
+  readonly epochs: readonly EpochStart[];
+  /** Highest number written; 0 while nothing was. */
+  readonly head: number;
+  /** Number of the oldest entry that Redis still holds; `head + 1` when it holds none. */
+  readonly oldest: number;
+}
+
+/** One atomic look at a channel. */
+export async function readLogInfo(redis: Redis, keys: LogKeys, channel: Channel): Promise<LogInfo> {
+  const replies = await redis
+    .multi()
+    .hmget(keys.meta(channel), 'seq', 'epochs')
+    .xrange(keys.log(channel), '-', '+', 'COUNT', 1)
+    .exec();
+  const [metaError, meta] = replies?.[0] ?? [new Error('the transaction was not executed'), null];
+  const [rangeError, range] = replies?.[1] ?? [null, []];
+  if (metaError) throw metaError;
+  if (rangeError) throw rangeError;
+  const [seq, epochs] = meta as [string | null, string | null];
+  const first = (range as StreamEntry[])[0];
+  const head = Number(seq ?? 0);
+  return {
+    channel,
+    epochs: parseEpochs(epochs),
+    head,
+    oldest: first ? seqOf(first[0]) : head + 1,
+  };
+}

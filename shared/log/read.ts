@@ -1,0 +1,141 @@
+import type { Redis } from 'ioredis';
+import { createBackoff, sleep } from '../runtime/retry.ts';
+import type { Channel } from '../wire/channels.ts';
+import { decodeEntry, type LogEntry, type StreamEntry } from './entry.ts';
+import { type EpochStart, epochOf } from './epochs.ts';
+import type { LogKeys } from './keys.ts';
+import { type LogInfo, readLogInfo } from './log-info.ts';
+
+/**
+ * Reads channels in log order: what is there, and with `follow` what is still to come, as one async iterable.
+ *
+ * One follower costs Redis one blocked connection whatever the number of channels, and that connection must be its
+ * own. A blocked XREAD has two silent failures, and both are answered here rather than by every reader: on a server
+ * that froze it waits for ever (the connection's silence limit rejects it and the loop retries), and on a stream that
+ * was deleted and begun again with smaller ids it returns nil for ever (so whenever nothing came for a while the log's
+ * head is compared with the cursor).
+ */
+export type LogPage =
+  | {
+      readonly kind: 'entries';
+      readonly channel: Channel;
+      readonly entries: readonly LogEntry[];
+    }
+  /** The log of this channel was lost and begun again: earlier positions mean nothing in it. Reading goes on at its oldest entry. */
+  | {
+      readonly kind: 'reset';
+      readonly channel: Channel;
+      readonly info: LogInfo;
+    };
+
+export interface ReadOptions {
+  readonly redis: Redis;
+  readonly keys: LogKeys;
+  /** For each channel the number after which to read. */
+  readonly after: ReadonlyMap<Channel, number>;
+  readonly signal: AbortSignal;
+  /** Entries for one page and channel. */
+  readonly count?: number;
+  /** Stay and wait for what comes; `redis` is then used by nobody else. */
+  readonly follow?: boolean;
+  /** Longest wait in one call, ms; the connection's silence limit must be longer. */
+  readonly blockMs?: number;
+  readonly onError?: (error: unknown, attempt: number) => void;
+  readonly onHealthy?: () => void;
+}
+
+const DEFAULT_COUNT = 500;
+const DEFAULT_BLOCK_MS = 1_000;
+
+interface Cursor {
+  after: number;
+  epochs: readonly EpochStart[];
+}
+
+export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, void, void> {
+  const { redis, keys, signal } = options;
+  const cursors = new Map<Channel, Cursor>();
+  for (const [channel, after] of options.after) cursors.set(channel, { after, epochs: [] });
+  const byKey = new Map([...cursors.keys()].map(channel => [keys.log(channel), channel]));
+  const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
+  let isSuspicious = false;
+
+  while (!signal.aborted) {
+    try {
+      if (isSuspicious) {
+        // A server that came back may have come back without its data.
+        for (const [channel, cursor] of cursors) {
+          const reset = await findReset(options, channel, cursor);
+          if (reset) yield reset;
+        }
+        isSuspicious = false;
+      }
+      const reply = await readOnce(options, cursors);
+      if (signal.aborted) return;
+      backoff.reset();
+      options.onHealthy?.();
+      for (const [key, raw] of reply ?? []) {
+        const channel = byKey.get(key);
+        const cursor = channel && cursors.get(channel);
+        if (!channel || !cursor) continue;
+        const entries = await decode(options, channel, cursor, raw);
+        if (entries.length > 0) yield { kind: 'entries', channel, entries };
+      }
+      if (!reply) {
+        if (!options.follow) return;
+        isSuspicious = true;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!options.follow) throw error;
+      isSuspicious = true;
+      const waitMs = backoff.next();
+      options.onError?.(error, backoff.attempts);
+      await sleep(waitMs, signal);
+    }
+  }
+}
+
+type ReadReply = [key: string, entries: StreamEntry[]][] | null;
+
+async function readOnce(options: ReadOptions, cursors: ReadonlyMap<Channel, Cursor>): Promise<ReadReply> {
+  const { redis, keys } = options;
+  const streams = [...cursors.keys()].map(channel => keys.log(channel));
+  const ids = [...cursors.values()].map(cursor => `${cursor.after}-0`);
+  const count = options.count ?? DEFAULT_COUNT;
+  return options.follow
+    ? redis.xread('COUNT', count, 'BLOCK', options.blockMs ?? DEFAULT_BLOCK_MS, 'STREAMS', ...streams, ...ids)
+    : redis.xread('COUNT', count, 'STREAMS', ...streams, ...ids);
+}
+
+async function decode(
+  options: ReadOptions,
+  channel: Channel,
+  cursor: Cursor,
+  raw: readonly StreamEntry[],
+): Promise<LogEntry[]> {
+  const entries: LogEntry[] = [];
+  for (const item of raw) {
+    // An epoch begins with its gap entry, except the very first one.
+    const type = item[1][1];
+    if (cursor.epochs.length === 0 || type === 'gap') {
+      cursor.epochs = (await readLogInfo(options.redis, options.keys, channel)).epochs;
+    }
+    const entry = decodeEntry(channel, '', item);
+    entries.push({ ...entry, epoch: epochOf(cursor.epochs, entry.seq) ?? '' });
+    cursor.after = entry.seq;
+  }
+  return entries;
+}
+
+async function findReset(options: ReadOptions, channel: Channel, cursor: Cursor): Promise<LogPage | null> {
+  const info = await readLogInfo(options.redis, options.keys, channel);
+  const known = cursor.epochs.at(-1)?.epoch;
+  const isContinued = known === undefined || info.epochs.some(start => start.epoch === known);
+  cursor.epochs = info.epochs;
+  // A head behind the cursor alone is a failover that lost its tail: the writer will begin a new epoch after its own
+  // high-water mark, which is beyond ours, so waiting at the cursor misses nothing.
+  if (isContinued) return null;
+  cursor.after = info.oldest - 1;
+  return { kind: 'reset', channel, info };
+}

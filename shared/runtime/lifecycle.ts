@@ -1,0 +1,108 @@
+import { createInternalServer, type InternalServer, type ReadinessCheck } from './internal-server.ts';
+import type { Logger } from './logger.ts';
+import type { Registry } from './metrics.ts';
+import { messageOf, OperatorError } from './operator-error.ts';
+
+/** One step of the way down. Steps run in the order of the list; each has a deadline and cannot hold up the next. */
+export interface StopPhase {
+  readonly name: string;
+  readonly deadlineMs: number;
+  readonly run: () => Promise<void> | void;
+}
+
+export interface RunningService {
+  /** Reasons why this process should get no work; asked at every probe. */
+  readonly readiness: ReadinessCheck;
+  /** In order: stop accepting → tell clients → drain → flush → close stores. */
+  readonly stop: readonly StopPhase[];
+}
+
+export interface ServiceOptions {
+  readonly name: string;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly internalPort: number;
+  /** Opens what the service needs and hands back how to end it. */
+  readonly start: () => Promise<RunningService>;
+}
+
+/**
+ * Runs one process from start to exit. SIGTERM or SIGINT walks the stop phases; a second signal exits at once; a
+ * failed start, a failed phase and an unexpected error exit non-zero, because a supervisor must be able to tell.
+ */
+export async function runService(options: ServiceOptions): Promise<void> {
+  const { name, logger } = options;
+  let service: RunningService | null = null;
+  let internal: InternalServer | null = null;
+  let isStopping = false;
+
+  const stop = async (cause: string, exitCode: number) => {
+    if (isStopping) {
+      logger.warn({ cause }, `${name}: told to stop twice, leaving at once`);
+      process.exit(1);
+    }
+    isStopping = true;
+    logger.info({ cause }, `${name}: stopping`);
+    let code = exitCode;
+    for (const phase of service?.stop ?? []) {
+      const startedAt = performance.now();
+      try {
+        await withDeadline(phase);
+        logger.debug({ phase: phase.name, ms: Math.round(performance.now() - startedAt) }, `${name}: phase done`);
+      } catch (error) {
+        code = 1;
+        logger.error({ phase: phase.name, err: error }, `${name}: phase ${phase.name} failed, going on with the next`);
+      }
+    }
+    await internal?.stop();
+    logger.info(`${name}: stopped`);
+    logger.flush();
+    process.exit(code);
+  };
+
+  process.on('SIGTERM', () => void stop('SIGTERM', 0));
+  process.on('SIGINT', () => void stop('SIGINT', 0));
+  process.on('uncaughtException', error => {
+    logger.fatal({ err: error }, `${name}: unexpected error`);
+    void stop('unexpected error', 1);
+  });
+  process.on('unhandledRejection', error => {
+    logger.fatal({ err: error }, `${name}: unexpected rejection`);
+    void stop('unexpected rejection', 1);
+  });
+
+  try {
+    internal = await createInternalServer({
+      port: options.internalPort,
+      registry: options.registry,
+      readiness: () => {
+        if (isStopping) return ['stopping'];
+        return service ? service.readiness() : ['starting'];
+      },
+    });
+    service = await options.start();
+    logger.info({ internalPort: internal.port }, `${name}: started`);
+  } catch (error) {
+    exitBeforeStart(name, logger, error);
+  }
+}
+
+/** For `main.ts`: a configuration error is one sentence for the operator, not a stack. */
+export function exitBeforeStart(name: string, logger: Logger | null, error: unknown): never {
+  const sentence = `${name} cannot start: ${messageOf(error)}`;
+  if (logger && !(error instanceof OperatorError)) logger.fatal({ err: error }, sentence);
+  else process.stderr.write(`${sentence}\n`);
+  process.exit(1);
+}
+
+async function withDeadline(phase: StopPhase): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`took longer than ${phase.deadlineMs} ms`)), phase.deadlineMs);
+  });
+  try {
+    await Promise.race([phase.run(), deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
