@@ -1,0 +1,52 @@
+import pg from 'pg';
+import type { Logger } from '../runtime/logger.ts';
+
+export interface PoolOptions {
+  readonly databaseUrl: string;
+  /** Shown in `pg_stat_activity.application_name`. */
+  readonly name: string;
+  readonly max: number;
+  readonly logger: Logger;
+  readonly statementTimeoutMs?: number;
+}
+
+export interface PostgresPool {
+  readonly pool: pg.Pool;
+  /** Waits for the connections in use, then closes all. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 20_000;
+/** Beyond the server's own limit: only a server that froze or vanished lets this one fire. */
+const SILENCE_MS = 5_000;
+/** A frozen process must not hold a channel's position locked: the others would wait for it for ever. */
+const IDLE_IN_TRANSACTION_MS = 15_000;
+
+/** Connections open on demand and come back by themselves after an outage; a query during it rejects at once. */
+export function createPool(options: PoolOptions): PostgresPool {
+  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
+  const pool = new pg.Pool({
+    connectionString: options.databaseUrl,
+    application_name: options.name,
+    max: options.max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + SILENCE_MS,
+    lock_timeout: Math.floor(statementTimeoutMs / 2),
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    keepAlive: true,
+  });
+  // Without a listener a server restart would end the process: idle connections report it here and are replaced.
+  pool.on('error', error => {
+    options.logger.warn({ pool: options.name, err: error }, 'an idle PostgreSQL connection broke, it will be replaced');
+  });
+  let stopping: Promise<void> | undefined;
+  return {
+    pool,
+    stop() {
+      stopping ??= pool.end();
+      return stopping;
+    },
+  };
+}

@@ -1,0 +1,3 @@
+SELECT id, client_name, key_prefix, permissions, active, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by
+FROM api_keys
+ORDER BY id
