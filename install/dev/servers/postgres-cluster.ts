@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OperatorError } from '../operator-error.js';
+import { runCommand } from '../system/command.ts';
+import type { Account } from './postgres-account.ts';
+import type { PostgresBinaries } from './postgres-binaries.ts';
+
+/**
+ * A cluster lives in `<dir>/cluster`, the password of its one login role beside it in `<dir>/password`.
+ *
+ * As root the server runs as another user, who may not pass through the folders above the cluster (`.data` is ours
+ * alone, and so may be the checkout). So every PostgreSQL program starts with the cluster as its working folder and is
+ * told that the data is in /proc/self/cwd: that link leads to the folder itself, without a walk from the root.
+ * Moving the data to /var/lib works too, but then deleting `.data` would not delete the data.
+ */
+export type Cluster = { path: string; dataArgument: string; password: string; account: Account | undefined };
+
+export type RoleOptions = {
+  /** Login role and the database it owns. */
+  name: string;
+  mayCreateDatabases: boolean;
+};
+
+const initDeadlineMs = 60_000;
+
+export async function openCluster(request: {
+  dir: string;
+  binaries: PostgresBinaries;
+  account: Account | undefined;
+  role: RoleOptions;
+}): Promise<Cluster> {
+  const { dir, binaries, account } = request;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const password = await keepPassword(join(dir, 'password'));
+  const path = join(dir, 'cluster');
+  const cluster: Cluster = { path, dataArgument: account === undefined ? path : '/proc/self/cwd', password, account };
+  const present = await readFile(join(path, 'PG_VERSION'), 'utf8').catch(() => undefined);
+  if (present === undefined) {
+    // Built beside and renamed when complete, so that a start which is killed half-way leaves no half cluster.
+    const draft = join(dir, 'cluster.new');
+    await rm(draft, { recursive: true, force: true });
+    await initialise(
+      { ...cluster, path: draft, dataArgument: account === undefined ? draft : '/proc/self/cwd' },
+      request,
+    );
+    await rename(draft, path);
+    return cluster;
+  }
+  const wanted = binaries.version.split('.')[0];
+  if (present.trim() !== wanted) {
+    throw new OperatorError(
+      `${path} holds data of PostgreSQL ${present.trim()}, but the installed server is ${binaries.version}; dump and reload it with the old version, or move the folder away.`,
+    );
+  }
+  return cluster;
+}
+
+async function initialise(cluster: Cluster, request: { binaries: PostgresBinaries; role: RoleOptions }): Promise<void> {
+  await mkdir(cluster.path, { mode: 0o700 });
+  const { account } = cluster;
+  if (account !== undefined) await chown(cluster.path, account.uid, account.gid);
+  const placement = { ...account, cwd: cluster.path, timeoutMs: initDeadlineMs };
+
+  const created = await runCommand(
+    request.binaries.initdb,
+    [
+      ...['-D', cluster.dataArgument, '--username=postgres', '--encoding=UTF8', '--locale=C'],
+      ...['--auth-local=reject', '--auth-host=scram-sha-256', '--no-instructions', '--no-sync'],
+    ],
+    placement,
+  );
+  if (created.code !== 0) throw failed('initdb', created.output);
+
+  // Single-user mode needs no superuser password, so none exists: nobody but this folder's owner is superuser.
+  const { name, mayCreateDatabases } = request.role;
+  const roles = await runCommand(
+    request.binaries.postgres,
+    ['--single', '-j', '-D', cluster.dataArgument, 'postgres'],
+    {
+      ...placement,
+      input: [
+        `CREATE ROLE ${name} LOGIN ${mayCreateDatabases ? 'CREATEDB' : 'NOCREATEDB'} PASSWORD '${cluster.password}'`,
+        `CREATE DATABASE ${name} OWNER ${name}`,
+        '',
+      ].join(';\n\n'),
+    },
+  );
+  if (roles.code !== 0 || /\b(ERROR|FATAL):/.test(roles.output)) throw failed('creating the role', roles.output);
+}
+
+function failed(step: string, output: string): OperatorError {
+  const reason = output.split('\n').findLast(line => /error|fatal/i.test(line)) ?? output.trim().split('\n').at(-1);
+  return new OperatorError(`PostgreSQL could not be set up: ${step} said "${reason?.trim()}".`);
+}
+
+async function keepPassword(path: string): Promise<string> {
+  const kept = await readFile(path, 'utf8').catch(() => undefined);
+  if (kept !== undefined && kept.trim() !== '') return kept.trim();
+  const password = randomBytes(24).toString('base64url');
+  await writeFile(path, `${password}\n`, { mode: 0o600 });
+  return password;
+}

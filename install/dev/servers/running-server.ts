@@ -1,0 +1,13 @@
+import type { Exit } from '../system/child.ts';
+
+/** A Redis or PostgreSQL that answers. Servers of somebody else (a URL from outside, a container) have no process id. */
+export type RunningServer = {
+  url: string;
+  version: string;
+  pid: number | undefined;
+  exited: Promise<Exit>;
+  stop(): Promise<void>;
+  kill(): void;
+};
+
+export const neverExits: Promise<Exit> = new Promise(() => {});
