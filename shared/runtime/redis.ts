@@ -24,7 +24,7 @@ export function connectRedis(
     name: string;
     logger: Logger;
     silenceMs?: number;
-    redis?: RedisOptions;
+    retriesPerRequest?: number | null;
   },
 ): RedisConnection {
   const redis = new Redis(url, {
