@@ -1,0 +1,51 @@
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { databaseConfig, readConfig } from '@3cx-relay/shared/runtime/config.ts';
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { createPasswordHash } from '../keys/password-hash.ts';
+import { createAdminUser } from './users.ts';
+
+/** Users from a shell. The password comes on stdin: arguments are visible to every user of the machine. */
+const USAGE = 'usage: cli.ts create-user --username NAME --role admin|viewer < file-with-the-password';
+const EXIT = { failed: 1, usage: 2, exists: 3 } as const;
+
+async function createUser(username: string, role: string): Promise<void> {
+  const config = readConfig(databaseConfig, process.env);
+  const password = (await text(process.stdin)).replace(/\r?\n$/, '');
+  const logger = createLogger({ name: 'admin', level: 'silent' });
+  const { pool, stop } = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay admin', max: 1, logger });
+  const passwordHash = createPasswordHash();
+  try {
+    const created = await createAdminUser(
+      { pool, passwordHash },
+      { username, password, role, createdBy: 'command line' },
+    );
+    if (created.ok) {
+      console.log(JSON.stringify({ id: created.user.id, username: created.user.username }));
+    } else {
+      console.error(`a user named ${username} exists already, nothing was changed`);
+      process.exitCode = EXIT.exists;
+    }
+  } finally {
+    await passwordHash.stop();
+    await stop();
+  }
+}
+
+try {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { username: { type: 'string' }, role: { type: 'string' } },
+  });
+  if (positionals[0] === 'create-user' && values.username && values.role) {
+    await createUser(values.username, values.role);
+  } else {
+    console.error(USAGE);
+    process.exitCode = EXIT.usage;
+  }
+} catch (error) {
+  console.error(messageOf(error));
+  process.exitCode = EXIT.failed;
+}

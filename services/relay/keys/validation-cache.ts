@@ -1,0 +1,50 @@
+import type { Validation } from './validation.ts';
+
+/**
+ * What was recently found out about keys, by digest, never by the key itself.
+ *
+ * Answers go stale after a few seconds but stay until they are displaced: while PostgreSQL is away a stale "yes" is
+ * what keeps the clients that were known before from being cut off.
+ */
+export interface CachedValidation {
+  readonly validation: Validation;
+  readonly isFresh: boolean;
+}
+
+const POSITIVE_TTL_MS = 30_000;
+const NEGATIVE_TTL_MS = 5_000;
+
+export class ValidationCache {
+  readonly #maxEntries: number;
+  readonly #now: () => number;
+  // Two maps: a stranger who tries keys displaces other strangers, never a client.
+  readonly #accepted = new Map<string, { validation: Validation; until: number }>();
+  readonly #refused = new Map<string, { validation: Validation; until: number }>();
+
+  constructor(maxEntries: number, now: () => number) {
+    this.#maxEntries = maxEntries;
+    this.#now = now;
+  }
+
+  get(digest: string): CachedValidation | undefined {
+    const found = this.#accepted.get(digest) ?? this.#refused.get(digest);
+    return found && { validation: found.validation, isFresh: this.#now() < found.until };
+  }
+
+  set(digest: string, validation: Validation): void {
+    this.#accepted.delete(digest);
+    this.#refused.delete(digest);
+    const entries = validation.ok ? this.#accepted : this.#refused;
+    const ttlMs = validation.ok ? POSITIVE_TTL_MS : NEGATIVE_TTL_MS;
+    entries.set(digest, { validation, until: this.#now() + ttlMs });
+    if (entries.size <= this.#maxEntries) return;
+    const oldest = entries.keys().next();
+    if (!oldest.done) entries.delete(oldest.value);
+  }
+
+  forgetKey(keyId: number): void {
+    for (const [digest, { validation }] of this.#accepted) {
+      if (validation.ok && validation.key.id === keyId) this.#accepted.delete(digest);
+    }
+  }
+}

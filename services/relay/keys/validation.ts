@@ -1,0 +1,13 @@
+import type { Permission } from './permissions.ts';
+
+/** Whose key it is and what it may do. */
+export interface ApiKey {
+  readonly id: number;
+  readonly clientName: string;
+  readonly permissions: readonly Permission[];
+  readonly expiresAt: Date | null;
+}
+
+export type Validation =
+  | { readonly ok: true; readonly key: ApiKey }
+  | { readonly ok: false; readonly reason: 'malformed' | 'unknown' | 'revoked' | 'expired' };
