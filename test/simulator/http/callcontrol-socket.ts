@@ -1,0 +1,38 @@
+import type { IncomingMessage, Server } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { FaultDesk } from '../faults/fault-desk.ts';
+import type { SocketHub } from '../feed/socket-hub.ts';
+import type { TokenOffice } from '../pbx/tokens.ts';
+
+type SocketDeps = { server: Server; tokens: TokenOffice; hub: SocketHub; faults: FaultDesk };
+
+const SOCKET_PATH = '/callcontrol/ws';
+
+/**
+ * `wss://…/callcontrol/ws`: Bearer in the upgrade request or a plain 401 before it; a token in the query does not count
+ * (3cx.md C4). No hello, no subscription: frames flow once connected. Pings of the client are answered by the hub,
+ * which can be told to fall silent.
+ */
+export function attachCallControlSocket({ server, tokens, hub, faults }: SocketDeps): void {
+  const sockets = new WebSocketServer({ noServer: true, autoPong: false, perMessageDeflate: false });
+
+  server.on('upgrade', (request: IncomingMessage, wire: Duplex, head: Buffer) => {
+    wire.on('error', () => wire.destroy());
+    if (new URL(request.url ?? '/', 'http://pbx').pathname !== SOCKET_PATH) return refuse(wire, 404);
+    if (faults.take(['refuse-upgrade'], SOCKET_PATH)) return void wire.destroy();
+    const rejection = faults.take(['reject-upgrade'], SOCKET_PATH);
+    if (rejection) return refuse(wire, rejection.status);
+    const token = tokens.accept(request.headers.authorization);
+    if (!token) return refuse(wire, 401);
+    sockets.handleUpgrade(request, wire, head, socket => hub.add(socket, wire, token));
+  });
+}
+
+function refuse(wire: Duplex, status: number): void {
+  const challenge = status === 401 ? 'WWW-Authenticate: Bearer\r\n' : '';
+  wire.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${challenge}Content-Length: 0\r\nConnection: close\r\n\r\n`,
+  );
+}

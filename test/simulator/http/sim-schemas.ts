@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { SCENARIOS } from '../pbx/call.ts';
+
+const whole = (what: string, most: number) =>
+  z
+    .number({ error: `must be ${what}, a number` })
+    .int(`must be ${what}, a whole number`)
+    .min(0, `must be ${what}, 0 or more`)
+    .max(most, `must be ${what}, at most ${most}`);
+
+const spanMs = whole('a time in milliseconds', 86_400_000);
+const count = whole('how many times', 10_000_000).min(1, 'must be 1 or more');
+const phone = z.string({ error: 'must be text' }).regex(/^\+?\d{2,20}$/, 'must be digits, with or without a leading +');
+
+export const FAULT_KINDS = [
+  'drop',
+  'stall',
+  'expire-token',
+  'reject-upgrade',
+  'garbage',
+  'http-error',
+  'slow',
+  'not-found',
+] as const;
+
+export const callSchema = z.strictObject({
+  scenario: z.enum(SCENARIOS, { error: `must be one of ${SCENARIOS.join(', ')}` }),
+  dn: phone.optional(),
+  number: phone.optional(),
+  ringMs: spanMs.optional(),
+  talkMs: spanMs.optional(),
+  answered: z.boolean({ error: 'must be true or false' }).optional(),
+});
+
+export const trafficSchema = z.strictObject({
+  callsPerMinute: z
+    .number({ error: 'must be a number, 0 to stop' })
+    .min(0, 'must be 0 or more')
+    .max(60_000, 'must be at most 60000')
+    .optional(),
+  timeScale: z
+    .number({ error: 'must be a number: 1 is real ring and talk times, 0.1 a tenth of them' })
+    .min(0.001, 'must be at least 0.001')
+    .max(10, 'must be at most 10')
+    .optional(),
+});
+
+export const burstSchema = z.strictObject({
+  events: whole('how many frames to send', 10_000_000).min(1, 'must be 1 or more'),
+  perSecond: whole('frames per second', 200_000).min(1, 'must be 1 or more').default(1000),
+});
+
+export const faultSchema = z.strictObject({
+  kind: z.enum(FAULT_KINDS, { error: `must be one of ${FAULT_KINDS.join(', ')}` }),
+  count: count.optional(),
+  ms: spanMs.optional(),
+  status: z
+    .number({ error: 'must be an HTTP status' })
+    .int('must be an HTTP status')
+    .min(400, 'must be an HTTP error status, 400 to 599')
+    .max(599, 'must be an HTTP error status, 400 to 599')
+    .optional(),
+  path: z.string({ error: 'must be text' }).startsWith('/', 'must start with /, for example /callcontrol').optional(),
+  answerPings: z.boolean({ error: 'must be true or false' }).optional(),
+  bytes: whole('the length of one oversized frame', 64 * 1024 * 1024).optional(),
+});
+
+export const tokenSchema = z.strictObject({
+  expiresInUnit: z.enum(['minutes', 'seconds'], { error: 'must be minutes (up to 20.0.8) or seconds' }).optional(),
+  lifeMs: spanMs.min(1, 'must be 1 or more').optional(),
+  closeSockets: z.boolean({ error: 'must be true or false' }).optional(),
+});
+
+export const pageSchema = z.object({
+  after: z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .min(0, 'must be 0 or more')
+    .default(0),
+  limit: z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .min(1, 'must be 1 or more')
+    .max(50_000, 'must be at most 50000')
+    .default(10_000),
+});
