@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+import { findFreePort } from '../../install/dev/system/ports.ts';
+import { waitFor } from './wait-for.ts';
+
+/**
+ * Our real programs as real processes. Whoever starts one stops it; one that is still alive when the test file ends is
+ * killed and fails the file.
+ */
+export type ServiceName = 'ingest' | 'relay' | 'worker' | 'simulator';
+
+export type ServiceProcess = {
+  name: ServiceName;
+  pid: number;
+  /** Address of /metrics, /livez and /readyz; of the simulator itself for the simulator. */
+  internalUrl: string;
+  output(): string;
+  isAlive(): boolean;
+  /** SIGTERM; throws when the process does not end in time or ends with another code than 0. */
+  stop(timeoutMs?: number): Promise<void>;
+  /** SIGKILL, as a crash would. */
+  kill(): Promise<void>;
+};
+
+const entryPoints: Record<ServiceName, { file: string; portVariable: string; readyPath: string }> = {
+  ingest: { file: 'services/ingest/main.ts', portVariable: 'INTERNAL_PORT', readyPath: '/readyz' },
+  relay: { file: 'services/relay/main.ts', portVariable: 'INTERNAL_PORT', readyPath: '/readyz' },
+  worker: { file: 'services/worker/main.ts', portVariable: 'INTERNAL_PORT', readyPath: '/readyz' },
+  simulator: { file: 'test/simulator/main.ts', portVariable: 'SIM_PORT', readyPath: '/sim/health' },
+};
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const keptOutput = 200_000;
+const alive = new Map<ChildProcess, ServiceName>();
+
+afterAll(() => {
+  const left = [...alive.entries()];
+  for (const [child] of left) child.kill('SIGKILL');
+  if (left.length === 0) return;
+  throw new Error(`left running by this file: ${left.map(([child, name]) => `${name} (pid ${child.pid})`).join(', ')}`);
+});
+
+process.on('exit', () => {
+  for (const child of alive.keys()) child.kill('SIGKILL');
+});
+
+/** Resolves when the service says that it is ready. */
+export async function startService(
+  name: ServiceName,
+  env: Record<string, string>,
+  options: { readyTimeoutMs?: number } = {},
+): Promise<ServiceProcess> {
+  const { file, portVariable, readyPath } = entryPoints[name];
+  const port = env[portVariable] ?? String(await findFreePort());
+  const child = spawn(process.execPath, [file], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, LOG_LEVEL: 'warn', ...env, [portVariable]: port },
+  });
+  alive.set(child, name);
+  const exited = new Promise<void>(resolve => {
+    child.once('exit', () => {
+      alive.delete(child);
+      resolve();
+    });
+  });
+  let output = '';
+  const collect = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-keptOutput);
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+
+  const service: ServiceProcess = {
+    name,
+    pid: child.pid ?? 0,
+    internalUrl: `http://127.0.0.1:${port}`,
+    output: () => output,
+    isAlive: () => alive.has(child),
+    async stop(timeoutMs = 15_000) {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+      await exited;
+      clearTimeout(timer);
+      if (child.exitCode === 0) return;
+      throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode} instead of 0:\n${output}`);
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+  await waitUntilReady(service, `${service.internalUrl}${readyPath}`, options.readyTimeoutMs ?? 20_000);
+  return service;
+}
+
+async function waitUntilReady(service: ServiceProcess, url: string, timeoutMs: number): Promise<void> {
+  try {
+    await waitFor(async () => !service.isAlive() || (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok, {
+      what: `${service.name} to answer ${url}`,
+      timeoutMs,
+    });
+  } catch (error) {
+    await service.kill();
+    throw new Error(`${service.name} did not become ready:\n${service.output()}`, { cause: error });
+  }
+  if (!service.isAlive()) throw new Error(`${service.name} ended before it was ready:\n${service.output()}`);
+}

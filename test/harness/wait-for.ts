@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type WaitOptions = {
+  /** What is awaited, as it should stand after "waited 5000 ms for". */
+  what: string;
+  timeoutMs?: number;
+  everyMs?: number;
+};
+
+/** Resolves with the first value that is neither false, null nor undefined; a condition that throws is not met yet. */
+export async function waitFor<T>(
+  condition: () => T | Promise<T>,
+  options: WaitOptions,
+): Promise<Exclude<T, false | null | undefined>> {
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const deadline = Date.now() + timeoutMs;
+  let lastError: unknown;
+  do {
+    try {
+      const value = await condition();
+      if (isMet(value)) return value;
+      lastError = undefined;
+    } catch (error) {
+      lastError = error;
+    }
+    await sleep(options.everyMs ?? 20);
+  } while (Date.now() < deadline);
+  throw new Error(`waited ${timeoutMs} ms for ${options.what}`, lastError === undefined ? {} : { cause: lastError });
+}
+
+function isMet<T>(value: T): value is Exclude<T, false | null | undefined> {
+  return value !== false && value !== null && value !== undefined;
+}
