@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { createFaultControls } from './faults/fault-controls.ts';
 import { FaultDesk } from './faults/fault-desk.ts';
 import { Feed } from './feed/feed.ts';
@@ -9,6 +10,7 @@ import { attachCallControlSocket } from './http/callcontrol-socket.ts';
 import { createPbxRoutes } from './http/pbx-routes.ts';
 import { createPbxServer } from './http/server.ts';
 import { createSimRoutes } from './http/sim-routes.ts';
+import { createSocketRequests } from './http/socket-requests.ts';
 import { Burst } from './pbx/burst.ts';
 import { createCallControlApi } from './pbx/call-control.ts';
 import { CallEngine } from './pbx/call-engine.ts';
@@ -94,10 +96,9 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       }),
     ],
   });
-  attachCallControlSocket({ server, tokens, hub, faults: desk });
+  attachCallControlSocket({ server, tokens, hub, faults: desk, onRequest: createSocketRequests({ api, feed }) });
 
-  server.listen(options.port ?? 0, '127.0.0.1');
-  await once(server, 'listening');
+  await listen(server, options.port ?? 0);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The simulator did not get a TCP port.');
   traffic.set({ callsPerMinute: options.callsPerMinute ?? 0 });
@@ -111,11 +112,23 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       burst.stop();
       engine.stop();
       tokens.expire();
-      hub.dropAll();
+      hub.destroy();
       const closed = once(server, 'close');
       server.close();
       server.closeAllConnections();
       await closed;
     },
   };
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  server.listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Port ${port} on 127.0.0.1 cannot be used (${reason}): stop what holds it or set SIM_PORT=0.`, {
+      cause,
+    });
+  }
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../pbx/clock.ts';
-import type { FrameLog } from './frame-log.ts';
+import type { FrameKind, FrameLog } from './frame-log.ts';
 import type { SocketHub } from './socket-hub.ts';
+
+const RESPONSE = 4;
 
 type FeedDeps = { log: FrameLog; hub: SocketHub; clock: Clock };
 
@@ -28,6 +30,16 @@ export class Feed {
     );
   }
 
+  /** The answer to a request over the socket goes to the one who asked. Its outer shape is not captured (3cx.md C6, §7). */
+  respond(socketId: number, entity: string, data: Readonly<Record<string, unknown>>): void {
+    const { log, hub, clock } = this.#deps;
+    const event = { event_type: RESPONSE, entity, attached_data: data };
+    const delivered = !hub.isStalled;
+    const text = JSON.stringify({ sequence: ++this.#sequence, event });
+    const { bytes } = log.append(text, { at: clock.now(), delivered, kind: 'frame' });
+    if (delivered) hub.sendTo(socketId, bytes);
+  }
+
   garbage(content: string | Buffer): void {
     this.#emit(content, typeof content === 'string' ? 'garbage-text' : 'garbage-binary');
   }
@@ -41,7 +53,7 @@ export class Feed {
     return this.#sequence;
   }
 
-  #emit(content: string | Buffer, kind: 'frame' | 'garbage-text' | 'garbage-binary'): void {
+  #emit(content: string | Buffer, kind: FrameKind): void {
     const { log, hub, clock } = this.#deps;
     const delivered = hub.isListening;
     const { bytes } = log.append(content, { at: clock.now(), delivered, kind });

@@ -21,6 +21,8 @@ const MAX_RECORDS = 10_000;
 export class SocketHub {
   readonly #deps: HubDeps;
   readonly #clients = new Set<Client>();
+  /** Told to go, or going: they get no more frames but still hold a connection. */
+  readonly #leaving = new Set<Client>();
   readonly #records: SocketRecord[] = [];
   #lastId = 0;
   #stalledUntilMs = 0;
@@ -30,7 +32,7 @@ export class SocketHub {
     this.#deps = deps;
   }
 
-  add(socket: WebSocket, wire: Duplex, token: string): void {
+  add(socket: WebSocket, wire: Duplex, token: string): number {
     const { clock, lastN } = this.#deps;
     const record = {
       id: ++this.#lastId,
@@ -46,6 +48,7 @@ export class SocketHub {
     if (this.#records.length > MAX_RECORDS) this.#records.shift();
     socket.on('close', code => {
       this.#forget(client);
+      this.#leaving.delete(client);
       client.record.code ??= code;
     });
     // A reset by the peer is ordinary life for a PBX; `close` follows and tells the rest.
@@ -53,6 +56,7 @@ export class SocketHub {
     socket.on('ping', data => {
       if (this.#answersPings || !this.isStalled) socket.pong(data);
     });
+    return record.id;
   }
 
   /** True when a frame sent now would be handed to somebody. */
@@ -81,6 +85,10 @@ export class SocketHub {
       // Nobody knows what a 3CX does with a client that never reads; ours must not run out of memory for it.
       if (client.socket.bufferedAmount > this.#deps.maxBufferedBytes) this.#drop(client);
     }
+  }
+
+  sendTo(socketId: number, bytes: Buffer): void {
+    for (const { socket, record } of this.#clients) if (record.id === socketId) socket.send(bytes, { binary: false });
   }
 
   /** Everything sent inside leaves in one write per socket: at 20,000 frames/s a write each would take a whole core. */
@@ -118,6 +126,12 @@ export class SocketHub {
     }
   }
 
+  /** The end of the simulator itself, also for sockets whose client never answers the close. */
+  destroy(): void {
+    this.dropAll();
+    for (const { socket } of this.#leaving) socket.terminate();
+  }
+
   closeHoldersOf(token: string): void {
     for (const { socket, token: held } of this.#clients) if (held === token) socket.close(1008, 'token expired');
   }
@@ -131,6 +145,7 @@ export class SocketHub {
   /** At once and not on `close`, which comes a turn later: a frame in between must not count as delivered. */
   #forget(client: Client): void {
     if (!this.#clients.delete(client)) return;
+    this.#leaving.add(client);
     client.record.closedAt = this.#deps.clock.now();
     client.record.lastN = this.#deps.lastN();
   }

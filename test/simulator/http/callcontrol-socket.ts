@@ -6,8 +6,16 @@ import type { FaultDesk } from '../faults/fault-desk.ts';
 import type { SocketHub } from '../feed/socket-hub.ts';
 import type { TokenOffice } from '../pbx/tokens.ts';
 
-type SocketDeps = { server: Server; tokens: TokenOffice; hub: SocketHub; faults: FaultDesk };
+type SocketDeps = {
+  server: Server;
+  tokens: TokenOffice;
+  hub: SocketHub;
+  faults: FaultDesk;
+  /** A request that arrived over the socket, to be answered on the same socket only. */
+  onRequest: (socketId: number, text: string) => void;
+};
 
+const MAX_REQUEST_BYTES = 1024 * 1024;
 const SOCKET_PATH = '/callcontrol/ws';
 
 /**
@@ -15,8 +23,8 @@ const SOCKET_PATH = '/callcontrol/ws';
  * (3cx.md C4). No hello, no subscription: frames flow once connected. Pings of the client are answered by the hub,
  * which can be told to fall silent.
  */
-export function attachCallControlSocket({ server, tokens, hub, faults }: SocketDeps): void {
-  const sockets = new WebSocketServer({ noServer: true, autoPong: false, perMessageDeflate: false });
+export function attachCallControlSocket({ server, tokens, hub, faults, onRequest }: SocketDeps): void {
+  const sockets = new WebSocketServer({ noServer: true, autoPong: false, maxPayload: MAX_REQUEST_BYTES });
 
   server.on('upgrade', (request: IncomingMessage, wire: Duplex, head: Buffer) => {
     wire.on('error', () => wire.destroy());
@@ -26,13 +34,17 @@ export function attachCallControlSocket({ server, tokens, hub, faults }: SocketD
     if (rejection) return refuse(wire, rejection.status);
     const token = tokens.accept(request.headers.authorization);
     if (!token) return refuse(wire, 401);
-    sockets.handleUpgrade(request, wire, head, socket => hub.add(socket, wire, token));
+    sockets.handleUpgrade(request, wire, head, socket => {
+      const socketId = hub.add(socket, wire, token);
+      socket.on('message', message => onRequest(socketId, message.toString()));
+    });
   });
 }
 
 function refuse(wire: Duplex, status: number): void {
   const challenge = status === 401 ? 'WWW-Authenticate: Bearer\r\n' : '';
-  wire.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${challenge}Content-Length: 0\r\nConnection: close\r\n\r\n`,
-  );
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`;
+  // The server lets a peer keep its half open; without this a client that never closes would hold our shutdown up.
+  wire.once('finish', () => wire.destroy());
+  wire.end(`${head}\r\n${challenge}Content-Length: 0\r\nConnection: close\r\n\r\n`);
 }

@@ -50,7 +50,7 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
 }
 
 export function parseInput<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const result = schema.safeParse(value ?? {});
+  const result = schema.safeParse(value === undefined ? {} : value);
   if (result.success) return result.data;
   throw new BadInput(
     result.error.issues.map(issue => ({ field: issue.path.map(String).join('.') || 'body', message: issue.message })),

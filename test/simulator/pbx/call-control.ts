@@ -89,13 +89,20 @@ export function createCallControlApi(deps: ApiDeps): CallControlApi {
   };
 }
 
-/** Device ids arrive percent-encoded (`sip%3A101%40…`, 3cx.md §1.4). Null for a path that is not below /callcontrol. */
+/**
+ * Null for a path that is not below /callcontrol. Device ids arrive percent-encoded (`sip%3A101%40…`, 3cx.md §1.4); a
+ * segment that does not decode stays as it is and so names nothing.
+ */
 export function callControlSegments(path: string): string[] | null {
   if (path !== '/callcontrol' && !path.startsWith('/callcontrol/')) return null;
+  return path.split('/').slice(2).filter(Boolean).map(decodedOrRaw);
+}
+
+function decodedOrRaw(segment: string): string {
   try {
-    return path.split('/').slice(2).filter(Boolean).map(decodeURIComponent);
+    return decodeURIComponent(segment);
   } catch {
-    return null;
+    return segment;
   }
 }
 

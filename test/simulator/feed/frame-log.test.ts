@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { FrameLog } from './frame-log.ts';
+
+type Page = { frames: Array<Record<string, unknown>>; first: number; last: number; next: number };
+
+const page = (log: FrameLog, after: number, limit: number): Page => JSON.parse(log.pageJson(after, limit));
+const sent = { at: 1, delivered: true, kind: 'frame' } as const;
+
+test('pages read in order, across blocks, give every frame once', () => {
+  const log = new FrameLog(1_000_000);
+  for (let n = 1; n <= 30_000; n++) log.append(`{"sequence":${n}}`, { ...sent, at: n });
+  const read: unknown[] = [];
+  for (let after = 0; ; ) {
+    const { frames, next, last } = page(log, after, 7000);
+    if (frames.length === 0) break;
+    expect(last).toBe(30_000);
+    read.push(...frames.map(({ frame }) => (frame as { sequence: number }).sequence));
+    after = next;
+  }
+  expect(read).toEqual(Array.from({ length: 30_000 }, (_, index) => index + 1));
+});
+
+test('the oldest frames go when the limit is passed and first says from where it is complete', () => {
+  const log = new FrameLog(20_000);
+  for (let n = 1; n <= 100_000; n++) log.append(`{"sequence":${n}}`, sent);
+  const { frames, first, last } = page(log, 0, 50_000);
+  expect(last).toBe(100_000);
+  expect(first).toBeGreaterThan(50_000);
+  expect(last - first + 1).toBeGreaterThanOrEqual(20_000);
+  expect(frames[0]?.n).toBe(first);
+  expect(frames.length).toBe(last - first + 1);
+});
+
+test('text, binary and oversized garbage is shown raw, and undelivered frames say so', () => {
+  const log = new FrameLog(100);
+  log.append('{"a":1', { at: 5, delivered: false, kind: 'garbage-text' });
+  log.append(Buffer.from([255, 0]), { at: 6, delivered: true, kind: 'garbage-binary' });
+  log.append('x'.repeat(3_000_000), { at: 7, delivered: true, kind: 'garbage-text' });
+  log.append('', { at: 8, delivered: true, kind: 'garbage-text' });
+  const { frames } = page(log, 0, 10);
+  expect(frames[0]).toEqual({ n: 1, at: 5, delivered: false, frame: null, raw: '{"a":1' });
+  expect(frames[1]).toEqual({ n: 2, at: 6, delivered: true, frame: null, raw: '/wA=', encoding: 'base64' });
+  expect(String(frames[2]?.raw).length).toBe(3_000_000);
+  expect(frames[3]).toMatchObject({ n: 4, raw: '' });
+});
