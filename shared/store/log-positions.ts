@@ -17,11 +17,14 @@ function toPosition(row: { epoch: string | null; seq: number } | undefined): Log
   return row?.epoch == null ? null : { epoch: row.epoch, seq: row.seq };
 }
 
-/** Up to where the channel is persisted, locked until the transaction ends; null when nothing ever was. */
-export async function lockPosition(client: pg.PoolClient, channel: Channel): Promise<LogPosition | null> {
+export type LockedPosition =
+  | { readonly locked: true /** Null when nothing was ever persisted. */; readonly position: LogPosition | null }
+  | { readonly locked: false };
+
+/** Up to where the channel is persisted; nobody else moves it until the transaction ends. Never waits. */
+export async function lockPosition(client: pg.PoolClient, channel: Channel): Promise<LockedPosition> {
   const { rows } = await client.query<PositionRow>(LOCK_POSITION, [channel]);
-  if (rows.length === 0) throw new Error(`log_positions has no row for channel "${channel}": run the migrations`);
-  return toPosition(rows[0]);
+  return rows.length === 0 ? { locked: false } : { locked: true, position: toPosition(rows[0]) };
 }
 
 export async function movePosition(client: pg.PoolClient, channel: Channel, position: LogPosition): Promise<void> {

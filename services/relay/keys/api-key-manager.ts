@@ -48,6 +48,7 @@ export class APIKeyManager {
   readonly #cache: ValidationCache;
   readonly #lookups = new Map<string, Promise<Validation>>();
   readonly #lastUsed = new Map<number, Date>();
+  #revocations = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(deps: APIKeyManagerDeps) {
@@ -100,6 +101,7 @@ export class APIKeyManager {
   /** False when there is no such key or it was revoked before. */
   async revokeKey(keyId: number, revokedBy: string): Promise<boolean> {
     const isRevoked = await revokeApiKey(this.#deps.pool, keyId, revokedBy);
+    this.#revocations += 1;
     this.#cache.forgetKey(keyId);
     return isRevoked;
   }
@@ -142,9 +144,11 @@ export class APIKeyManager {
   #lookUpOnce(digest: string, key: { apiKey: string; prefix: string }): Promise<Validation> {
     const running = this.#lookups.get(digest);
     if (running) return running;
+    const revocationsBefore = this.#revocations;
     const lookup = this.#lookUp(key)
       .then(validation => {
-        this.#cache.set(digest, validation);
+        // A row that was read just before it was revoked must not come back into the cache as valid.
+        if (this.#revocations === revocationsBefore) this.#cache.set(digest, validation);
         return validation;
       })
       .finally(() => this.#lookups.delete(digest));

@@ -112,8 +112,10 @@ CREATE TABLE events_audit_default PARTITION OF events_audit DEFAULT;
 CREATE TABLE events_requests_default PARTITION OF events_requests DEFAULT;
 
 -- Creates one month (UTC) of one channel and moves what waited for it in the default partition; false: it was there.
--- ATTACH instead of CREATE … PARTITION OF: the latter locks out every reader of events while it works.
-CREATE FUNCTION create_events_month(p_channel text, p_month date) RETURNS boolean LANGUAGE plpgsql AS $$
+-- ATTACH instead of CREATE … PARTITION OF: the latter locks out every reader of events while it works. It still needs
+-- the default partition for itself, and whoever reads next queues behind it: hence the short lock_timeout.
+CREATE FUNCTION create_events_month(p_channel text, p_month date) RETURNS boolean LANGUAGE plpgsql
+SET lock_timeout = '2s' AS $$
 DECLARE
   v_parent text := 'events_' || p_channel;
   v_name text := v_parent || to_char(p_month, '_YYYY_MM');
@@ -136,7 +138,8 @@ BEGIN
 END $$;
 
 -- Drops every month that ended before p_before, and what is older than it in the default partition.
-CREATE FUNCTION drop_events_months(p_channel text, p_before timestamptz) RETURNS text[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION drop_events_months(p_channel text, p_before timestamptz) RETURNS text[] LANGUAGE plpgsql
+SET lock_timeout = '2s' AS $$
 DECLARE
   v_parent text := 'events_' || p_channel;
   v_name text;

@@ -1,3 +1,3 @@
 -- $1 channel
--- Locks the channel for this transaction: whoever copies next waits here and then sees the new position.
-SELECT epoch, seq::float8 AS seq FROM log_positions WHERE channel = $1 FOR UPDATE
+-- Locks the channel for this transaction. No row: another worker is copying this channel right now.
+SELECT epoch, seq::float8 AS seq FROM log_positions WHERE channel = $1 FOR UPDATE SKIP LOCKED

@@ -1,0 +1,36 @@
+import { Queue } from 'bullmq';
+import { JOBS, type JobNameIn, type JobPayload, type QueueName } from './catalogue.ts';
+import type { JobsDeps } from './connection.ts';
+
+export interface Schedule<Name extends QueueName> {
+  /** Names the schedule; the same id replaces what was there. */
+  readonly id: string;
+  readonly everyMs: number;
+  readonly job: JobNameIn<Name>;
+  readonly payload: JobPayload<JobNameIn<Name>>;
+}
+
+export interface JobQueue<Name extends QueueName> {
+  /** Creates or updates; any number of processes may do so at once. */
+  schedule(schedule: Schedule<Name>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** BullMQ keeps a stream of its own events per queue; nobody reads ours. */
+const EVENTS_KEPT = 100;
+
+export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDeps): JobQueue<Name> {
+  const queue = new Queue(name, {
+    connection: deps.connection.redis,
+    prefix: deps.keys.jobs,
+    streams: { events: { maxLen: EVENTS_KEPT } },
+  });
+  queue.on('error', error => deps.logger.debug({ queue: name, err: error }, 'job queue: Redis is away'));
+  return {
+    async schedule({ id, everyMs, job, payload }) {
+      const { payload: schema, options } = JOBS[job];
+      await queue.upsertJobScheduler(id, { every: everyMs }, { name: job, data: schema.parse(payload), opts: options });
+    },
+    stop: () => queue.close(),
+  };
+}

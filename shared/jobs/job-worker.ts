@@ -1,0 +1,63 @@
+import { UnrecoverableError, Worker } from 'bullmq';
+import { isJobName, JOBS, type JobNameIn, type JobPayload, type QueueName } from './catalogue.ts';
+import type { JobsDeps } from './connection.ts';
+
+export type JobHandlers<Name extends QueueName> = {
+  readonly [Job in JobNameIn<Name>]: (payload: JobPayload<Job>, signal: AbortSignal) => Promise<void>;
+};
+
+export interface JobWorkerOptions<Name extends QueueName> extends JobsDeps {
+  readonly queue: Name;
+  readonly concurrency: number;
+  readonly handlers: JobHandlers<Name>;
+}
+
+export interface JobWorker {
+  /** Takes no more jobs, asks the running ones to end through their signal and waits for them. */
+  stop(): Promise<void>;
+}
+
+/** Seconds an idle worker waits in one call; below the silence limit of connection.ts. */
+const IDLE_WAIT_SECONDS = 3;
+/** A killed worker's job is free again after this; a live one renews its claim every half of it. */
+const CLAIM_MS = 15_000;
+
+type AnyHandler = (payload: unknown, signal: AbortSignal) => Promise<void>;
+
+export function createJobWorker<Name extends QueueName>(options: JobWorkerOptions<Name>): JobWorker {
+  const { queue, logger } = options;
+  const stopping = new AbortController();
+  const worker = new Worker(
+    queue,
+    async job => {
+      const handler = handlerOf(options, job.name);
+      if (!handler || !isJobName(job.name)) throw new UnrecoverableError(`queue ${queue} has no job "${job.name}"`);
+      const payload = JOBS[job.name].payload.safeParse(job.data);
+      if (!payload.success) throw new UnrecoverableError(`job ${job.name}: ${payload.error.message}`);
+      await handler(payload.data, stopping.signal);
+    },
+    {
+      connection: options.connection.redis,
+      prefix: options.keys.jobs,
+      concurrency: options.concurrency,
+      drainDelay: IDLE_WAIT_SECONDS,
+      lockDuration: CLAIM_MS,
+      stalledInterval: CLAIM_MS,
+      // A job lost with its process is run again, always: every job here may run twice.
+      maxStalledCount: 1_000,
+    },
+  );
+  worker.on('error', error => logger.debug({ queue, err: error }, 'job worker: Redis is away'));
+  worker.on('failed', (job, error) => logger.warn({ queue, job: job?.name, err: error }, 'a job failed'));
+  return {
+    async stop() {
+      stopping.abort();
+      await worker.close();
+    },
+  };
+}
+
+function handlerOf<Name extends QueueName>(options: JobWorkerOptions<Name>, name: string): AnyHandler | undefined {
+  const handlers = options.handlers as Readonly<Record<string, AnyHandler>>;
+  return Object.hasOwn(handlers, name) ? handlers[name] : undefined;
+}
