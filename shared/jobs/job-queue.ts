@@ -13,11 +13,15 @@ export interface Schedule<Name extends QueueName> {
 export interface JobQueue<Name extends QueueName> {
   /** Creates or updates; any number of processes may do so at once. */
   schedule(schedule: Schedule<Name>): Promise<void>;
+  /** True when the schedule is gone, or its chain broke: the next run is created when the one before is taken. */
+  isLost(schedule: Schedule<Name>): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 /** BullMQ keeps a stream of its own events per queue; nobody reads ours. */
 const EVENTS_KEPT = 100;
+/** A run that is this late was not merely waiting for a free worker. */
+const OVERDUE_MS = 30_000;
 
 export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDeps): JobQueue<Name> {
   const queue = new Queue(name, {
@@ -30,6 +34,10 @@ export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDep
     async schedule({ id, everyMs, job, payload }) {
       const { payload: schema, options } = JOBS[job];
       await queue.upsertJobScheduler(id, { every: everyMs }, { name: job, data: schema.parse(payload), opts: options });
+    },
+    async isLost({ id }) {
+      const found = await queue.getJobScheduler(id);
+      return found?.next === undefined || found.next < Date.now() - OVERDUE_MS;
     },
     stop: () => queue.close(),
   };

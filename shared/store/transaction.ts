@@ -1,12 +1,14 @@
 import type pg from 'pg';
 
+export type PostgresClient = pg.PoolClient;
+
 /**
  * Runs `work` between BEGIN and COMMIT on one connection. A connection that broke, or whose ROLLBACK fails, is closed
  * and not reused: it may still hold a transaction and its locks.
  */
 export async function inTransaction<Result>(
   pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<Result>,
+  work: (client: PostgresClient) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
   let broken: Error | undefined;

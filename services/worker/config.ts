@@ -1,0 +1,16 @@
+import { commonConfig, databaseConfig, integer, type readConfig } from '@3cx-relay/shared/runtime/config.ts';
+
+const GIB = 1024 ** 3;
+
+export const workerConfig = {
+  ...commonConfig,
+  ...databaseConfig,
+  /** What stays in Redis after it is persisted: hours … */
+  LOG_HOURS: integer({ min: 1, max: 24 * 365, default: 24 }),
+  /** … and bytes over all channels, whichever is reached first. */
+  LOG_MAX_BYTES: integer({ min: 1024 ** 2, max: 1024 * GIB, default: GIB }),
+  /** Whole months go when their last day is older. */
+  HISTORY_DAYS: integer({ min: 1, max: 36_500, default: 400 }),
+};
+
+export type WorkerConfig = ReturnType<typeof readConfig<typeof workerConfig>>;

@@ -1,0 +1,54 @@
+import { Counter, Gauge, Histogram, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+
+export interface PersistMetrics {
+  readonly rows: Counter<'channel'>;
+  readonly batchRows: Histogram<'channel'>;
+  readonly batchSeconds: Histogram<'channel'>;
+  readonly lag: Gauge<'channel'>;
+  readonly unstorable: Counter<'channel'>;
+  readonly gaps: Counter<'channel' | 'reason'>;
+}
+
+export function createPersistMetrics(registry: Registry): PersistMetrics {
+  const registers = [registry];
+  return {
+    rows: new Counter({
+      name: 'relay_persist_rows_total',
+      help: 'Log entries committed to PostgreSQL',
+      labelNames: ['channel'],
+      registers,
+    }),
+    batchRows: new Histogram({
+      name: 'relay_persist_batch_rows',
+      help: 'Log entries in one transaction',
+      labelNames: ['channel'],
+      buckets: [1, 10, 50, 100, 500, 1_000, 2_000],
+      registers,
+    }),
+    batchSeconds: new Histogram({
+      name: 'relay_persist_batch_seconds',
+      help: 'Duration of one transaction that copied entries, seconds',
+      labelNames: ['channel'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers,
+    }),
+    lag: new Gauge({
+      name: 'relay_persist_lag_entries',
+      help: 'Log entries written but not yet committed to PostgreSQL, after the last batch',
+      labelNames: ['channel'],
+      registers,
+    }),
+    unstorable: new Counter({
+      name: 'relay_persist_unstorable_total',
+      help: 'Log entries whose body PostgreSQL refused; stored as text',
+      labelNames: ['channel'],
+      registers,
+    }),
+    gaps: new Counter({
+      name: 'relay_persist_gaps_total',
+      help: 'Times that the log went on elsewhere than where PostgreSQL had got to',
+      labelNames: ['channel', 'reason'],
+      registers,
+    }),
+  };
+}

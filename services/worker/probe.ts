@@ -1,0 +1,65 @@
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
+
+/**
+ * Asks a server every second whether it answers, and says so only when it did not for five: a restart that nobody
+ * would notice must not take the process out of service.
+ */
+export interface Probe {
+  /** Why the process cannot do its work; empty while all is well. */
+  reasons(): string[];
+  stop(): Promise<void>;
+}
+
+export interface ProbeOptions {
+  readonly name: string;
+  readonly check: () => Promise<unknown>;
+  readonly now?: () => number;
+}
+
+const EVERY_MS = 1_000;
+const ANSWER_WITHIN_MS = 3_000;
+const RED_AFTER_MS = 5_000;
+
+export function createProbe(options: ProbeOptions): Probe {
+  const now = options.now ?? (() => performance.now());
+  const stopping = new AbortController();
+  let lastAnswerAt = now();
+  let problem = '';
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await withinLimit(options.check());
+        lastAnswerAt = now();
+      } catch (error) {
+        problem = messageOf(error);
+      }
+      await sleep(EVERY_MS, stopping.signal);
+    }
+  }
+
+  const running = run();
+  return {
+    reasons() {
+      const silentMs = now() - lastAnswerAt;
+      if (silentMs < RED_AFTER_MS) return [];
+      return [`${options.name} has not answered for ${Math.round(silentMs / 1_000)} s: ${problem || 'no answer yet'}`];
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** A frozen server answers nothing at all: the question must end without it. */
+async function withinLimit(answer: Promise<unknown>): Promise<void> {
+  const { promise: tooLate, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
+  try {
+    await Promise.race([answer, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,77 @@
+import type { QueueName } from '@3cx-relay/shared/jobs/catalogue.ts';
+import type { JobQueue, Schedule } from '@3cx-relay/shared/jobs/job-queue.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
+
+/**
+ * What runs when. The schedules live in Redis and every worker writes the same ones, so several workers share them.
+ *
+ * They are written at start, and again when they turn out to be lost: together with Redis' data they would otherwise
+ * stay lost, and nobody would notice before the log is full.
+ */
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+/** Every job costs Redis a few writes that it syncs to disk, so only the channel with a deadline has its own second. */
+const PERSIST: readonly Schedule<'persist'>[] = CHANNELS.map(channel => ({
+  id: `drain-${channel}`,
+  everyMs: channel === 'calls' ? SECOND_MS : 5 * SECOND_MS,
+  job: 'drain-channel',
+  payload: { channel },
+}));
+
+const UPKEEP: readonly Schedule<'upkeep'>[] = [
+  { id: 'trim', everyMs: MINUTE_MS, job: 'trim-log', payload: {} },
+  // Days would do, but a run that met a long reader should be repeated soon.
+  { id: 'months', everyMs: 60 * MINUTE_MS, job: 'keep-months', payload: {} },
+];
+
+const LOOK_EVERY_MS = 10 * SECOND_MS;
+
+export interface Schedules {
+  stop(): Promise<void>;
+}
+
+export function createSchedules(deps: {
+  persist: JobQueue<'persist'>;
+  upkeep: JobQueue<'upkeep'>;
+  logger: Logger;
+}): Schedules {
+  const stopping = new AbortController();
+  const running = keepWriting(deps, stopping.signal);
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+async function keepWriting(deps: Parameters<typeof createSchedules>[0], signal: AbortSignal): Promise<void> {
+  const backoff = createBackoff({ firstMs: 200, maxMs: 5_000 });
+  const written = new Set<string>();
+  while (!signal.aborted) {
+    try {
+      for (const schedule of PERSIST) await writeIfNeeded(deps.persist, schedule, written);
+      for (const schedule of UPKEEP) await writeIfNeeded(deps.upkeep, schedule, written);
+      backoff.reset();
+      await sleep(LOOK_EVERY_MS, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      deps.logger.warn({ err: error }, 'the schedules could not be written, trying again');
+      await sleep(backoff.next(), signal);
+    }
+  }
+}
+
+/** Once for each process, because a new version may have changed it; writing it over and over would postpone it. */
+async function writeIfNeeded<Name extends QueueName>(
+  queue: JobQueue<Name>,
+  schedule: Schedule<Name>,
+  written: Set<string>,
+): Promise<void> {
+  if (written.has(schedule.id) && !(await queue.isLost(schedule))) return;
+  await queue.schedule(schedule);
+  written.add(schedule.id);
+}

@@ -1,0 +1,67 @@
+import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
+import { isRefusedByData } from '@3cx-relay/shared/store/data-error.ts';
+import { insertEvents } from '@3cx-relay/shared/store/events.ts';
+import type { PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+
+/**
+ * Stores a batch even when PostgreSQL refuses one of its rows.
+ *
+ * The PBX can send what JSON allows and PostgreSQL does not: thousands of nested arrays, U+0000, a time in the year
+ * 300000. Copying must not stop for ever at such an entry, because nothing behind it could be trimmed either. So a
+ * refused batch is halved until the entry stands alone, and that one is stored with its body as a JSON string.
+ */
+export interface Batch {
+  readonly client: PostgresClient;
+  readonly channel: Channel;
+  readonly onUnstorable: (entry: LogEntry, error: unknown) => void;
+}
+
+/** Keeps a value below the size of an index row (2704 bytes) whatever characters it has. */
+const MAX_ATTRIBUTE_LENGTH = 500;
+const LATEST_MS = Date.UTC(9999, 0);
+
+export async function storeBatch(batch: Batch, entries: readonly LogEntry[]): Promise<void> {
+  const refusal = await tryInsert(batch, entries);
+  if (!refusal) return;
+  const [first, ...others] = entries;
+  if (first && others.length === 0) {
+    batch.onUnstorable(first, refusal.error);
+    await insertEvents(batch.client, batch.channel, [toStorable(first)]);
+    return;
+  }
+  const middle = Math.ceil(entries.length / 2);
+  await storeBatch(batch, entries.slice(0, middle));
+  await storeBatch(batch, entries.slice(middle));
+}
+
+/** A savepoint keeps the transaction, and with it the lock on the channel, alive when the insert is refused. */
+async function tryInsert(batch: Batch, entries: readonly LogEntry[]): Promise<{ error: unknown } | null> {
+  await batch.client.query('SAVEPOINT batch');
+  try {
+    await insertEvents(batch.client, batch.channel, entries);
+    await batch.client.query('RELEASE SAVEPOINT batch');
+    return null;
+  } catch (error) {
+    if (!isRefusedByData(error)) throw error;
+    await batch.client.query('ROLLBACK TO SAVEPOINT batch');
+    return { error };
+  }
+}
+
+function toStorable(entry: LogEntry): LogEntry {
+  const isPlausible = entry.at >= 0 && entry.at < LATEST_MS;
+  return {
+    ...entry,
+    type: toAttribute(entry.type) ?? '',
+    at: isPlausible ? Math.trunc(entry.at) : Date.now(),
+    event: toAttribute(entry.event),
+    dn: toAttribute(entry.dn),
+    call: toAttribute(entry.call),
+    body: JSON.stringify({ unstorable: entry.body }),
+  };
+}
+
+function toAttribute(value: string | null): string | null {
+  return value?.replaceAll('\0', '\uFFFD').slice(0, MAX_ATTRIBUTE_LENGTH) ?? null;
+}
