@@ -20,6 +20,7 @@ export type LogPage =
       readonly kind: 'entries';
       readonly channel: Channel;
       readonly entries: readonly LogEntry[];
+      readonly epochs: readonly EpochStart[];
     }
   /** The log of this channel was lost and begun again: earlier positions mean nothing in it. Reading goes on at its oldest entry. */
   | {
@@ -79,7 +80,7 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
         const cursor = channel && cursors.get(channel);
         if (!channel || !cursor) continue;
         const entries = await decode(options, channel, cursor, raw);
-        if (entries.length > 0) yield { kind: 'entries', channel, entries };
+        if (entries.length > 0) yield { kind: 'entries', channel, entries, epochs: cursor.epochs };
       }
       if (!reply) {
         if (!options.follow) return;

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Logger } from './logger.ts';
+import { createBackoff, sleep } from './retry.ts';
 
 export type { Redis } from 'ioredis';
 
@@ -53,4 +54,18 @@ export function connectRedis(
       redis.disconnect();
     },
   };
+}
+
+/** For the start of a process: comes back when Redis answers and has loaded its data, however long that takes. */
+export async function waitForRedis(redis: Redis): Promise<void> {
+  const backoff = createBackoff({ firstMs: 50, maxMs: RECONNECT_MAX_MS });
+  for (;;) {
+    try {
+      await redis.ping();
+      return;
+    } catch {
+      // connectRedis has said so already.
+      await sleep(backoff.next());
+    }
+  }
 }

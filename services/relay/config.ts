@@ -1,0 +1,28 @@
+import { commonConfig, databaseConfig, integer } from '@3cx-relay/shared/runtime/config.ts';
+import { z } from 'zod';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Everything the relay can be told; `.env.example` says it in words. */
+export const relayConfig = {
+  ...commonConfig,
+  ...databaseConfig,
+  PORT: integer({ min: 0, max: 65_535, default: 8082 }),
+  HOST: z.string().default('127.0.0.1'),
+  ADMIN_SECRET: z
+    .string({ error: 'is required: 32 or more random characters, for example from "openssl rand -hex 32"' })
+    .min(32, 'must have at least 32 characters, for example from "openssl rand -hex 32"'),
+  RELAY_HEARTBEAT_MS: integer({ min: 200, max: 300_000, default: 15_000 }),
+  RELAY_MAX_CONNECTIONS: integer({ min: 1, max: 1_000_000, default: 10_000 }),
+  RELAY_MAX_MESSAGE_BYTES: integer({ min: KIB, max: 16 * MIB, default: 64 * KIB }),
+  RELAY_MAX_MESSAGES_PER_SECOND: integer({ min: 1, max: 10_000, default: 20 }),
+  RELAY_MAX_REFUSED_MESSAGES: integer({ min: 1, max: 10_000, default: 10 }),
+  RELAY_CLIENT_BYTES: integer({ min: 128 * KIB, max: 256 * MIB, default: MIB }),
+  RELAY_RING_BYTES: integer({ min: MIB, max: 4096 * MIB, default: 32 * MIB }),
+  RELAY_PAGE_ENTRIES: integer({ min: 10, max: 10_000, default: 500 }),
+  RELAY_MAX_READS: integer({ min: 1, max: 1_000, default: 8 }),
+  RELAY_MAX_WAITING_REQUESTS: integer({ min: 1, max: 100_000, default: 1_000 }),
+  RELAY_BLOCK_MS: integer({ min: 100, max: 30_000, default: 1_000 }),
+  RELAY_DRAIN_MS: integer({ min: 0, max: 60_000, default: 2_000 }),
+};

@@ -1,0 +1,100 @@
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { z } from 'zod';
+import type { Hub } from './live/hub.ts';
+import type { Tail } from './live/tail.ts';
+
+export interface ComponentHealth {
+  readonly state: 'up' | 'degraded' | 'down';
+  readonly latencyMs?: number;
+  readonly error?: string | null;
+  readonly [detail: string]: unknown;
+}
+
+export interface HealthReport {
+  /** `down`: no event reaches a client. `degraded`: history is served, but something upstream is missing. */
+  readonly status: 'ok' | 'degraded' | 'down';
+  readonly version: string;
+  readonly components: Readonly<Record<'redis' | 'log' | 'postgres' | 'ingest' | 'pbx', ComponentHealth>>;
+  readonly clients: number;
+}
+
+export interface HealthDeps {
+  readonly redis: Redis;
+  readonly keys: LogKeys;
+  readonly tail: Tail;
+  readonly hub: Hub;
+  readonly version: string;
+  /** Rejects when PostgreSQL does not answer. */
+  readonly pingPostgres: () => Promise<unknown>;
+}
+
+/** The tail answers at least once for each of its waits; longer silence means that events do not flow. */
+const TAIL_SILENT_MS = 4_000;
+const PING_DEADLINE_MS = 1_500;
+
+const ingestStatus = z.looseObject({
+  state: z.enum(['connected', 'connecting', 'down']),
+  lastFrameAt: z.unknown().optional(),
+  error: z.string().nullable().optional(),
+});
+
+export async function reportHealth(deps: HealthDeps): Promise<HealthReport> {
+  const [redis, postgres, ingest] = await Promise.all([
+    check(() => deps.redis.ping()),
+    check(deps.pingPostgres),
+    readIngest(deps),
+  ]);
+  const silentForMs = Math.round(deps.tail.silentForMs());
+  const log: ComponentHealth =
+    silentForMs < TAIL_SILENT_MS
+      ? { state: 'up', silentForMs }
+      : { state: 'down', silentForMs, error: 'the log has not answered for some time' };
+  const components = { redis, log, postgres, ...ingest };
+  const isDown = redis.state === 'down' || log.state === 'down';
+  const isWhole = Object.values(components).every(component => component.state === 'up');
+  return {
+    status: isDown ? 'down' : isWhole ? 'ok' : 'degraded',
+    version: deps.version,
+    components,
+    clients: deps.hub.size,
+  };
+}
+
+async function check(ask: () => Promise<unknown>): Promise<ComponentHealth> {
+  const startedAt = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${PING_DEADLINE_MS} ms`)), PING_DEADLINE_MS);
+    });
+    await Promise.race([ask(), deadline]);
+    return { state: 'up', latencyMs: Math.round((performance.now() - startedAt) * 10) / 10, error: null };
+  } catch (error) {
+    return { state: 'down', error: messageOf(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Ingest says every few seconds how it is, in a key that expires: no word means that it is not running. */
+async function readIngest(deps: HealthDeps): Promise<{ ingest: ComponentHealth; pbx: ComponentHealth }> {
+  const unknown = { state: 'down', error: 'ingest says nothing: is it running?' } as const;
+  try {
+    const text = await deps.redis.get(deps.keys.ingestStatus);
+    if (text === null) return { ingest: unknown, pbx: unknown };
+    const status = ingestStatus.parse(JSON.parse(text));
+    const { state, error, ...details } = status;
+    return {
+      ingest: { state: 'up', error: null },
+      pbx: {
+        ...details,
+        state: state === 'connected' ? 'up' : state === 'down' ? 'down' : 'degraded',
+        error: error ?? null,
+      },
+    };
+  } catch (error) {
+    return { ingest: { state: 'down', error: messageOf(error) }, pbx: unknown };
+  }
+}

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { type ClientMessage, clientMessage, firstIssue } from '@3cx-relay/shared/wire/client-messages.ts';
+import { type CloseVerdict, LIMIT, PROTOCOL_ERROR } from '@3cx-relay/shared/wire/close-codes.ts';
+import type { WebSocket } from 'ws';
+import type { Outlet, Subscription } from './subscription.ts';
+import { textFrame } from './text-frame.ts';
+
+export interface ConnectionLimits {
+  /** Bytes that may wait in one socket before the client is left to read the log at its own pace. */
+  readonly clientBytes: number;
+  readonly messagesPerSecond: number;
+  /** Refused messages before the connection is closed. */
+  readonly refusedMessages: number;
+}
+
+export type OnWrite = (messages: number, bytes: number) => void;
+
+const MAX_UNANSWERED_PINGS = 2;
+
+/** One client: its socket, its subscriptions, and the manners expected of both sides. */
+export class Connection implements Outlet {
+  readonly session = randomUUID();
+  readonly subscriptions = new Map<Channel, Subscription>();
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+  readonly #limits: ConnectionLimits;
+  readonly #logger: Logger;
+  readonly #onWrite: OnWrite;
+  readonly #drained: (() => void)[] = [];
+  #isClosed = false;
+  /** Pings since the client last answered or said anything. */
+  #unanswered = 0;
+  #refused = 0;
+  /** Token bucket of client messages. */
+  #tokens: number;
+  #tokensAt = performance.now();
+  /** Messages are carried out one after the other, in the order they came. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(ws: WebSocket, socket: Socket, deps: { limits: ConnectionLimits; logger: Logger; onWrite: OnWrite }) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#limits = deps.limits;
+    this.#onWrite = deps.onWrite;
+    this.#logger = deps.logger.child({ session: this.session });
+    this.#tokens = deps.limits.messagesPerSecond;
+    socket.on('drain', () => this.#releaseDrained());
+    ws.on('pong', () => {
+      this.#unanswered = 0;
+    });
+    ws.on('error', err => this.#logger.debug({ err }, 'socket error'));
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** `handle` is called for each valid message, one at a time; `onClose` once. */
+  listen(handle: (message: ClientMessage) => Promise<void> | void, onClose: () => void): void {
+    this.#ws.on('message', (data, isBinary) => {
+      this.#unanswered = 0;
+      if (!this.#takeToken()) return this.close(LIMIT);
+      const message = this.#parse(String(data), isBinary);
+      if (!message) return;
+      this.#work = this.#work
+        .then(() => handle(message))
+        .catch(err => {
+          this.#logger.warn({ err }, 'a message could not be carried out');
+          this.sendError('unavailable', 'the log cannot be read right now; send the message again');
+        });
+    });
+    this.#ws.on('close', () => {
+      this.#isClosed = true;
+      for (const subscription of this.subscriptions.values()) subscription.end();
+      this.#releaseDrained();
+      onClose();
+    });
+  }
+
+  /**
+   * Data frames go to the socket as they are, behind the library's back: it would frame and mask-check each message
+   * for each client again. Control frames go through the library, which writes at once, so the two never interleave
+   * within a frame (compression, which makes the library queue, is off).
+   */
+  write(frames: Buffer, count: number): void {
+    if (this.#isClosed || this.#ws.readyState !== this.#ws.OPEN) return;
+    this.#socket.write(frames);
+    this.#onWrite(count, frames.length);
+  }
+
+  isFull(): boolean {
+    return this.#socket.writableLength >= this.#limits.clientBytes;
+  }
+
+  async whenDrained(): Promise<void> {
+    if (this.#isClosed) return;
+    if (this.#socket.writableNeedDrain) await new Promise<void>(resolve => this.#drained.push(resolve));
+    // Below the socket's own mark no drain event comes; the next turn of the loop will do.
+    else await new Promise<void>(resolve => setImmediate(resolve));
+  }
+
+  send(message: object): void {
+    this.sendText(JSON.stringify(message));
+  }
+
+  sendText(text: string): void {
+    this.write(textFrame(text), 1);
+  }
+
+  sendError(code: string, message: string, field?: string): void {
+    this.send({ type: 'error', code, message, ...(field === undefined ? {} : { field }) });
+  }
+
+  /** A refused message is answered, not punished; a client that does nothing else is. */
+  refuse(code: string, message: string, field?: string): void {
+    this.sendError(code, message, field);
+    this.#refused += 1;
+    if (this.#refused >= this.#limits.refusedMessages) this.close(PROTOCOL_ERROR);
+  }
+
+  close(verdict: CloseVerdict): void {
+    this.#ws.close(verdict.code, verdict.reason);
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  /** A client that answers nothing for two heartbeats is gone, whatever TCP says. */
+  ping(): void {
+    if (this.#unanswered >= MAX_UNANSWERED_PINGS) return this.terminate();
+    this.#unanswered += 1;
+    this.#ws.ping();
+  }
+
+  sendPositions(idleMs: number): void {
+    for (const subscription of this.subscriptions.values()) subscription.sendPosition(idleMs);
+  }
+
+  #parse(text: string, isBinary: boolean): ClientMessage | null {
+    if (isBinary) {
+      this.refuse('invalid_message', 'messages are JSON in text frames, not binary frames');
+      return null;
+    }
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      this.refuse('invalid_json', 'the message is not JSON');
+      return null;
+    }
+    const result = clientMessage.safeParse(json);
+    if (result.success) return result.data;
+    const { field, message } = firstIssue(result.error);
+    this.refuse('invalid_message', field ? `${field}: ${message}` : message, field);
+    return null;
+  }
+
+  #takeToken(): boolean {
+    const now = performance.now();
+    const { messagesPerSecond } = this.#limits;
+    this.#tokens = Math.min(messagesPerSecond * 2, this.#tokens + ((now - this.#tokensAt) / 1000) * messagesPerSecond);
+    this.#tokensAt = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  #releaseDrained(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+}

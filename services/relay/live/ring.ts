@@ -1,0 +1,79 @@
+import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
+import type { EpochStart } from '@3cx-relay/shared/log/epochs.ts';
+import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { type Block, createBlock } from './block.ts';
+
+/**
+ * The newest entries of one channel, framed, bounded in bytes: what most reconnecting clients missed is here, so that a
+ * storm of them does not reach Redis. The ring has no hole: it holds everything from `first` to `head`.
+ */
+export interface Ring {
+  /** Highest number this process has read; subscriptions whose cursor stands here are live. */
+  readonly head: number;
+  readonly epochs: readonly EpochStart[];
+  readonly bytes: number;
+  /** Takes the entries that follow `head`. */
+  append(entries: readonly LogEntry[], epochs: readonly EpochStart[]): Block;
+  /** The block that continues after `cursor`, or null when the ring no longer (or not yet) holds it. */
+  blockAfter(cursor: number): Block | null;
+  /** The log was lost and begun again. */
+  reset(info: LogInfo): void;
+}
+
+const COMPACT_AFTER = 1_024;
+
+export function createRing(info: LogInfo, maxBytes: number): Ring {
+  let blocks: Block[] = [];
+  /** Index of the oldest block; those before it are gone and cut off now and then, not at every append. */
+  let start = 0;
+  let bytes = 0;
+  let head = info.head;
+  let epochs = info.epochs;
+
+  return {
+    get head() {
+      return head;
+    },
+    get epochs() {
+      return epochs;
+    },
+    get bytes() {
+      return bytes;
+    },
+    append(entries, currentEpochs) {
+      epochs = currentEpochs;
+      const block = createBlock(head, entries, epochs);
+      blocks.push(block);
+      bytes += block.bytes.length;
+      head = block.last;
+      while (bytes > maxBytes && start < blocks.length - 1) {
+        bytes -= blocks[start]?.bytes.length ?? 0;
+        start += 1;
+      }
+      if (start > COMPACT_AFTER && start > blocks.length / 2) {
+        blocks = blocks.slice(start);
+        start = 0;
+      }
+      return block;
+    },
+    blockAfter(cursor) {
+      const oldest = blocks[start];
+      if (!oldest || cursor < oldest.after || cursor >= head) return null;
+      let low = start;
+      let high = blocks.length - 1;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if ((blocks[middle]?.last ?? 0) <= cursor) low = middle + 1;
+        else high = middle;
+      }
+      return blocks[low] ?? null;
+    },
+    reset(fresh) {
+      blocks = [];
+      start = 0;
+      bytes = 0;
+      head = fresh.oldest - 1;
+      epochs = fresh.epochs;
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { readLog } from '@3cx-relay/shared/log/read.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
+import type { Block } from './block.ts';
+import { createRing, type Ring } from './ring.ts';
+
+/**
+ * The one reader of this process: follows every channel over one blocked connection, frames each event once, and hands
+ * the blocks on. Redis does the same work for one client as for ten thousand.
+ */
+export interface Tail {
+  ring(channel: Channel): Ring;
+  /** Ms since the log last answered; grows while Redis is away or frozen. */
+  silentForMs(): number;
+  stop(): Promise<void>;
+}
+
+export interface TailListener {
+  onBlock(channel: Channel, block: Block): void;
+  onReset(channel: Channel, info: LogInfo): void;
+}
+
+export async function createTail(
+  deps: { redis: Redis; blockingRedis: Redis; keys: LogKeys; logger: Logger },
+  options: { ringBytes: number; blockMs: number },
+  listener: TailListener,
+): Promise<Tail> {
+  const rings = new Map<Channel, Ring>();
+  for (const channel of CHANNELS) {
+    rings.set(channel, createRing(await readLogInfo(deps.redis, deps.keys, channel), options.ringBytes));
+  }
+  const ring = (channel: Channel): Ring => {
+    const found = rings.get(channel);
+    if (!found) throw new Error(`no ring for channel ${channel}`);
+    return found;
+  };
+
+  const stopping = new AbortController();
+  let healthyAt = performance.now();
+  const run = async () => {
+    const pages = readLog({
+      redis: deps.blockingRedis,
+      keys: deps.keys,
+      after: new Map(CHANNELS.map(channel => [channel, ring(channel).head])),
+      follow: true,
+      blockMs: options.blockMs,
+      signal: stopping.signal,
+      onHealthy: () => {
+        healthyAt = performance.now();
+      },
+      onError: (err, attempt) => {
+        const level = attempt > 3 ? 'error' : 'warn';
+        deps.logger[level]({ err, attempt }, 'the log cannot be read, trying again');
+      },
+    });
+    for await (const page of pages) {
+      if (page.kind === 'reset') {
+        deps.logger.error({ channel: page.channel }, 'the log was lost and begun again: clients are told');
+        ring(page.channel).reset(page.info);
+        listener.onReset(page.channel, page.info);
+      } else {
+        listener.onBlock(page.channel, ring(page.channel).append(page.entries, page.epochs));
+      }
+    }
+  };
+  const running = run();
+
+  return {
+    ring,
+    silentForMs: () => performance.now() - healthyAt,
+    async stop() {
+      stopping.abort();
+      deps.blockingRedis.disconnect();
+      await running;
+    },
+  };
+}

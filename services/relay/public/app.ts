@@ -1,0 +1,80 @@
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import Router from '@koa/router';
+import Koa from 'koa';
+import helmet from 'koa-helmet';
+import type { HealthReport } from '../health.ts';
+import type { Arrivals } from '../live/arrivals.ts';
+import type { Authenticate } from './authenticate.ts';
+import { type Problem, ProblemError, problem } from './problem.ts';
+import type { RelayState } from './require-permission.ts';
+import { addActiveCalls } from './routes/active-calls.ts';
+import { addEvents } from './routes/events.ts';
+import { addHealth } from './routes/health.ts';
+
+export interface AppDeps {
+  readonly redis: Redis;
+  readonly keys: LogKeys;
+  readonly arrivals: Arrivals;
+  readonly authenticate: Authenticate;
+  readonly report: () => Promise<HealthReport>;
+  readonly logger: Logger;
+}
+
+/** The HTTP side of the public API. Every answer that is not a success is a problem document. */
+export function createApp(deps: AppDeps): Koa<RelayState> {
+  const app = new Koa<RelayState>();
+  const router = new Router<RelayState>();
+  addHealth(router, deps.report);
+  addActiveCalls(router, deps);
+  addEvents(router, deps);
+
+  app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
+  app.use(async (context, next) => {
+    context.state.authenticate = deps.authenticate;
+    try {
+      await next();
+      if (context.status === 404 && context.body === undefined) {
+        throw new ProblemError('not_found', `there is nothing at ${context.method} ${context.path}`);
+      }
+    } catch (error) {
+      const answer = toProblem(error, deps.logger);
+      context.status = answer.status;
+      context.body = JSON.stringify(answer);
+      context.type = 'application/problem+json';
+    }
+  });
+  app.use(router.routes());
+  app.use(
+    router.allowedMethods({
+      throw: true,
+      methodNotAllowed: () => new ProblemError('method_not_allowed', 'this path knows other methods: see Allow'),
+      notImplemented: () => new ProblemError('method_not_allowed', 'this method is not known here'),
+    }),
+  );
+  // Koa reports what breaks after the headers were sent, most often a client that left.
+  app.on('error', err => deps.logger.debug({ err }, 'a response was cut off'));
+  return app;
+}
+
+function toProblem(error: unknown, logger: Logger): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  if (isStoreAway(error)) {
+    logger.warn({ err: error }, 'a request could not be answered');
+    return problem('unavailable', 'a store behind the relay does not answer right now: try again');
+  }
+  logger.error({ err: error }, 'a request failed');
+  return problem('internal', 'the relay failed to answer; its log says why');
+}
+
+/** Errors by which Redis and the key store say that they are away, as opposed to mistakes of ours. */
+function isStoreAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return (
+    error.name === 'MaxRetriesPerRequestError' ||
+    ['KEY_STORE_AWAY', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE'].includes(code) ||
+    /Connection is closed|Socket timeout|Stream isn't writeable/.test(error.message)
+  );
+}

@@ -1,0 +1,62 @@
+import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
+import { firstIssue, subscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
+import { z } from 'zod';
+import { ProblemError } from './problem.ts';
+
+const MAX_LIMIT = 1_000;
+const DEFAULT_LIMIT = 100;
+const MAX_WAIT_SECONDS = 60;
+
+const wholeNumber = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z.coerce.number({ error: message }).int(message).min(min, message).max(max, message);
+};
+
+/** ISO 8601 or Unix ms, as ms. */
+const time = z.string().transform((text, context) => {
+  const ms = /^\d{10,16}$/.test(text) ? Number(text) : Date.parse(text);
+  if (!Number.isNaN(ms)) return ms;
+  context.addIssue({ code: 'custom', message: 'must be a time such as 2026-03-02T09:00:00Z, or Unix milliseconds' });
+  return z.NEVER;
+});
+
+const filters = subscriptionRequest.shape;
+const list = (values: typeof filters.dn) =>
+  z
+    .string()
+    .transform(text => text.split(','))
+    .pipe(values.unwrap())
+    .optional();
+
+const query = z.strictObject({
+  channel: z.enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` }).default('calls'),
+  after: z.string().max(64).optional(),
+  before: z.string().max(64).optional(),
+  limit: wholeNumber(1, MAX_LIMIT).default(DEFAULT_LIMIT),
+  order: z.enum(['asc', 'desc'], { error: 'must be asc or desc' }).default('asc'),
+  dn: list(filters.dn),
+  event: list(filters.event),
+  call: list(filters.call),
+  from: time.optional(),
+  to: time.optional(),
+  wait: wholeNumber(0, MAX_WAIT_SECONDS).default(0),
+});
+
+export type EventsQuery = z.infer<typeof query>;
+
+/** @throws ProblemError naming the parameter */
+export function parseEventsQuery(raw: Record<string, string | string[] | undefined>): EventsQuery {
+  const result = query.safeParse(raw);
+  if (!result.success) {
+    const { field, message } = firstIssue(result.error);
+    throw new ProblemError('invalid_request', field ? `${field}: ${message}` : message, field);
+  }
+  if (result.data.wait > 0 && result.data.order === 'desc') {
+    throw new ProblemError(
+      'invalid_request',
+      'wait: goes with order=asc only, nothing new comes from the past',
+      'wait',
+    );
+  }
+  return result.data;
+}

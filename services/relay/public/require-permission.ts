@@ -1,0 +1,26 @@
+import type { Permission } from '@3cx-relay/shared/wire/permissions.ts';
+import type { Middleware } from 'koa';
+import type { ApiKey } from '../keys/validation.ts';
+import type { Authenticate } from './authenticate.ts';
+import { ProblemError } from './problem.ts';
+
+export interface RelayState {
+  authenticate: Authenticate;
+  key?: ApiKey;
+}
+
+/** Lets a request pass that carries a valid key with this permission; a 403 names what is missing. */
+export function requirePermission(permission: Permission): Middleware<RelayState> {
+  return async (context, next) => {
+    const authenticated = await context.state.authenticate(context.headers);
+    if ('problem' in authenticated) {
+      context.set('www-authenticate', 'Bearer');
+      throw new ProblemError(authenticated.problem.code, authenticated.problem.detail);
+    }
+    if (!authenticated.key.permissions.includes(permission)) {
+      throw new ProblemError('forbidden', `this needs a key with the permission "${permission}"`);
+    }
+    context.state.key = authenticated.key;
+    await next();
+  };
+}

@@ -1,0 +1,42 @@
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
+import type Router from '@koa/router';
+import type { Arrivals } from '../../live/arrivals.ts';
+import { type EventPage, readEventPage } from '../event-pages.ts';
+import { type EventsQuery, parseEventsQuery } from '../events-query.ts';
+import { ProblemError } from '../problem.ts';
+import { type RelayState, requirePermission } from '../require-permission.ts';
+
+/** `GET /relay/events`: pages of the log both ways, and a long poll with `wait`. */
+export function addEvents(router: Router<RelayState>, deps: { redis: Redis; keys: LogKeys; arrivals: Arrivals }): void {
+  router.get('/relay/events', requirePermission('read'), async context => {
+    const query = parseEventsQuery(context.query);
+    const needed = CHANNEL_PERMISSION[query.channel];
+    if (!context.state.key?.permissions.includes(needed)) {
+      throw new ProblemError('forbidden', `the channel ${query.channel} needs a key with the permission "${needed}"`);
+    }
+    const page = await readOrWait(deps, query, () => context.req.destroyed || context.res.destroyed);
+    context.type = 'application/json';
+    context.set('cache-control', 'no-store');
+    const rest = JSON.stringify({ next: page.next, head: page.head, more: page.more });
+    context.body = `{"events":[${page.messages.join(',')}],${rest.slice(1)}`;
+  });
+}
+
+async function readOrWait(
+  deps: { redis: Redis; keys: LogKeys; arrivals: Arrivals },
+  query: EventsQuery,
+  isGone: () => boolean,
+): Promise<EventPage> {
+  const deadline = performance.now() + query.wait * 1000;
+  let asked = query;
+  for (;;) {
+    const page = await readEventPage(deps, asked);
+    const leftMs = deadline - performance.now();
+    if (page.messages.length > 0 || leftMs <= 0 || isGone()) return page;
+    if (!(await deps.arrivals.waitBeyond(query.channel, page.cursor, leftMs))) return page;
+    // What was looked at and did not match need not be looked at again.
+    if (page.next !== null) asked = { ...query, after: page.next };
+  }
+}

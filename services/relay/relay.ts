@@ -1,0 +1,145 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import type { z } from 'zod';
+import type { relayConfig } from './config.ts';
+import { reportHealth } from './health.ts';
+import { APIKeyManager } from './keys/api-key-manager.ts';
+import { createPasswordHash } from './keys/password-hash.ts';
+import { createArrivals } from './live/arrivals.ts';
+import { createCatchUp } from './live/catch-up.ts';
+import { createHub } from './live/hub.ts';
+import { createRelayMetrics } from './live/relay-metrics.ts';
+import { createTail, type Tail } from './live/tail.ts';
+import { createWebSocketEndpoint } from './live/websocket-endpoint.ts';
+import packageJson from './package.json' with { type: 'json' };
+import { createApp } from './public/app.ts';
+import { createAuthenticate } from './public/authenticate.ts';
+
+export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
+
+/** The whole relay on one port: everything it needs is opened here, and closed by the phases it returns. */
+export async function createRelay(
+  config: RelayConfig,
+  deps: { logger: Logger; registry: Registry },
+): Promise<RunningService & { port: number }> {
+  const { logger } = deps;
+  const keys = createLogKeys(config.PBX_ID);
+  const commands = connectRedis(config.REDIS_URL, { name: 'relay', logger });
+  const blocking = connectRedis(config.REDIS_URL, {
+    name: 'relay-tail',
+    logger,
+    silenceMs: config.RELAY_BLOCK_MS + 1_500,
+  });
+  const store = createPool({ databaseUrl: config.DATABASE_URL, max: 8, name: 'relay', logger });
+  const passwordHash = createPasswordHash();
+  const apiKeys = new APIKeyManager({ pool: store.pool, adminSecret: config.ADMIN_SECRET, passwordHash, logger });
+
+  await waitForRedis(commands.redis);
+  const hub = createHub({ heartbeatMs: config.RELAY_HEARTBEAT_MS });
+  const metrics = createRelayMetrics(deps.registry, hub);
+  // Late bound: what the tail reads may arrive before everything below exists, but nobody is connected by then.
+  const ring: Tail['ring'] = channel => tail.ring(channel);
+  const arrivals = createArrivals(ring, config.RELAY_MAX_WAITING_REQUESTS);
+  const tail = await createTail(
+    { redis: commands.redis, blockingRedis: blocking.redis, keys, logger },
+    { ringBytes: config.RELAY_RING_BYTES, blockMs: config.RELAY_BLOCK_MS },
+    {
+      onBlock(channel, block) {
+        metrics.read(channel, block.size);
+        hub.onBlock(channel, block);
+        arrivals.wake(channel);
+      },
+      onReset: (channel, info) => hub.onReset(channel, info.oldest),
+    },
+  );
+  const catchUp = createCatchUp(
+    { redis: commands.redis, keys },
+    { pageEntries: config.RELAY_PAGE_ENTRIES, maxReads: config.RELAY_MAX_READS },
+  );
+  const authenticate = createAuthenticate(apiKeys);
+  const pingPostgres = () => store.pool.query('SELECT 1');
+  const report = () =>
+    reportHealth({ redis: commands.redis, keys, tail, hub, version: packageJson.version, pingPostgres });
+  const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, logger });
+  const server = createServer(app.callback());
+  const sockets = createWebSocketEndpoint(
+    server,
+    { hub, authenticate, logger, subscribeDeps: { redis: commands.redis, keys, ring, catchUp } },
+    {
+      heartbeatMs: config.RELAY_HEARTBEAT_MS,
+      maxConnections: config.RELAY_MAX_CONNECTIONS,
+      maxMessageBytes: config.RELAY_MAX_MESSAGE_BYTES,
+      clientBytes: config.RELAY_CLIENT_BYTES,
+      messagesPerSecond: config.RELAY_MAX_MESSAGES_PER_SECOND,
+      refusedMessages: config.RELAY_MAX_REFUSED_MESSAGES,
+      onWrite: metrics.wrote,
+    },
+  );
+  const port = await listen(server, config);
+  logger.info({ url: `http://${config.HOST}:${port}/relay/` }, 'relay: listening');
+
+  return {
+    port,
+    readiness: () => (tail.silentForMs() < READY_SILENCE_MS ? [] : ['the log does not answer']),
+    stop: [
+      {
+        name: 'stop accepting',
+        deadlineMs: 500,
+        run: () => {
+          sockets.stopAccepting();
+          server.close();
+          server.closeIdleConnections();
+        },
+      },
+      {
+        name: 'tell clients and drain',
+        deadlineMs: config.RELAY_DRAIN_MS + 3_000,
+        run: async () => {
+          arrivals.wake();
+          await hub.drain(config.RELAY_DRAIN_MS);
+        },
+      },
+      {
+        name: 'stop reading',
+        deadlineMs: 2_000,
+        run: async () => {
+          hub.stop();
+          await tail.stop();
+          server.closeAllConnections();
+        },
+      },
+      {
+        name: 'close stores',
+        deadlineMs: 2_000,
+        run: async () => {
+          await apiKeys.stop();
+          await Promise.all([passwordHash.stop(), store.stop(), commands.stop(), blocking.stop()]);
+        },
+      },
+    ],
+  };
+}
+
+const READY_SILENCE_MS = 4_000;
+
+async function listen(server: Server, config: RelayConfig): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const where = `${config.HOST}:${config.PORT}`;
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? `${where} is in use: stop the other program or set PORT to a free port`
+          : `cannot listen on ${where}: ${cause.message}`;
+      reject(new OperatorError('LISTEN_FAILED', why, { cause }));
+    });
+    server.listen(config.PORT, config.HOST, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
