@@ -21,6 +21,8 @@ export type PostgresOptions = {
   mayCreateDatabases?: boolean;
   logFile?: string;
   readyTimeoutMs?: number;
+  /** Called before it is ready, so that an interrupted start can still be cleaned up. */
+  onSpawn?: (pid: number) => void;
 };
 
 const stopDeadlineMs = 10_000;
@@ -45,6 +47,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await findFreePort());
     const child = await launch(binaries, cluster, { ...options, port });
+    options.onSpawn?.(child.pid);
     if (await waitUntilReady(child, cluster, deadline)) {
       return {
         url: `postgres://${role}:${cluster.password}@127.0.0.1:${port}/${role}`,

@@ -21,6 +21,8 @@ export type RedisOptions = {
   logFile?: string;
   /** Loading a large append-only file takes its time: about 1 s per 100 MB. */
   readyTimeoutMs?: number;
+  /** Called before it is ready, so that an interrupted start can still be cleaned up. */
+  onSpawn?: (pid: number) => void;
 };
 
 const stopDeadlineMs = 10_000;
@@ -34,6 +36,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer &
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await findFreePort());
     const child = await launch(binary.path, port, options);
+    options.onSpawn?.(child.pid);
     if (await waitUntilReady(child, port, options.readyTimeoutMs ?? 120_000)) {
       return {
         url: `redis://127.0.0.1:${port}`,

