@@ -4,7 +4,7 @@ import type { SocketHub } from '../feed/socket-hub.ts';
 import type { TokenOffice } from '../pbx/tokens.ts';
 import type { FaultDesk, FaultRule } from './fault-desk.ts';
 
-export type FaultOrder = {
+type FaultOrder = {
   kind: 'drop' | 'stall' | 'expire-token' | 'reject-upgrade' | 'garbage' | 'http-error' | 'slow' | 'not-found';
   count?: number;
   ms?: number;

@@ -12,7 +12,7 @@ const spanMs = whole('a time in milliseconds', 86_400_000);
 const count = whole('how many times', 10_000_000).min(1, 'must be 1 or more');
 const phone = z.string({ error: 'must be text' }).regex(/^\+?\d{2,20}$/, 'must be digits, with or without a leading +');
 
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
   'drop',
   'stall',
   'expire-token',

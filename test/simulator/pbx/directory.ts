@@ -1,7 +1,7 @@
 import type { Random } from './random.ts';
 
-export type Device = { dn: string; device_id: string; user_agent: string };
-export type Extension = { dn: string; name: string; devices: Device[] };
+type Device = { dn: string; device_id: string; user_agent: string };
+type Extension = { dn: string; name: string; devices: Device[] };
 
 /** Who works here and who is outside. Fixed for one seed. */
 export type Directory = {

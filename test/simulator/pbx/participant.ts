@@ -1,5 +1,5 @@
-export type DnType = 'None' | 'Wextension' | 'Wroutepoint' | 'Wqueue' | 'Wexternalline' | 'Wspecialmenu';
-export type ParticipantStatus = 'Dialing' | 'Ringing' | 'Connected';
+type DnType = 'None' | 'Wextension' | 'Wroutepoint' | 'Wqueue' | 'Wexternalline' | 'Wspecialmenu';
+type ParticipantStatus = 'Dialing' | 'Ringing' | 'Connected';
 
 /** One leg of a call on one DN, with the field names and order of the V20 call-control API (3cx.md §1.5). */
 export type Participant = {

@@ -1,7 +1,7 @@
 import { type LegDraft, type Participant, toParticipant } from './participant.ts';
 
 export const UPSERT = 0;
-export const REMOVE = 1;
+const REMOVE = 1;
 
 /** Receives one event per change, in order; the feed turns it into a frame. */
 export type Announce = (eventType: typeof UPSERT | typeof REMOVE, entity: string) => void;
@@ -62,6 +62,6 @@ export class Switchboard {
   }
 }
 
-export function entityOf(participant: Pick<Participant, 'dn' | 'id'>): string {
+function entityOf(participant: Pick<Participant, 'dn' | 'id'>): string {
   return `/callcontrol/${participant.dn}/participants/${participant.id}`;
 }

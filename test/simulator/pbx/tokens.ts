@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import type { Cancel, Clock } from './clock.ts';
 
-export type ExpiresInUnit = 'minutes' | 'seconds';
+type ExpiresInUnit = 'minutes' | 'seconds';
 export type TokenSettings = { expiresInUnit: ExpiresInUnit; lifeMs: number; closeSockets: boolean };
 export type TokenReply = { token_type: 'Bearer'; expires_in: number; access_token: string; refresh_token: null };
 
