@@ -35,8 +35,12 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
     context.state.authenticate = deps.authenticate;
     try {
       await next();
-      if (context.status === 404 && context.body === undefined) {
-        throw new ProblemError('not_found', `there is nothing at ${context.method} ${context.path}`);
+      if (context.body === undefined) {
+        if (context.status === 404)
+          throw new ProblemError('not_found', `there is nothing at ${context.method} ${context.path}`);
+        if (context.status === 405 || context.status === 501) {
+          throw new ProblemError('method_not_allowed', `${context.method} is not for ${context.path}: see Allow`);
+        }
       }
     } catch (error) {
       const answer = toProblem(error, deps.logger);
@@ -46,13 +50,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
     }
   });
   app.use(router.routes());
-  app.use(
-    router.allowedMethods({
-      throw: true,
-      methodNotAllowed: () => new ProblemError('method_not_allowed', 'this path knows other methods: see Allow'),
-      notImplemented: () => new ProblemError('method_not_allowed', 'this method is not known here'),
-    }),
-  );
+  app.use(router.allowedMethods());
   // Koa reports what breaks after the headers were sent, most often a client that left.
   app.on('error', err => deps.logger.debug({ err }, 'a response was cut off'));
   return app;

@@ -1,0 +1,68 @@
+import { relayConfig } from '@3cx-relay/relay/config.ts';
+import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
+import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createRelay } from '@3cx-relay/relay/relay.ts';
+import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
+import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { pino } from 'pino';
+import { createTestDatabase } from './database.ts';
+import { createTestRedis } from './redis.ts';
+
+export const adminSecret = 'for tests only: 0123456789abcdef0123456789abcdef';
+const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
+
+export type TestRelay = {
+  url: string;
+  apiKey: string;
+  /** A key that may read nothing. */
+  powerlessKey: string;
+  redisUrl: string;
+  pbxId: string;
+  databaseUrl: string;
+  metric(name: string): Promise<number>;
+  stop(): Promise<void>;
+};
+
+/** The real relay in this process, on a free port, with a database and a log of its own. */
+export async function startTestRelay(settings: Record<string, string> = {}): Promise<TestRelay> {
+  const database = await createTestDatabase();
+  const redis = await createTestRedis();
+  const store = createPool({ databaseUrl: database.url, max: 2, name: 'test-keys', logger });
+  // The real bcrypt at its lowest cost: these tests are about the relay.
+  const passwordHash = createPasswordHash({ cost: 4 });
+  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash, logger });
+  const { apiKey } = await keys.generateKey('test', ['read', 'history', 'write', 'monitor'], 'test');
+  const powerless = await keys.generateKey('powerless', ['history'], 'test');
+  await keys.stop();
+  await Promise.all([passwordHash.stop(), store.stop()]);
+
+  const redisUrl = settings.REDIS_URL ?? redis.url;
+  const config = readConfig(relayConfig, {
+    REDIS_URL: redisUrl,
+    DATABASE_URL: database.url,
+    ADMIN_SECRET: adminSecret,
+    PBX_ID: redis.pbxId,
+    PORT: '0',
+    RELAY_DRAIN_MS: '0',
+    ...settings,
+  });
+  const registry = createMetrics('relay');
+  const relay = await createRelay(config, { logger, registry });
+  return {
+    url: `http://127.0.0.1:${relay.port}`,
+    apiKey,
+    powerlessKey: powerless.apiKey,
+    redisUrl,
+    pbxId: config.PBX_ID,
+    databaseUrl: database.url,
+    async metric(name) {
+      const metric = await registry.getSingleMetric(name)?.get();
+      return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? Number.NaN;
+    },
+    async stop() {
+      for (const phase of relay.stop) await phase.run();
+      await database.drop();
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler.ts';
+import { startTestRelay, type TestRelay } from '../harness/relay.ts';
+import type { WireMessage } from '../harness/relay-client.ts';
+
+type EventsAnswer = { events: WireMessage[]; next: string; head: string; more: boolean };
+
+let relay: TestRelay;
+let log: LogFiller;
+
+beforeAll(async () => {
+  relay = await startTestRelay();
+  log = createLogFiller(relay);
+  await log.fill(250);
+});
+
+afterAll(async () => {
+  await log?.stop();
+  await relay?.stop();
+});
+
+function get(path: string, key: string | null = relay.apiKey): Promise<Response> {
+  return fetch(`${relay.url}${path}`, key === null ? {} : { headers: { authorization: `Bearer ${key}` } });
+}
+
+async function events(query: Record<string, string>): Promise<EventsAnswer> {
+  const response = await get(`/relay/events?${new URLSearchParams(query)}`);
+  expect(response.status).toBe(200);
+  return (await response.json()) as EventsAnswer;
+}
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+describe('GET /relay/events', () => {
+  it('pages up from the start without a hole, to the head', async () => {
+    const numbers: number[] = [];
+    let page = await events({ limit: '100' });
+    for (;;) {
+      numbers.push(...page.events.map(numberIn));
+      if (!page.more) break;
+      page = await events({ limit: '100', after: page.next });
+    }
+    expect(numbers).toEqual(range(1, 250));
+    expect(page.next).toBe(page.head);
+  });
+
+  it('pages down from the newest without a hole, to the start', async () => {
+    const numbers: number[] = [];
+    let page = await events({ limit: '60', order: 'desc' });
+    for (;;) {
+      numbers.push(...page.events.map(numberIn));
+      if (!page.more) break;
+      page = await events({ limit: '60', order: 'desc', before: page.next });
+    }
+    expect(numbers).toEqual(range(1, 250).reverse());
+  });
+
+  it('gives the same messages as the socket: id first, body as stored', async () => {
+    const response = await get('/relay/events?limit=1');
+    const text = await response.text();
+    expect(text).toMatch(/^\{"events":\[\{"type":"call_event","id":"[0-9a-z]{8}_\d{16}","at":"/);
+  });
+
+  it('waits for something new, and answers as soon as it is there', async () => {
+    const { head } = await events({ limit: '1' });
+    const startedAt = performance.now();
+    const waiting = events({ after: head, wait: '20' });
+    await log.fill(1);
+    const page = await waiting;
+    expect(page.events.length).toBe(1);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  it('answers a wait with an empty page when nothing comes', async () => {
+    const page = await events({ after: 'now', wait: '1' });
+    expect(page).toMatchObject({ events: [], more: false });
+    expect(page.next).toBe(page.head);
+  });
+
+  it('waits through events that the filter hides', async () => {
+    const waiting = events({ after: 'now', wait: '20', dn: '555' });
+    await log.fill(3);
+    await log.fill(1, { dn: '555' });
+    expect((await waiting).events).toHaveLength(1);
+  });
+
+  it('filters by time', async () => {
+    const at = Date.now() + 3_600_000;
+    await log.fill(2, { at });
+    const page = await events({ from: new Date(at - 1).toISOString() });
+    expect(page.events).toHaveLength(2);
+    expect((await events({ to: String(at - 1), limit: '1000' })).events.length).toBeGreaterThan(250);
+  });
+
+  it.each([
+    ['limit=0', 'limit'],
+    ['limit=many', 'limit'],
+    ['order=sideways', 'order'],
+    ['channel=faxes', 'channel'],
+    ['wait=1&order=desc', 'wait'],
+    ['from=yesterday', 'from'],
+    ['after=garbage', 'after'],
+    ['afterr=start', 'afterr'],
+  ])('refuses %s and names the parameter', async (query, field) => {
+    const response = await get(`/relay/events?${query}`);
+    expect(response.status).toBe(400);
+    expect(response.headers.get('content-type')).toMatch('application/problem+json');
+    expect(await response.json()).toMatchObject({ status: 400, field });
+  });
+});
+
+describe('the public API', () => {
+  it('asks for a key, says how to send it, and names a missing permission', async () => {
+    const without = await get('/relay/active-calls', null);
+    expect(without.status).toBe(401);
+    expect(without.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await without.json()).toMatchObject({ code: 'unauthenticated' });
+    const powerless = await get('/relay/active-calls', relay.powerlessKey);
+    expect(powerless.status).toBe(403);
+    expect(((await powerless.json()) as { detail: string }).detail).toContain('"read"');
+  });
+
+  it('takes the key as X-API-Key too', async () => {
+    const response = await fetch(`${relay.url}/relay/active-calls`, { headers: { 'x-api-key': relay.apiKey } });
+    expect(await response.json()).toMatchObject({ source: 'projection', calls: [] });
+  });
+
+  it('tells anybody whether it works, and details only with a key', async () => {
+    const open = (await (await get('/relay/health', null)).json()) as {
+      status: string;
+      components: Record<string, object>;
+    };
+    expect(open.status).toBe('degraded');
+    expect(open.components.redis).toEqual({ state: 'up' });
+    const detailed = (await (await get('/relay/health')).json()) as { components: Record<string, { error: string }> };
+    expect(detailed.components.ingest?.error).toMatch('is it running');
+  });
+
+  it('answers what is not there with a problem document, and another method with Allow', async () => {
+    expect((await get('/relay/nothing')).status).toBe(404);
+    const other = await fetch(`${relay.url}/relay/health`, { method: 'DELETE' });
+    expect(other.status).toBe(405);
+    expect(other.headers.get('allow')).toContain('GET');
+  });
+
+  it('sends headers that keep browsers out of trouble', async () => {
+    const response = await get('/relay/health', null);
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+});
