@@ -21,7 +21,7 @@ try {
   await run();
 } catch (error) {
   report(error);
-  process.exitCode = error instanceof OperatorError ? error.exitCode : 1;
+  process.exitCode = exitCodeOf(error);
 }
 // Sockets of a last request or a watcher must not hold the launcher when everything it ran is gone.
 process.exit();
@@ -62,7 +62,10 @@ async function run(): Promise<void> {
     await aborted(stopRequested);
   } catch (error) {
     // Giving up because the operator asked to is no failure.
-    if (!stopRequested.aborted) throw error;
+    if (!stopRequested.aborted) {
+      report(error);
+      process.exitCode = exitCodeOf(error);
+    }
   } finally {
     say('  stopping …');
     await stack?.stop();
@@ -81,6 +84,10 @@ function aborted(signal: AbortSignal): Promise<void> {
       resolve();
     });
   });
+}
+
+function exitCodeOf(error: unknown): number {
+  return error instanceof OperatorError ? error.exitCode : 1;
 }
 
 function report(error: unknown): void {

@@ -21,8 +21,10 @@ export async function planServices(request: {
   relayPort: number;
 }): Promise<ServicePlan> {
   const { environment, folder, secrets, addresses, relayPort } = request;
+  // The launcher's own setting: a service would report it as unknown.
+  const { RELAY_DATA_DIR: _, ...forServices } = environment;
   const shared: Environment = {
-    ...environment,
+    ...forServices,
     REDIS_URL: addresses.redisUrl,
     DATABASE_URL: addresses.databaseUrl,
   };
@@ -53,7 +55,7 @@ export async function planServices(request: {
       program: 'test/simulator/main.ts',
       readyUrl: `${simulatorUrl}/sim/health`,
       env: {
-        ...environment,
+        ...forServices,
         SIM_PORT: String(simulatorPort),
         SIM_CLIENT_ID: simulatorClientId,
         SIM_CLIENT_SECRET: secrets.simulatorSecret,

@@ -1,7 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 
-export const processNames = ['ingest', 'relay', 'worker', 'simulator', 'redis', 'postgres'] as const;
-export type ProcessName = (typeof processNames)[number];
+export type ProcessName = 'ingest' | 'relay' | 'worker' | 'simulator' | 'redis' | 'postgres';
 
 /** What other programs on this machine may read to find the running stack. It exists only while the stack runs. */
 export type StackDescription = {

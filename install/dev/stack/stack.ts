@@ -136,6 +136,7 @@ export class Stack {
     });
     this.#supervisors.set(name, supervisor);
     const { url, version } = await supervisor.start();
+    supervisor.keepRunning();
     succeed(label, version, Date.now() - startedAt);
     return url;
   }
@@ -151,7 +152,13 @@ export class Stack {
     const { root, folder, stopRequested } = this.#options;
     const { name } = definition;
     const startedAt = Date.now();
-    const log = openServiceLog({ name, path: join(folder.logs, `${name}.log`), isQuiet: () => this.#isStopping });
+    // Until it is ready its last words are told as the reason of a failed start; afterwards they are news.
+    let isStarting = true;
+    const log = openServiceLog({
+      name,
+      path: join(folder.logs, `${name}.log`),
+      isQuiet: () => isStarting || this.#isStopping,
+    });
     this.#logs.push(log);
     const supervisor = new Supervisor({
       name,
@@ -162,7 +169,10 @@ export class Stack {
     const service = await supervisor.start();
     const signal = AbortSignal.any([stopRequested, this.#failed.signal]);
     const request = { definition, log, timeoutMs: readyTimeoutMs, signal };
-    if (await waitUntilReady(service, request)) succeed(name, `ready (pid ${service.pid})`, Date.now() - startedAt);
+    const isReady = await waitUntilReady(service, request);
+    isStarting = false;
+    supervisor.keepRunning();
+    if (isReady) succeed(name, `ready (pid ${service.pid})`, Date.now() - startedAt);
     else warn(`${name} runs but is not ready yet: ${log.lastProblem() ?? `see ${definition.readyUrl}`}`);
   }
 

@@ -30,6 +30,7 @@ export class Supervisor<T extends Supervised> {
   #current: T | undefined;
   #starting: Promise<T> | undefined;
   #delayMs = firstDelayMs;
+  #isKept = false;
   /** Processes that are ended on purpose, so that their end is not news. */
   readonly #dismissed = new WeakSet<T>();
 
@@ -45,9 +46,14 @@ export class Supervisor<T extends Supervised> {
     return this.#current?.pid;
   }
 
-  /** The first start: a failure is the caller's to report. */
+  /** The first start: a failure is the caller's to report, and so is an end before `keepRunning`. */
   async start(): Promise<T> {
     return this.#launch();
+  }
+
+  /** From now on an end is repaired. */
+  keepRunning(): void {
+    this.#isKept = true;
   }
 
   async restart(reason: string): Promise<void> {
@@ -84,6 +90,7 @@ export class Supervisor<T extends Supervised> {
   async #onExit(ended: T, exit: Exit, livedMs: number): Promise<void> {
     if (this.#stopping.signal.aborted || this.#dismissed.has(ended)) return;
     this.#current = undefined;
+    if (!this.#isKept) return;
     this.#options.onChange();
     if (livedMs >= healthyAfterMs) this.#delayMs = firstDelayMs;
     fail(`${this.name} ended (${exit.signal ?? `exit code ${exit.code}`})`);
