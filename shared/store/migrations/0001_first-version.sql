@@ -122,11 +122,13 @@ DECLARE
   v_from timestamptz := date_trunc('month', p_month::timestamp) AT TIME ZONE 'UTC';
   v_until timestamptz := (date_trunc('month', p_month::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
 BEGIN
-  IF to_regclass(v_name) IS NOT NULL THEN
+  IF EXISTS (SELECT FROM pg_class WHERE relname = v_name AND relnamespace = current_schema()::regnamespace) THEN
     RETURN false;
   END IF;
   PERFORM pg_advisory_xact_lock(hashtextextended('events months', 0));
-  IF to_regclass(v_name) IS NOT NULL THEN
+  -- Again, because another worker may have created it meanwhile. to_regclass would answer from a cache that waiting
+  -- for this lock does not refresh.
+  IF EXISTS (SELECT FROM pg_class WHERE relname = v_name AND relnamespace = current_schema()::regnamespace) THEN
     RETURN false;
   END IF;
   EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', v_name, v_parent);

@@ -1,0 +1,130 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { dropEventsMonths } from '@3cx-relay/shared/store/events.ts';
+import { migrate } from '@3cx-relay/shared/store/migrate.ts';
+import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { createMonths } from '../../services/worker/partitions.ts';
+import { startTcpProxy } from './fixtures/tcp-proxy.ts';
+
+const execute = promisify(execFile);
+const logger = createLogger({ name: 'test', level: 'silent' });
+const PROGRAM = fileURLToPath(new URL('../../shared/store/migrate.ts', import.meta.url));
+let admin: PostgresPool;
+let store: PostgresPool;
+let name: string;
+let url: string;
+
+beforeEach(async () => {
+  admin = createPool({ databaseUrl: inject('databaseUrl'), name: 'test admin', max: 1, logger });
+  name = `test_${randomBytes(6).toString('hex')}`;
+  await admin.pool.query(`CREATE DATABASE ${name}`);
+  const target = new URL(inject('databaseUrl'));
+  target.pathname = `/${name}`;
+  url = target.href;
+  store = createPool({ databaseUrl: url, name: 'test', max: 4, logger });
+});
+
+afterEach(async () => {
+  await store.stop();
+  await admin.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  await admin.stop();
+});
+
+async function tables(): Promise<string[]> {
+  const { rows } = await store.pool.query<{ name: string }>(
+    "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace",
+  );
+  return rows.map(row => row.name);
+}
+
+async function insert(seq: number, at: Date): Promise<void> {
+  await store.pool.query(
+    "INSERT INTO events (channel, epoch, seq, at, type, body) VALUES ('calls', 'e', $1, $2, 't', '{}')",
+    [seq, at],
+  );
+}
+
+async function partitionOf(seq: number): Promise<string | undefined> {
+  const { rows } = await store.pool.query('SELECT tableoid::regclass::text AS name FROM events WHERE seq = $1', [seq]);
+  return rows[0]?.name;
+}
+
+test('four processes that start at once bring an empty database up to date, one of them does it', async () => {
+  const env = { PATH: process.env.PATH, DATABASE_URL: url };
+  const runs = await Promise.all([1, 2, 3, 4].map(() => execute(process.execPath, [PROGRAM], { env })));
+  const applied = runs.map(run => JSON.parse(run.stdout).applied.length);
+  expect(applied.filter(count => count > 0)).toHaveLength(1);
+  expect(runs.every(run => run.stdout.split('\n').length === 2 && run.stderr === '')).toBe(true);
+  const expected = ['admin_users', 'api_keys', 'api_requests', 'error_log', 'connection_status_history', 'events'];
+  expect(await tables()).toEqual(expect.arrayContaining(expected));
+});
+
+test('a second migration finds nothing to do', async () => {
+  expect((await migrate({ databaseUrl: url })).applied).toEqual(['0001_first-version']);
+  expect((await migrate({ databaseUrl: url })).applied).toEqual([]);
+});
+
+test('a server that comes up later is waited for', async () => {
+  const proxy = await startTcpProxy(url);
+  await proxy.cut();
+  const migrated = migrate({ databaseUrl: proxy.url, waitMs: 20_000 });
+  setTimeout(() => void proxy.restore(), 300);
+  expect((await migrated).applied).toHaveLength(1);
+  await proxy.stop();
+});
+
+test('what stands in the way is said in a sentence', async () => {
+  const away = migrate({ databaseUrl: 'postgres://u:p@127.0.0.1:9/x', waitMs: 200 });
+  await expect(away).rejects.toMatchObject({ code: 'DATABASE_AWAY' });
+  const missing = migrate({ databaseUrl: `${url}_missing`, waitMs: 200 });
+  await expect(missing).rejects.toThrow(/does not exist: create it with CREATE DATABASE, or correct DATABASE_URL/);
+});
+
+test('this month and the next two are there for every channel', async () => {
+  await migrate({ databaseUrl: url });
+  const today = new Date();
+  const months = [0, 1, 2].map(ahead => new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() + ahead)));
+  const suffixes = months.map(month => month.toISOString().slice(0, 7).replace('-', '_'));
+  const found = await tables();
+  for (const channel of ['calls', 'health', 'errors', 'audit', 'requests']) {
+    for (const suffix of suffixes) expect(found).toContain(`events_${channel}_${suffix}`);
+  }
+});
+
+test('rows that came before their month was created move into it', async () => {
+  await migrate({ databaseUrl: url });
+  await insert(1, new Date('2031-05-31T23:59:59.999Z'));
+  await insert(2, new Date('2031-06-01T00:00:00.000Z'));
+  expect(await partitionOf(1)).toBe('events_calls_default');
+  const months = createMonths({ pool: store.pool, logger, now: () => Date.UTC(2031, 4, 10) }, { historyDays: 400 });
+  await Promise.all([
+    months.createAhead(),
+    createMonths({ pool: store.pool, logger, now: () => Date.UTC(2031, 4, 10) }, { historyDays: 400 }).createAhead(),
+  ]);
+  expect(await partitionOf(1)).toBe('events_calls_2031_05');
+  expect(await partitionOf(2)).toBe('events_calls_2031_06');
+});
+
+test('retention drops whole months, and strays in the default partition', async () => {
+  await migrate({ databaseUrl: url });
+  const now = () => Date.UTC(2031, 4, 10);
+  const months = createMonths({ pool: store.pool, logger, now }, { historyDays: 30 });
+  for (const month of [2, 3, 4]) {
+    await createMonths(
+      { pool: store.pool, logger, now: () => Date.UTC(2031, month, 1) },
+      { historyDays: 30 },
+    ).createAhead();
+  }
+  await insert(1, new Date('1999-01-01'));
+  await insert(2, new Date('2031-03-31T23:59:59Z'));
+  await insert(3, new Date('2031-04-01T00:00:00Z'));
+  await months.dropPast();
+  const { rows } = await store.pool.query('SELECT seq::integer FROM events ORDER BY seq');
+  expect(rows).toEqual([{ seq: 3 }]);
+  expect(await tables()).not.toContain('events_calls_2031_03');
+  expect(await dropEventsMonths(store.pool, 'calls', new Date(now()))).toEqual(['events_calls_2031_04']);
+});
