@@ -85,7 +85,8 @@ async function waitUntilReady(child: Child, port: number, timeoutMs: number): Pr
   });
   const deadline = Date.now() + timeoutMs;
   while (!hasExited && Date.now() < deadline) {
-    if ((await pingRedis(port)) === 'ready') return !hasExited;
+    const answer = await pingRedis(port);
+    if (answer?.pid === child.pid && answer.isReady) return true;
     await sleep(20);
   }
   return false;

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { readEnvironment } from './stack/environment.ts';
 import { formatMessage, parseMessage } from './tail-format.ts';
 import { fail, paint, say, surviveClosedTerminal } from './terminal.js';
 
@@ -74,15 +75,16 @@ async function isRefused(): Promise<boolean> {
 }
 
 function findStack(): { relayUrl: string; apiKey: string } {
-  const path = join(process.env.RELAY_DATA_DIR ?? join(root, '.data'), 'stack.json');
+  const environment = readEnvironment(root, process.env);
+  const path = resolve(root, environment.RELAY_DATA_DIR ?? '.data', 'stack.json');
   let kept: { relayUrl?: unknown; apiKey?: unknown } = {};
   try {
     kept = JSON.parse(readFileSync(path, 'utf8'));
   } catch {
     // both may come from the environment
   }
-  const url = process.env.RELAY_URL ?? kept.relayUrl;
-  const key = process.env.API_KEY ?? kept.apiKey;
+  const url = environment.RELAY_URL ?? kept.relayUrl;
+  const key = environment.API_KEY ?? kept.apiKey;
   if (typeof url === 'string' && typeof key === 'string') return { relayUrl: url, apiKey: key };
   fail('Nothing is running here: run "npm start" first, or set RELAY_URL and API_KEY.');
   process.exit(1);

@@ -33,7 +33,7 @@ test('a test Redis answers and every caller gets a PBX id of its own', { timeout
   const first = await createTestRedis();
   const second = await createTestRedis();
 
-  expect(await pingRedis(Number(new URL(first.url).port))).toBe('ready');
+  expect(await pingRedis(Number(new URL(first.url).port))).toMatchObject({ isReady: true });
   expect(second.pbxId).not.toBe(first.pbxId);
 });
 
