@@ -1,0 +1,89 @@
+import type { System } from './system.ts';
+
+/** What the simulator says it sent. */
+type Frame = { n: number; delivered: boolean; frame: object | null };
+
+/** An entry of `calls`, as far as a comparison needs it. */
+export type LoggedEntry = { id: string; type: string; body: string };
+
+export async function framesSent(system: System): Promise<Frame[]> {
+  const frames: Frame[] = [];
+  let after = 0;
+  for (;;) {
+    const page = await system.sim<{ frames: Frame[]; next: number }>('GET', `/sim/frames?after=${after}&limit=10000`);
+    if (page.frames.length === 0) return frames;
+    frames.push(...page.frames);
+    after = page.next;
+  }
+}
+
+export async function entriesLogged(system: System): Promise<LoggedEntry[]> {
+  const entries: LoggedEntry[] = [];
+  let from = '-';
+  for (;;) {
+    const page = await system.redis.xrange(system.keys.log('calls'), from, '+', 'COUNT', 5_000);
+    for (const [id, [, type = '', , , , body = '']] of page) entries.push({ id, type, body });
+    const last = page.at(-1)?.[0];
+    if (last === undefined || page.length < 5_000) return entries;
+    from = `(${last}`;
+  }
+}
+
+/** The frame in an entry's body, or null when no frame caused it. */
+function frameIn(entry: LoggedEntry): string | null {
+  const { data } = JSON.parse(entry.body) as { data?: object | null };
+  return data ? JSON.stringify(data) : null;
+}
+
+export type Comparison = {
+  framesDelivered: number;
+  framesLogged: number;
+  gaps: number;
+  /** Frames that were delivered, are not in the log, and lie at no gap. */
+  missing: number[];
+  /** Entries whose frame the simulator did not send, or not at this place: doubled, invented or out of order. */
+  unexpected: string[];
+};
+
+/**
+ * Walks frames and log side by side: the log must hold the delivered frames in order; a run of them may be absent only
+ * where a gap entry stands at that very place.
+ */
+export function compare(frames: readonly Frame[], entries: readonly LoggedEntry[]): Comparison {
+  const delivered = frames.filter(({ frame, delivered: isDelivered }) => isDelivered && frame !== null);
+  const result: Comparison = {
+    framesDelivered: delivered.length,
+    framesLogged: 0,
+    gaps: 0,
+    missing: [],
+    unexpected: [],
+  };
+  const texts = delivered.map(({ frame }) => JSON.stringify(frame));
+  let next = 0;
+  let isGapOpen = false;
+  for (const entry of entries) {
+    if (entry.type === 'gap') {
+      result.gaps += 1;
+      isGapOpen = true;
+      continue;
+    }
+    const text = frameIn(entry);
+    if (text === null) continue;
+    result.framesLogged += 1;
+    if (texts[next] === text) {
+      next += 1;
+      isGapOpen = false;
+      continue;
+    }
+    const found = texts.indexOf(text, next);
+    if (found === -1) {
+      result.unexpected.push(`${entry.id} ${text}`);
+      continue;
+    }
+    if (!isGapOpen) for (let i = next; i < found; i += 1) result.missing.push(delivered[i]?.n ?? -1);
+    next = found + 1;
+    isGapOpen = false;
+  }
+  if (!isGapOpen) for (let i = next; i < delivered.length; i += 1) result.missing.push(delivered[i]?.n ?? -1);
+  return result;
+}

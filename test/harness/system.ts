@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
+import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { pino } from 'pino';
+import { startRedis } from '../../install/dev/redis.ts';
+import { findFreePort } from '../../install/dev/system/ports.ts';
+import { createTestDatabase } from './database.ts';
+import { type ServiceName, type ServiceProcess, startService } from './processes.ts';
+import { adminSecret } from './relay.ts';
+
+/**
+ * The whole product as separate processes: simulator, ingest, relay and worker, with a Redis of their own that syncs
+ * every write, as in production, and a database of their own.
+ */
+export type System = {
+  relayUrl: string;
+  simulatorUrl: string;
+  apiKey: string;
+  redis: Redis;
+  keys: LogKeys;
+  postgres: pg.Pool;
+  service(name: ServiceName): ServiceProcess;
+  /** SIGKILL, then start again with the same settings; resolves when it is ready. */
+  crash(name: ServiceName): Promise<void>;
+  /** Control API of the simulator. */
+  sim<Answer = unknown>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Answer>;
+  stop(): Promise<void>;
+};
+
+const client = { SIM_CLIENT_ID: 'relay', SIM_CLIENT_SECRET: 'simulated-secret' };
+
+export async function startSystem(settings: Record<string, string> = {}): Promise<System> {
+  const dir = await mkdtemp(join(tmpdir(), 'relay-system-'));
+  const redisServer = await startRedis({ dir: join(dir, 'redis') });
+  const database = await createTestDatabase();
+  const apiKey = await createKey(database.url);
+  const port = await findFreePort();
+  const env: Record<string, string> = {
+    ...client,
+    CLIENT_ID: client.SIM_CLIENT_ID,
+    CLIENT_SECRET: client.SIM_CLIENT_SECRET,
+    SIM_CALLS_PER_MINUTE: '0',
+    REDIS_URL: redisServer.url,
+    DATABASE_URL: database.url,
+    ADMIN_SECRET: adminSecret,
+    SPOOL_DIR: join(dir, 'spool'),
+    PORT: String(port),
+    // A test waits for reconnects; a PBX would not thank us for this.
+    INGEST_RECONNECT_FIRST_MS: '200',
+    ...settings,
+  };
+  const services = new Map<ServiceName, ServiceProcess>();
+  const start = async (name: ServiceName, ownEnv = env) => void services.set(name, await startService(name, ownEnv));
+  await start('simulator');
+  const simulatorUrl = service('simulator').internalUrl;
+  env.PBX_URL = simulatorUrl;
+  await Promise.all([start('ingest'), start('relay'), start('worker')]);
+  const redis = new Redis(redisServer.url);
+  const postgres = new pg.Pool({ connectionString: database.url, max: 2 });
+  postgres.on('error', () => undefined);
+
+  function service(name: ServiceName): ServiceProcess {
+    const found = services.get(name);
+    if (!found) throw new Error(`${name} was not started`);
+    return found;
+  }
+
+  return {
+    relayUrl: `http://127.0.0.1:${port}`,
+    simulatorUrl,
+    apiKey,
+    redis,
+    keys: createLogKeys('main'),
+    postgres,
+    service,
+    async crash(name) {
+      await service(name).kill();
+      await start(name);
+    },
+    async sim<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+      const response = await fetch(simulatorUrl + path, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
+      if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+      return (await response.json()) as Answer;
+    },
+    async stop() {
+      for (const name of ['simulator', 'ingest', 'relay', 'worker'] as const) {
+        if (services.get(name)?.isAlive()) await service(name).stop();
+      }
+      await postgres.end();
+      redis.disconnect();
+      await database.drop();
+      await redisServer.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function createKey(databaseUrl: string): Promise<string> {
+  const logger = pino({ level: 'silent' });
+  const store = createPool({ databaseUrl, max: 1, name: 'test-keys', logger });
+  const passwordHash = createPasswordHash();
+  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash, logger });
+  const { apiKey } = await keys.generateKey('end to end', ['read', 'history', 'monitor'], 'test');
+  await keys.stop();
+  await Promise.all([passwordHash.stop(), store.stop()]);
+  return apiKey;
+}
