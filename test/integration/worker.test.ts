@@ -1,0 +1,99 @@
+import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
+import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
+import { type ServiceProcess, startService } from '../harness/processes.ts';
+import { createTestRedis, type TestRedis } from '../harness/redis.ts';
+import { waitFor } from '../harness/wait-for.ts';
+import { createLogWriter, entries } from './fixtures/log-writer.ts';
+import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+let database: TestDatabase;
+let server: TestRedis;
+let postgresProxy: TcpProxy;
+let redisProxy: TcpProxy;
+let connection: RedisConnection;
+let store: PostgresPool;
+let worker: ServiceProcess;
+
+beforeEach(async () => {
+  [database, server] = await Promise.all([createTestDatabase(), createTestRedis()]);
+  [postgresProxy, redisProxy] = await Promise.all([startTcpProxy(database.url), startTcpProxy(server.url)]);
+  connection = connectRedis(server.url, { name: 'test', logger });
+  await waitFor(() => connection.redis.ping(), { what: 'Redis to answer' });
+  store = createPool({ databaseUrl: database.url, name: 'test', max: 2, logger });
+  const env = { PBX_ID: server.pbxId, REDIS_URL: redisProxy.url, DATABASE_URL: postgresProxy.url };
+  worker = await startService('worker', env);
+});
+
+afterEach(async () => {
+  await worker.stop();
+  await store.stop();
+  await connection.stop();
+  await Promise.all([postgresProxy.stop(), redisProxy.stop()]);
+  await database.drop();
+});
+
+async function rowsReach(total: number, timeoutMs = 20_000): Promise<void> {
+  const count = async () => (await store.pool.query('SELECT count(*)::integer AS n FROM events')).rows[0]?.n === total;
+  await waitFor(count, { what: `${total} rows`, timeoutMs });
+}
+
+async function readyz(): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${worker.internalUrl}/readyz`);
+  return { status: response.status, text: await response.text() };
+}
+
+test('schedules that were lost together with the data of Redis come back', { timeout: 60_000 }, async () => {
+  const keys = createLogKeys(server.pbxId);
+  const writer = createLogWriter(connection.redis, keys);
+  await writer.append(entries(1, 5));
+  await rowsReach(5);
+  const lost = await connection.redis.keys(`${keys.jobs}:*`);
+  expect(lost.length).toBeGreaterThan(0);
+  await connection.redis.del(...lost);
+  await writer.append(entries(6, 9));
+  await rowsReach(9, 40_000);
+});
+
+test('PostgreSQL away turns the worker red, and on return it catches up by itself', { timeout: 60_000 }, async () => {
+  const writer = createLogWriter(connection.redis, createLogKeys(server.pbxId));
+  await postgresProxy.cut();
+  await writer.append(entries(1, 300));
+  const red = await waitFor(async () => ((await readyz()).status === 503 ? readyz() : null), { what: 'red' });
+  expect(red.text).toMatch(/PostgreSQL has not answered for \d+ s: /);
+  await postgresProxy.restore();
+  await rowsReach(300);
+  await waitFor(async () => (await readyz()).status === 200, { what: 'green' });
+});
+
+test('a Redis that froze turns the worker red, and on return it goes on', { timeout: 60_000 }, async () => {
+  const writer = createLogWriter(connection.redis, createLogKeys(server.pbxId));
+  redisProxy.freeze();
+  const red = await waitFor(async () => ((await readyz()).status === 503 ? readyz() : null), { what: 'red' });
+  expect(red.text).toMatch(/Redis has not answered for \d+ s: /);
+  await writer.append(entries(1, 300));
+  await redisProxy.cut();
+  await redisProxy.restore();
+  await rowsReach(300, 30_000);
+  await waitFor(async () => (await readyz()).status === 200, { what: 'green' });
+});
+
+test('told to stop in the middle of a backlog, it ends with 0 and rows and position agree', async () => {
+  const writer = createLogWriter(connection.redis, createLogKeys(server.pbxId));
+  for (let n = 1; n <= 20_000; n += 1_000) await writer.append(entries(n, n + 999));
+  await waitFor(async () => (await store.pool.query('SELECT 1 FROM events LIMIT 1')).rows.length > 0, {
+    what: 'the first batch',
+    everyMs: 5,
+  });
+  await worker.stop(10_000);
+  const { rows } = await store.pool.query(
+    "SELECT count(*) = (SELECT seq FROM log_positions WHERE channel = 'calls') AS agree FROM events",
+  );
+  expect(rows[0]?.agree).toBe(true);
+  worker = await startService('worker', { PBX_ID: server.pbxId, REDIS_URL: server.url, DATABASE_URL: database.url });
+  await rowsReach(20_000);
+});
