@@ -1,0 +1,213 @@
+import type { StateChange } from '@3cx-relay/shared/log/entry.ts';
+import { isSameParticipant, type Participant, parseParticipant } from '../pbx/participant.ts';
+import { endCall, type Observed, withLeg, withoutLeg } from './advance.ts';
+import { type Call, type CallEvent, parseCall } from './call.ts';
+
+/**
+ * All calls of one PBX. The steps are pure (advance.ts); this class is the index over them: which participant is a leg
+ * of which call, and which calls nobody is in any more. It is told the time with every input and owns no timer, so that
+ * the same inputs always give the same calls.
+ *
+ * A call that lost its last leg lives on for the grace: a transfer or a queue refills it with the same callid
+ * (3cx.md §1.5). It then ends by `tick`, once.
+ */
+export interface ModelChange {
+  readonly events: readonly CallEvent[];
+  /** The call as JSON after the change; null when nobody knows which call it was. */
+  readonly callJson: string | null;
+  readonly callId: string | null;
+  readonly dn: string | null;
+  /** True when the input told nothing that was not known. */
+  readonly isRepeat: boolean;
+  /** The same change for the projection in Redis. */
+  readonly state: readonly StateChange[];
+}
+
+interface OpenCall {
+  call: Call;
+  /** Set while nobody is in the call: when the last leg left, where, and whether we saw it. */
+  vacant: { since: number; endedAt: number | null; dn: string | null } | null;
+}
+
+export class CallModel {
+  readonly #graceMs: number;
+  readonly #participants = new Map<string, Participant>();
+  readonly #calls = new Map<number, OpenCall>();
+  readonly #vacant = new Set<OpenCall>();
+  #highestParticipantId = 0;
+  #highestCallId = 0;
+
+  constructor(options: { graceMs: number }) {
+    this.#graceMs = options.graceMs;
+  }
+
+  /** Takes the projection over from an earlier process. A call found without legs ends when the grace has passed from now. */
+  load(
+    snapshot: { calls: Readonly<Record<string, string>>; participants: Readonly<Record<string, string>> },
+    now: number,
+  ): void {
+    for (const json of Object.values(snapshot.calls)) {
+      const call = parseCall(json);
+      if (call) this.#calls.set(call.pbxCallId, { call, vacant: null });
+    }
+    for (const [key, json] of Object.entries(snapshot.participants)) {
+      const participant = parseParticipant(parseJson(json), { dn: key.slice(0, key.lastIndexOf('/')) });
+      if (participant) this.#remember(participant);
+    }
+    for (const open of this.#calls.values()) {
+      const legs = open.call.legs.filter(leg => this.#participants.has(keyOf({ dn: leg.dn, id: leg.participantId })));
+      open.call = { ...open.call, legs };
+      if (legs.length === 0) this.#vacate(open, { since: now, endedAt: null, dn: null });
+    }
+  }
+
+  get participants(): ReadonlyMap<string, Participant> {
+    return this.#participants;
+  }
+
+  get calls(): Iterable<Call> {
+    return this.#calls.values().map(open => open.call);
+  }
+
+  /** Numbers that a PBX gives once per run: one that comes again means that it was restarted. */
+  get highest(): { participantId: number; callId: number } {
+    return { participantId: this.#highestParticipantId, callId: this.#highestCallId };
+  }
+
+  hasCall(pbxCallId: number): boolean {
+    return this.#calls.has(pbxCallId);
+  }
+
+  upsert(participant: Participant, seen: Observed): ModelChange {
+    const key = keyOf(participant);
+    const known = this.#participants.get(key);
+    if (known && isSameParticipant(known, participant) && this.#calls.has(known.callid)) {
+      return this.#describe(this.#calls.get(known.callid)?.call ?? null, { dn: participant.dn, isRepeat: true });
+    }
+    const state: StateChange[] = [{ of: 'participants', field: key, value: participant.json }];
+    if (known && known.callid !== participant.callid) state.push(...this.#leave(known, seen));
+    this.#remember(participant);
+
+    const open = this.#calls.get(participant.callid);
+    const step = withLeg(open?.call ?? null, participant, seen);
+    const now: OpenCall = open ?? { call: step.call, vacant: null };
+    now.call = step.call;
+    now.vacant = null;
+    this.#vacant.delete(now);
+    this.#calls.set(participant.callid, now);
+    return this.#describe(step.call, { dn: participant.dn, events: step.events, state });
+  }
+
+  /** `endsAtOnce`: without the grace, when a snapshot shows that the call is long over. */
+  remove(of: { dn: string; id: number }, seen: Observed & { endsAtOnce?: boolean }): ModelChange {
+    const key = keyOf(of);
+    const known = this.#participants.get(key);
+    if (!known) return this.#describe(null, { dn: of.dn, isRepeat: true });
+    this.#participants.delete(key);
+    const gone: StateChange = { of: 'participants', field: key, value: null };
+    const state = [gone, ...this.#leave(known, seen)];
+    const open = this.#calls.get(known.callid);
+    if (open?.vacant && seen.endsAtOnce) return this.#end(open, gone);
+    return this.#describe(open?.call ?? null, { dn: of.dn, state });
+  }
+
+  /** The call that a participant is in, for frames that change nothing: DTMF, a prompt that was played. */
+  about(of: { dn: string; id: number }, events: readonly CallEvent[]): ModelChange {
+    const known = this.#participants.get(keyOf(of));
+    return this.#describe((known && this.#calls.get(known.callid)?.call) ?? null, { dn: of.dn, events });
+  }
+
+  /** Unix ms at which `tick` has something to do; null while nothing is due. */
+  get nextDue(): number | null {
+    // Calls are put in when they fall empty and the grace is the same for all, so the first is the next.
+    for (const { vacant } of this.#vacant) if (vacant) return vacant.since + this.#graceMs;
+    return null;
+  }
+
+  /** Ends what has been empty for the whole grace, the longest empty first. */
+  tick(now: number): ModelChange[] {
+    const changes: ModelChange[] = [];
+    for (const open of this.#vacant) {
+      if (!open.vacant) continue;
+      // The clock was set back: without this the call would stay open for as long as it was moved.
+      if (open.vacant.since > now) open.vacant = { ...open.vacant, since: now };
+      if (open.vacant.since + this.#graceMs > now) break;
+      changes.push(this.#end(open));
+    }
+    return changes;
+  }
+
+  #remember(participant: Participant): void {
+    this.#participants.set(keyOf(participant), participant);
+    this.#highestParticipantId = Math.max(this.#highestParticipantId, participant.id);
+    this.#highestCallId = Math.max(this.#highestCallId, participant.callid);
+  }
+
+  /** A run of the PBX is over and its numbers begin again. */
+  forgetNumbers(): void {
+    this.#highestParticipantId = 0;
+    this.#highestCallId = 0;
+  }
+
+  #leave(leg: Participant, seen: Observed): StateChange[] {
+    const open = this.#calls.get(leg.callid);
+    if (!open) return [];
+    open.call = withoutLeg(open.call, leg);
+    if (open.call.legs.length === 0) {
+      this.#vacate(open, { since: seen.at, endedAt: seen.isWatched ? seen.at : null, dn: leg.dn });
+    }
+    return [{ of: 'calls', field: open.call.callId, value: JSON.stringify(open.call) }];
+  }
+
+  #vacate(open: OpenCall, vacant: NonNullable<OpenCall['vacant']>): void {
+    open.vacant = vacant;
+    this.#vacant.add(open);
+  }
+
+  #end(open: OpenCall, ...also: StateChange[]): ModelChange {
+    this.#vacant.delete(open);
+    this.#calls.delete(open.call.pbxCallId);
+    const { call, events } = endCall(open.call, open.vacant?.endedAt ?? null);
+    const state: StateChange[] = [...also, { of: 'calls', field: call.callId, value: null }];
+    return {
+      events,
+      callJson: JSON.stringify(call),
+      callId: call.callId,
+      dn: open.vacant?.dn ?? null,
+      isRepeat: false,
+      state,
+    };
+  }
+
+  #describe(
+    call: Call | null,
+    what: { dn: string; events?: readonly CallEvent[]; isRepeat?: boolean; state?: StateChange[] },
+  ): ModelChange {
+    const callJson = call && JSON.stringify(call);
+    const state = what.state ?? [];
+    const isKnown = call !== null && state.some(change => change.field === call.callId);
+    if (call && callJson && state.length > 0 && !isKnown) {
+      state.push({ of: 'calls', field: call.callId, value: callJson });
+    }
+    return {
+      events: what.events && what.events.length > 0 ? what.events : ['call.updated'],
+      callJson,
+      callId: call?.callId ?? null,
+      dn: what.dn,
+      isRepeat: what.isRepeat ?? false,
+      state,
+    };
+  }
+}
+
+export function keyOf(of: { dn: string; id: number }): string {
+  return `${of.dn}/${of.id}`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

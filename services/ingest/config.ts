@@ -1,0 +1,44 @@
+import { commonConfig, integer, url } from '@3cx-relay/shared/runtime/config.ts';
+import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { z } from 'zod';
+
+const MIB = 1024 * 1024;
+
+/** Everything ingest reads from its environment; the keys we invented carry the prefix INGEST_. */
+export const ingestConfig = {
+  ...commonConfig,
+  PBX_URL: url(['http', 'https'], 'https://pbx.example.com:5001').optional(),
+  FQDN: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]+(:\d{1,5})?$/, 'must be a host name with an optional port, for example pbx.example.com:5001')
+    .optional(),
+  CLIENT_ID: z.string({ error: 'is required: the client id of the API client in the 3CX admin console' }).min(1),
+  CLIENT_SECRET: z.string({ error: 'is required: the API key that 3CX showed when the API client was created' }).min(1),
+  CALLCONTROL_AUTH: z
+    .enum(['auto', 'bearer', 'basic'], { error: 'must be one of auto, bearer, basic' })
+    .default('auto'),
+  SPOOL_DIR: z.string().default('.data/spool'),
+  SPOOL_MAX_BYTES: integer({ min: MIB, max: 1024 * 1024 * MIB, default: 256 * MIB }),
+  INGEST_GET_DEADLINE_MS: integer({ min: 10, max: 60_000, default: 1_000 }),
+  INGEST_GET_CONCURRENCY: integer({ min: 1, max: 512, default: 32 }),
+  INGEST_WINDOW_FRAMES: integer({ min: 1, max: 1_000_000, default: 10_000 }),
+  INGEST_WINDOW_BYTES: integer({ min: MIB, max: 4096 * MIB, default: 64 * MIB }),
+  INGEST_MAX_FRAME_BYTES: integer({ min: 1_024, max: 64 * MIB, default: MIB }),
+  INGEST_RECONCILE_MS: integer({ min: 1_000, max: 3_600_000, default: 45_000 }),
+  INGEST_SNAPSHOT_DEADLINE_MS: integer({ min: 100, max: 60_000, default: 5_000 }),
+  INGEST_END_GRACE_MS: integer({ min: 0, max: 60_000, default: 2_000 }),
+  INGEST_PING_MS: integer({ min: 100, max: 60_000, default: 5_000 }),
+  INGEST_PONG_DEADLINE_MS: integer({ min: 100, max: 120_000, default: 10_000 }),
+  INGEST_RECONNECT_QUICK_MS: integer({ min: 10, max: 60_000, default: 1_000 }),
+  INGEST_RECONNECT_FIRST_MS: integer({ min: 10, max: 60_000, default: 5_000 }),
+  INGEST_RECONNECT_MAX_MS: integer({ min: 10, max: 600_000, default: 30_000 }),
+};
+
+export type IngestConfig = Readonly<z.infer<z.ZodObject<typeof ingestConfig>>>;
+
+/** Where the PBX answers, without a trailing slash. `PBX_URL` wins, for a PBX behind a local port or a simulator. */
+export function pbxUrlOf(config: Pick<IngestConfig, 'PBX_URL' | 'FQDN'>): string {
+  if (config.PBX_URL) return config.PBX_URL.replace(/\/+$/, '');
+  if (config.FQDN) return `https://${config.FQDN}`;
+  throw new OperatorError('CONFIG_INVALID', 'FQDN is required, for example pbx.example.com (or PBX_URL with scheme)');
+}

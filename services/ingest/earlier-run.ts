@@ -1,0 +1,56 @@
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { readPage } from '@3cx-relay/shared/log/page.ts';
+import { readSnapshot, type StateSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
+
+/** What an earlier process left in Redis: the calls it knew and how far its log certainly reaches. */
+export interface EarlierRun {
+  readonly snapshot: StateSnapshot;
+  readonly hasLog: boolean;
+  /** Unix ms of the last entry that a frame caused; null when nothing held says it. */
+  readonly writtenUntil: number | null;
+}
+
+const LOOK_BACK_ENTRIES = 200;
+
+/**
+ * Waits for Redis: without the projection nobody could say which calls ended meanwhile, and the gap covers the wait.
+ */
+export async function readEarlierRun(
+  source: { redis: Redis; keys: LogKeys },
+  deps: { logger: Logger },
+): Promise<EarlierRun> {
+  const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
+  for (;;) {
+    try {
+      const snapshot = await readSnapshot(source.redis, source.keys);
+      return { snapshot, hasLog: snapshot.seq > 0, writtenUntil: await readWrittenUntil(source) };
+    } catch (error) {
+      if (backoff.attempts === 0)
+        deps.logger.warn(`waiting for Redis before connecting to the PBX: ${messageOf(error)}`);
+      await sleep(backoff.next());
+    }
+  }
+}
+
+/**
+ * Only entries that a frame or a gap caused prove that there was a connection: a call may be ended by the grace two
+ * seconds after the socket died.
+ */
+async function readWrittenUntil({ redis, keys }: { redis: Redis; keys: LogKeys }): Promise<number | null> {
+  const info = await readLogInfo(redis, keys, 'calls');
+  const source = { redis, keys, epochs: info.epochs };
+  const page = await readPage(source, {
+    channel: 'calls',
+    from: info.oldest,
+    to: info.head,
+    count: LOOK_BACK_ENTRIES,
+    newestFirst: true,
+  });
+  const witness = page.find(entry => entry.type === 'gap' || !entry.body.includes('"data":null'));
+  return (witness ?? page.at(-1))?.at ?? null;
+}

@@ -1,0 +1,114 @@
+import type { StateSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+import { CallModel } from './call-model/call-model.ts';
+import type { IngestConfig } from './config.ts';
+import type { DurableLog } from './durable-log.ts';
+import type { EarlierRun } from './earlier-run.ts';
+import { Enricher } from './enrich.ts';
+import { OrderedWindow } from './ordered-window.ts';
+import type { PbxConnection } from './pbx/connect-pbx.ts';
+import { PbxFeed } from './pbx-feed.ts';
+import { Pipeline } from './pipeline.ts';
+import { Reconciler } from './reconciler.ts';
+
+/** The way of a frame, put together: socket → feed → window with enricher → model → log. */
+export interface Ingestion {
+  readonly lastFrameAt: number | null;
+  /** Why the PBX does not show its calls, as a sentence; null when it does. */
+  readonly error: string | null;
+  /** Resolves when everything that arrived is on its way into the log. */
+  drained(): Promise<void>;
+  stop(): void;
+}
+
+export function createIngestion(
+  config: IngestConfig,
+  deps: {
+    pbx: PbxConnection;
+    log: DurableLog;
+    earlier: EarlierRun;
+    readProjection: () => Promise<StateSnapshot>;
+    logger: Logger;
+    registry: Registry;
+  },
+): Ingestion {
+  const { pbx, log, logger, registry } = deps;
+  const getDeadlineMs = config.INGEST_GET_DEADLINE_MS;
+  const model = new CallModel({ graceMs: config.INGEST_END_GRACE_MS });
+  model.load(deps.earlier.snapshot, Date.now());
+  const window = new OrderedWindow({ registry });
+  const enricher = new Enricher(
+    { concurrency: config.INGEST_GET_CONCURRENCY, deadlineMs: getDeadlineMs },
+    { get: (of, signal) => pbx.api.getParticipant(of, signal), registry },
+  );
+  const pipeline = new Pipeline(
+    { maxFrames: config.INGEST_WINDOW_FRAMES, getDeadlineMs, graceMs: config.INGEST_END_GRACE_MS },
+    {
+      model,
+      window,
+      enricher,
+      write: (channel, entry) => log.write(channel, entry),
+      // What the PBX forbids it will forbid again.
+      onUnresolved: reason => reason !== 'gone' && reason !== 'refused' && reconciler.soon(),
+      registry,
+    },
+  );
+  const reconciler = new Reconciler(
+    {
+      everyMs: config.INGEST_RECONCILE_MS,
+      snapshotDeadlineMs: config.INGEST_SNAPSHOT_DEADLINE_MS,
+      getDeadlineMs,
+    },
+    {
+      api: pbx.api,
+      pipeline,
+      enricher,
+      window,
+      logger,
+      onSilence: () => pbx.socket.reconnect('open but silent: the PBX shows changes and sends no frames'),
+    },
+  );
+  const feed = new PbxFeed({
+    socket: pbx.socket,
+    pipeline,
+    reconciler,
+    window,
+    logger,
+    earlier: deps.earlier,
+    maxWindowBytes: config.INGEST_WINDOW_BYTES,
+  });
+  log.watch({
+    onRoom(hasRoom) {
+      if (hasRoom) return pbx.socket.release();
+      const message =
+        'the spool file is full: the PBX is not read until Redis is back; raise SPOOL_MAX_BYTES or repair Redis';
+      pipeline.report(Date.now(), { severity: 'critical', message, details: { spoolBytes: log.spoolBytes } });
+      pbx.socket.hold(message);
+    },
+    onLogLost(channel) {
+      if (channel !== 'calls') return;
+      logger.error('the log was lost or rolled back: its state is written again');
+      deps.readProjection().then(
+        ({ calls, participants }) =>
+          pipeline.enqueue(() =>
+            pipeline.republish({ calls: Object.keys(calls), participants: Object.keys(participants) }),
+          ),
+        (error: unknown) => logger.error({ err: error }, 'the state could not be compared with Redis'),
+      );
+    },
+  });
+  return {
+    get lastFrameAt() {
+      return feed.lastFrameAt;
+    },
+    get error() {
+      return reconciler.error;
+    },
+    drained: () => window.drained(),
+    stop() {
+      reconciler.disconnected();
+      pipeline.stop();
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { appendToLog } from '@3cx-relay/shared/log/append.ts';
+import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import { readConfig, unknownKeys } from '@3cx-relay/shared/runtime/config.ts';
+import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
+import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { createMetrics, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { type IngestConfig, ingestConfig, pbxUrlOf } from './config.ts';
+import { DurableLog } from './durable-log.ts';
+import { readEarlierRun } from './earlier-run.ts';
+import { createIngestion } from './ingestion.ts';
+import { connectPbx } from './pbx/connect-pbx.ts';
+import { Spool } from './spool.ts';
+import { createStatusReporter } from './status.ts';
+
+async function start(config: IngestConfig, deps: { logger: Logger; registry: Registry }): Promise<RunningService> {
+  const { logger } = deps;
+  const keys = createLogKeys(config.PBX_ID);
+  const redisConnection = connectRedis(config.REDIS_URL, { name: 'ingest', logger });
+  const { redis } = redisConnection;
+  const spool = await Spool.open({
+    folder: config.SPOOL_DIR,
+    name: `ingest-${config.PBX_ID}.jsonl`,
+    onError: error => logger.error({ err: error }, 'the spool file cannot be written: check SPOOL_DIR and its disk'),
+  });
+  const writerId = `ingest-${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
+  const log = new DurableLog(
+    { writerId, maxSpoolBytes: config.SPOOL_MAX_BYTES },
+    { append: (channel, batch) => appendToLog({ redis, keys, channel }, batch), spool, ...deps },
+  );
+  // What an earlier process could not write comes before anything new.
+  await log.direct();
+  const earlier = await readEarlierRun({ redis, keys }, { logger });
+  const pbx = connectPbx(config, deps);
+  const ingestion = createIngestion(config, {
+    pbx,
+    log,
+    earlier,
+    readProjection: () => readSnapshot(redis, keys),
+    ...deps,
+  });
+  const status = createStatusReporter({ redis, keys }, () => ({
+    state: pbx.socket.state,
+    socketSince: isoOf(pbx.socket.openSince),
+    lastFrameAt: isoOf(ingestion.lastFrameAt),
+    spoolBytes: log.spoolBytes,
+    error: pbx.socket.error ?? ingestion.error,
+  }));
+  pbx.socket.start();
+
+  return {
+    readiness: () => [
+      ...(pbx.socket.state === 'connected' ? [] : [pbx.socket.error ?? 'the PBX is not connected']),
+      ...(log.isSpooling ? ['spooling: Redis is away'] : []),
+      ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
+    ],
+    stop: [
+      { name: 'close the PBX connection', deadlineMs: 1_000, run: () => pbx.socket.stop() },
+      { name: 'drain the window', deadlineMs: 3_000, run: () => ingestion.drained() },
+      { name: 'flush the log', deadlineMs: 5_000, run: () => log.stop(2_000) },
+      {
+        name: 'close Redis',
+        deadlineMs: 1_000,
+        run: async () => {
+          ingestion.stop();
+          pbx.stop();
+          await status.stop();
+          await redisConnection.stop();
+        },
+      },
+    ],
+  };
+}
+
+function isoOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+try {
+  const config = readConfig(ingestConfig, process.env);
+  const logger = createLogger({ name: 'ingest', level: config.LOG_LEVEL });
+  const registry = createMetrics('ingest');
+  logger.info({ pbx: pbxUrlOf(config), pbxId: config.PBX_ID }, 'ingest: starting');
+  for (const key of unknownKeys(ingestConfig, process.env, 'INGEST_')) logger.warn(`${key} is not a setting of ingest`);
+  const internalPort = config.INTERNAL_PORT;
+  await runService({
+    name: 'ingest',
+    logger,
+    registry,
+    internalPort,
+    start: () => start(config, { logger, registry }),
+  });
+} catch (error) {
+  exitBeforeStart('ingest', null, error);
+}

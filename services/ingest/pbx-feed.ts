@@ -1,0 +1,123 @@
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { EarlierRun } from './earlier-run.ts';
+import { sampleOf } from './entry-body.ts';
+import { parseFrame } from './frame.ts';
+import type { OrderedWindow } from './ordered-window.ts';
+import type { CallControlWebSocket, SocketNews } from './pbx/callcontrol-websocket.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { Reconciler } from './reconciler.ts';
+import { SequenceWatch } from './sequence-watch.ts';
+
+/**
+ * Turns what the connection tells into what the pipeline takes: gap, snapshot and frames, in this order for each
+ * connection.
+ *
+ * A gap begins at the last frame that arrived, not at the moment the loss was noticed: what the PBX sent in between may
+ * have died in the socket. It ends when the new socket opened, because from then on frames are kept.
+ */
+export interface PbxFeedDeps {
+  readonly socket: CallControlWebSocket;
+  readonly pipeline: Pipeline;
+  readonly reconciler: Reconciler;
+  readonly window: OrderedWindow;
+  readonly logger: Logger;
+  readonly earlier: EarlierRun;
+  readonly maxWindowBytes: number;
+}
+
+export class PbxFeed {
+  readonly #deps: PbxFeedDeps;
+  readonly #sequence = new SequenceWatch();
+  /** What is missing since when, until the next connection opens. */
+  #outage: { from: number | null; detail: string } | null;
+  #lastReceivedAt: number | null = null;
+  #isPaused = false;
+
+  constructor(deps: PbxFeedDeps) {
+    this.#deps = deps;
+    this.#outage = deps.earlier.hasLog
+      ? { from: deps.earlier.writtenUntil, detail: 'ingest was started; it was not connected before' }
+      : null;
+    deps.socket.subscribe(news => this.#take(news));
+  }
+
+  /** Unix ms of the last frame; null before the first. */
+  lastFrameAt: number | null = null;
+
+  #take(news: SocketNews): void {
+    switch (news.kind) {
+      case 'open':
+        this.#opened(news.at);
+        break;
+      case 'frame':
+        this.#frame(news.raw, news.at);
+        break;
+      case 'unreadable':
+        this.#received(news.at);
+        this.#unreadable(news.at, news.reason, news.bytes);
+        break;
+      case 'lost':
+        this.#lost(news.detail);
+        break;
+    }
+  }
+
+  #opened(at: number): void {
+    if (this.#outage) this.#deps.pipeline.gap(at, { ...this.#outage, to: Math.max(at, this.#outage.from ?? at) });
+    this.#outage = null;
+    this.#lastReceivedAt = at;
+    this.#sequence.reset();
+    this.#deps.reconciler.connected();
+  }
+
+  #lost(detail: string): void {
+    this.#isPaused = false;
+    this.#outage = { from: this.#lastReceivedAt ?? Date.now(), detail };
+    this.#deps.reconciler.disconnected();
+  }
+
+  #frame(raw: string, at: number): void {
+    this.#received(at);
+    const parsed = parseFrame(raw);
+    if ('unreadable' in parsed) {
+      this.#unreadable(at, parsed.unreadable, Buffer.from(raw));
+      return;
+    }
+    const { frame } = parsed;
+    const { isHole, report } = this.#sequence.observe(frame.sequence, at);
+    if (report) {
+      const message = `the PBX's own frame numbers skipped ${report.missing} in ${report.holes} places`;
+      this.#deps.pipeline.report(at, { severity: 'warning', message, details: { ...report } });
+    }
+    if (isHole) this.#deps.reconciler.soon();
+    this.#deps.pipeline.accept(frame, at);
+    this.#bound();
+  }
+
+  #unreadable(at: number, reason: string, bytes: Buffer): void {
+    this.#deps.pipeline.unreadable(at, { reason, ...sampleOf(bytes) });
+    // Nobody knows what it would have said.
+    this.#deps.reconciler.soon();
+  }
+
+  #received(at: number): void {
+    this.#lastReceivedAt = at;
+    this.lastFrameAt = at;
+    this.#deps.reconciler.noteFrame();
+  }
+
+  /** Too many bytes wait: TCP holds the rest back at the PBX until half of them are gone. */
+  #bound(): void {
+    const { window, socket, maxWindowBytes, logger } = this.#deps;
+    if (this.#isPaused || window.bytes < maxWindowBytes) return;
+    this.#isPaused = true;
+    logger.warn({ bytes: window.bytes }, 'more frames arrive than can be asked for: reading is paused');
+    socket.pauseReading();
+    const timer = setInterval(() => {
+      if (this.#isPaused && window.bytes > maxWindowBytes / 2) return;
+      clearInterval(timer);
+      this.#isPaused = false;
+      socket.resumeReading();
+    }, 20);
+  }
+}

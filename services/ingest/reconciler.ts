@@ -1,0 +1,148 @@
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import type { Enricher } from './enrich.ts';
+import type { OrderedWindow } from './ordered-window.ts';
+import type { CallControlApi } from './pbx/callcontrol-api.ts';
+import type { Pipeline } from './pipeline.ts';
+
+/**
+ * Compares the model with the PBX: after each connect, and then from time to time.
+ *
+ * After a connect the snapshot has a place of its own in the window, between the gap and the first frame of the new
+ * connection. Frames that come meanwhile wait behind it, and their GETs wait, too: an answer from before the snapshot,
+ * applied after it, would take a call a step back.
+ *
+ * A later snapshot races with frames. Whatever a frame touched between the request and the moment the comparison is
+ * applied is left alone, because the frame's own GET is at least as recent; what is left was missed.
+ */
+export interface ReconcilerOptions {
+  readonly everyMs: number;
+  readonly snapshotDeadlineMs: number;
+  readonly getDeadlineMs: number;
+}
+
+export interface ReconcilerDeps {
+  readonly api: CallControlApi;
+  readonly pipeline: Pipeline;
+  readonly enricher: Enricher;
+  readonly window: OrderedWindow;
+  readonly logger: Logger;
+  /** A live connection told nothing of what the snapshot shows: it is open but silent. */
+  readonly onSilence: () => void;
+}
+
+/** Frames that the PBX sent before it answered the snapshot may arrive after it, on the other connection. */
+const SETTLE_MS = 300;
+/** A frame without its entity asks for a comparison; a storm of them asks for one. */
+const SOON_MS = 2_000;
+const NOTHING_TOUCHED: ReadonlySet<string> = new Set();
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #deps: ReconcilerDeps;
+  #connection: AbortController | null = null;
+  #isAfterGap = false;
+  #framesSeen = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = 0;
+  #error: string | null = null;
+
+  constructor(options: ReconcilerOptions, deps: ReconcilerDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  /** Why the PBX does not show its calls, as a sentence; null when it does. */
+  get error(): string | null {
+    return this.#error;
+  }
+
+  /** A socket has opened; call it after the gap was put into the window and before its first frame. */
+  connected(): void {
+    this.disconnected();
+    const connection = new AbortController();
+    this.#connection = connection;
+    this.#isAfterGap = true;
+    void this.#takeFirstSnapshot(connection.signal);
+  }
+
+  disconnected(): void {
+    this.#connection?.abort();
+    this.#connection = null;
+    clearTimeout(this.#timer);
+  }
+
+  noteFrame(): void {
+    this.#framesSeen += 1;
+  }
+
+  /** Something was missed: compare soon rather than at the next regular time. */
+  soon(): void {
+    if (this.#connection) this.#schedule(this.#connection.signal, SOON_MS);
+  }
+
+  async #takeFirstSnapshot(connection: AbortSignal): Promise<void> {
+    const { pipeline, enricher, window } = this.#deps;
+    const { snapshotDeadlineMs, getDeadlineMs } = this.#options;
+    const settle = pipeline.reserve(snapshotDeadlineMs);
+    const touched = pipeline.watchTouched();
+    enricher.pause();
+    const snapshot = await this.#getSnapshot(AbortSignal.any([connection, AbortSignal.timeout(snapshotDeadlineMs)]));
+    window.postponeUntil(performance.now() + getDeadlineMs);
+    enricher.resume();
+    if (snapshot && !connection.aborted) {
+      this.#isAfterGap = false;
+      settle(() => pipeline.applySnapshot(snapshot, { isAfterGap: true, touched: NOTHING_TOUCHED }));
+      this.#schedule(connection, this.#options.everyMs);
+    } else {
+      settle(() => undefined);
+      if (!connection.aborted) this.#schedule(connection, SOON_MS, touched);
+    }
+  }
+
+  /** `touched`: already being watched since the connect, whose own snapshot failed. */
+  #schedule(connection: AbortSignal, waitMs: number, touched?: ReadonlySet<string>): void {
+    const dueAt = performance.now() + waitMs;
+    const isSooner = this.#dueAt <= performance.now() || dueAt < this.#dueAt;
+    if (!isSooner) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => void this.#compare(connection, touched), waitMs);
+  }
+
+  async #compare(connection: AbortSignal, watched?: ReadonlySet<string>): Promise<void> {
+    if (connection.aborted) return;
+    const { pipeline, logger, onSilence } = this.#deps;
+    const framesBefore = this.#framesSeen;
+    const isAfterGap = this.#isAfterGap;
+    const touched = isAfterGap && watched ? watched : pipeline.watchTouched();
+    const snapshot = await this.#getSnapshot(
+      AbortSignal.any([connection, AbortSignal.timeout(this.#options.snapshotDeadlineMs)]),
+    );
+    await sleep(SETTLE_MS, connection);
+    if (connection.aborted) return;
+    if (!snapshot) return this.#schedule(connection, SOON_MS, isAfterGap ? touched : undefined);
+    pipeline.enqueue(() => {
+      const differences = pipeline.applySnapshot(snapshot, { isAfterGap, touched });
+      this.#isAfterGap = false;
+      if (differences === 0 || isAfterGap) return;
+      logger.warn({ differences }, 'the PBX shows changes that no frame told');
+      if (this.#framesSeen === framesBefore && framesBefore > 0) onSilence();
+    });
+    this.#schedule(connection, this.#options.everyMs);
+  }
+
+  async #getSnapshot(signal: AbortSignal) {
+    try {
+      const snapshot = await this.#deps.api.getSnapshot(signal);
+      this.#error = null;
+      return snapshot;
+    } catch (error) {
+      const message = messageOf(error);
+      if (message !== this.#error && !signal.aborted) this.#deps.logger.warn(`reconcile: ${message}`);
+      this.#error = message;
+      return null;
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+
+/** What ingest says of itself, for `GET /relay/health`. Times are ISO 8601. It expires when nobody says it any more. */
+export interface IngestStatus {
+  readonly at: string;
+  readonly state: 'connected' | 'connecting' | 'down';
+  readonly socketSince: string | null;
+  readonly lastFrameAt: string | null;
+  readonly spoolBytes: number;
+  readonly pid: number;
+  readonly error: string | null;
+}
+
+const EVERY_MS = 2_000;
+const EXPIRES_SECONDS = 10;
+
+export interface StatusReporter {
+  stop(): Promise<void>;
+}
+
+export function createStatusReporter(
+  deps: { redis: Redis; keys: LogKeys },
+  describe: () => Omit<IngestStatus, 'at' | 'pid'>,
+): StatusReporter {
+  const report = async () => {
+    const status: IngestStatus = { at: new Date().toISOString(), ...describe(), pid: process.pid };
+    // Away is away: the log says so, and readiness does.
+    await deps.redis.set(deps.keys.ingestStatus, JSON.stringify(status), 'EX', EXPIRES_SECONDS).catch(() => undefined);
+  };
+  void report();
+  const timer = setInterval(() => void report(), EVERY_MS);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await report();
+    },
+  };
+}
