@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { commonConfig, databaseConfig, integer } from '@3cx-relay/shared/runtime/config.ts';
 import { z } from 'zod';
 
@@ -13,6 +14,10 @@ export const relayConfig = {
   ADMIN_SECRET: z
     .string({ error: 'is required: 32 or more random characters, for example from "openssl rand -hex 32"' })
     .min(32, 'must have at least 32 characters, for example from "openssl rand -hex 32"'),
+  /** Whether this instance serves the panel and the admin API. */
+  ADMIN_ENABLED: z.stringbool({ error: 'must be true or false' }).default(true),
+  /** Where the built panel lies. */
+  ADMIN_PANEL_DIR: z.string().default(fileURLToPath(new URL('../../admin-ui/build', import.meta.url))),
   RELAY_HEARTBEAT_MS: integer({ min: 200, max: 300_000, default: 15_000 }),
   RELAY_MAX_CONNECTIONS: integer({ min: 1, max: 1_000_000, default: 10_000 }),
   RELAY_MAX_MESSAGE_BYTES: integer({ min: KIB, max: 16 * MIB, default: 64 * KIB }),

@@ -8,6 +8,8 @@ import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { z } from 'zod';
+import { createPanelFiles } from './admin/panel-files.ts';
+import { servePanel } from './admin/panel-route.ts';
 import type { relayConfig } from './config.ts';
 import { reportHealth } from './health.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
@@ -67,7 +69,8 @@ export async function createRelay(
   const pingPostgres = () => store.pool.query('SELECT 1');
   const report = () =>
     reportHealth({ redis: commands.redis, keys, tail, hub, version: packageJson.version, pingPostgres });
-  const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, logger });
+  const panel = config.ADMIN_ENABLED ? servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, logger)) : null;
+  const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, panel, logger });
   const server = createServer(app.callback());
   const sockets = createWebSocketEndpoint(
     server,

@@ -2,7 +2,7 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import Router from '@koa/router';
-import Koa from 'koa';
+import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { HealthReport } from '../health.ts';
 import type { Arrivals } from '../live/arrivals.ts';
@@ -19,6 +19,8 @@ export interface AppDeps {
   readonly arrivals: Arrivals;
   readonly authenticate: Authenticate;
   readonly report: () => Promise<HealthReport>;
+  /** What answers under `/admin/`; null when this instance has no panel. */
+  readonly panel: Middleware<RelayState> | null;
   readonly logger: Logger;
 }
 
@@ -51,6 +53,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   });
   app.use(router.routes());
   app.use(router.allowedMethods());
+  if (deps.panel) app.use(deps.panel);
   // Koa reports what breaks after the headers were sent, most often a client that left.
   app.on('error', err => deps.logger.debug({ err }, 'a response was cut off'));
   return app;
