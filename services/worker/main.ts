@@ -70,7 +70,8 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
         name: 'stores',
         deadlineMs: 2_000,
         run: async () => {
-          await Promise.all([queues.persist.stop(), queues.upkeep.stop(), ...probes.map(probe => probe.stop())]);
+          for (const probe of probes) probe.stop();
+          await Promise.all([queues.persist.stop(), queues.upkeep.stop()]);
           await Promise.all([store.stop(), log.stop(), connection.stop()]);
         },
       },

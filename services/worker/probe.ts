@@ -8,12 +8,14 @@ import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 export interface Probe {
   /** Why the process cannot do its work; empty while all is well. */
   reasons(): string[];
-  stop(): Promise<void>;
+  /** A question that is still open is not waited for. */
+  stop(): void;
 }
 
 export interface ProbeOptions {
   readonly name: string;
   readonly check: () => Promise<unknown>;
+  readonly everyMs?: number;
   readonly now?: () => number;
 }
 
@@ -35,20 +37,19 @@ export function createProbe(options: ProbeOptions): Probe {
       } catch (error) {
         problem = messageOf(error);
       }
-      await sleep(EVERY_MS, stopping.signal);
+      await sleep(options.everyMs ?? EVERY_MS, stopping.signal);
     }
   }
 
-  const running = run();
+  void run();
   return {
     reasons() {
       const silentMs = now() - lastAnswerAt;
       if (silentMs < RED_AFTER_MS) return [];
       return [`${options.name} has not answered for ${Math.round(silentMs / 1_000)} s: ${problem || 'no answer yet'}`];
     },
-    async stop() {
+    stop() {
       stopping.abort();
-      await running;
     },
   };
 }

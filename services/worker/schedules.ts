@@ -1,4 +1,5 @@
 import type { QueueName } from '@3cx-relay/shared/jobs/catalogue.ts';
+import { endWithin } from '@3cx-relay/shared/jobs/end-within.ts';
 import type { JobQueue, Schedule } from '@3cx-relay/shared/jobs/job-queue.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
@@ -28,6 +29,7 @@ const UPKEEP: readonly Schedule<'upkeep'>[] = [
 ];
 
 const LOOK_EVERY_MS = 10 * SECOND_MS;
+const STOP_MS = 500;
 
 export interface Schedules {
   stop(): Promise<void>;
@@ -43,7 +45,7 @@ export function createSchedules(deps: {
   return {
     async stop() {
       stopping.abort();
-      await running;
+      await endWithin(running, STOP_MS);
     },
   };
 }

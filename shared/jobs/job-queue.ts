@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import { JOBS, type JobNameIn, type JobPayload, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
+import { endWithin } from './end-within.ts';
 
 export interface Schedule<Name extends QueueName> {
   /** Names the schedule; the same id replaces what was there. */
@@ -22,6 +23,7 @@ export interface JobQueue<Name extends QueueName> {
 const EVENTS_KEPT = 100;
 /** A run that is this late was not merely waiting for a free worker. */
 const OVERDUE_MS = 30_000;
+const CLOSE_MS = 500;
 
 export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDeps): JobQueue<Name> {
   const queue = new Queue(name, {
@@ -39,6 +41,6 @@ export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDep
       const found = await queue.getJobScheduler(id);
       return found?.next === undefined || found.next < Date.now() - OVERDUE_MS;
     },
-    stop: () => queue.close(),
+    stop: () => endWithin(queue.close(), CLOSE_MS),
   };
 }

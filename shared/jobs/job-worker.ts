@@ -1,6 +1,7 @@
 import { UnrecoverableError, Worker } from 'bullmq';
 import { isJobName, JOBS, type JobNameIn, type JobPayload, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
+import { endWithin } from './end-within.ts';
 
 export type JobHandlers<Name extends QueueName> = {
   readonly [Job in JobNameIn<Name>]: (payload: JobPayload<Job>, signal: AbortSignal) => Promise<void>;
@@ -21,12 +22,16 @@ export interface JobWorker {
 const IDLE_WAIT_SECONDS = 3;
 /** A killed worker's job is free again after this; a live one renews its claim every half of it. */
 const CLAIM_MS = 15_000;
+/** A handler ends at its next step; one that hangs on a frozen server is left, as a crash would leave it. */
+const FINISH_MS = 4_000;
+const CLOSE_MS = 1_500;
 
 type AnyHandler = (payload: unknown, signal: AbortSignal) => Promise<void>;
 
 export function createJobWorker<Name extends QueueName>(options: JobWorkerOptions<Name>): JobWorker {
   const { queue, logger } = options;
   const stopping = new AbortController();
+  const running = new Set<Promise<void>>();
   const worker = new Worker(
     queue,
     async job => {
@@ -34,7 +39,9 @@ export function createJobWorker<Name extends QueueName>(options: JobWorkerOption
       if (!handler || !isJobName(job.name)) throw new UnrecoverableError(`queue ${queue} has no job "${job.name}"`);
       const payload = JOBS[job.name].payload.safeParse(job.data);
       if (!payload.success) throw new UnrecoverableError(`job ${job.name}: ${payload.error.message}`);
-      await handler(payload.data, stopping.signal);
+      const run = handler(payload.data, stopping.signal);
+      running.add(run);
+      await run.finally(() => running.delete(run));
     },
     {
       connection: options.connection.redis,
@@ -52,7 +59,9 @@ export function createJobWorker<Name extends QueueName>(options: JobWorkerOption
   return {
     async stop() {
       stopping.abort();
-      await worker.close();
+      const closed = worker.close();
+      await endWithin(Promise.allSettled(running), FINISH_MS);
+      await endWithin(closed, CLOSE_MS);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -12,7 +13,7 @@ export interface PoolOptions {
 
 export interface PostgresPool {
   readonly pool: pg.Pool;
-  /** Waits for the connections in use, then closes all. Safe to call again. */
+  /** Waits for the connections in use, but not long: a server that froze lets none of them go. Safe to call again. */
   stop(): Promise<void>;
 }
 
@@ -22,6 +23,7 @@ const STATEMENT_TIMEOUT_MS = 20_000;
 const SILENCE_MS = 5_000;
 /** A frozen process must not hold a channel's position locked: the others would wait for it for ever. */
 const IDLE_IN_TRANSACTION_MS = 15_000;
+const STOP_MS = 1_500;
 
 /** Connections open on demand and come back by themselves after an outage; a query during it rejects at once. */
 export function createPool(options: PoolOptions): PostgresPool {
@@ -45,7 +47,7 @@ export function createPool(options: PoolOptions): PostgresPool {
   return {
     pool,
     stop() {
-      stopping ??= pool.end();
+      stopping ??= Promise.race([pool.end(), delay(STOP_MS, undefined, { ref: false })]);
       return stopping;
     },
   };

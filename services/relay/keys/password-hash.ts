@@ -39,7 +39,7 @@ export function createPasswordHash(options: { cost?: number; maxWaiting?: number
   }
 
   function start(): Worker {
-    const started = new Worker(new URL('./bcrypt-worker.ts', import.meta.url), { name: 'bcrypt' });
+    const started = new Worker(new URL('./bcrypt-worker.ts', import.meta.url), { name: 'bcrypt', execArgv: [] });
     started.on('message', (reply: BcryptReply) => {
       const request = waiting.get(reply.id);
       waiting.delete(reply.id);
