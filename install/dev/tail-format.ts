@@ -68,7 +68,9 @@ function partyOf(value: unknown): string {
   if (!isRecord(value)) return '?';
   const number = textOf(value.dn) ?? textOf(value.number);
   const name = textOf(value.name);
-  return [number, name].filter(part => part !== undefined).join(' ') || '?';
+  // The PBX often repeats an outside number as the name.
+  const parts = name === number ? [number] : [number, name];
+  return parts.filter(part => part !== undefined).join(' ') || '?';
 }
 
 function timeOf(at: unknown): string {

@@ -1,5 +1,5 @@
-import { accessSync, chmodSync, constants, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../operator-error.js';
 
 /** Everything the stack keeps. Deleting the folder is the complete reset. */
@@ -27,7 +27,7 @@ export function openDataFolder(root: string, override: string | undefined): Data
     postgres: join(path, 'postgres'),
   };
   try {
-    for (const one of [path, folder.logs, folder.spool]) mkdirSync(one, { recursive: true, mode: 0o700 });
+    for (const one of [path, folder.logs, folder.spool]) makeFolder(one);
     chmodSync(path, 0o700);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
@@ -38,4 +38,11 @@ export function openDataFolder(root: string, override: string | undefined): Data
     );
   }
   return folder;
+}
+
+/** Not mkdir's own `recursive`: where the file system refuses with ENOENT (/proc does), Node tries again for ever. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (!existsSync(dirname(path))) makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }

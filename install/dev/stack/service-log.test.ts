@@ -31,10 +31,10 @@ test('a line that arrives in two pieces is one line, and the last problem is rem
   const log = openServiceLog({ name: 'relay', path: join(folder, 'relay.log'), isQuiet: () => true });
 
   log.write(Buffer.from('{"level":"error","ms'));
-  expect(log.lastProblem()).toBeUndefined();
+  expect(log.lastWords()).toBeUndefined();
   log.write(Buffer.from('g":"half"}\n'));
 
-  expect(log.lastProblem()).toBe('half');
+  expect(log.lastWords()).toBe('half');
   log.close();
 });
 

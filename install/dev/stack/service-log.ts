@@ -15,9 +15,10 @@ export function rotateLog(path: string): void {
 }
 
 export type ServiceLog = {
+  path: string;
   write(chunk: Buffer): void;
-  /** The last warning or error, for the sentence that explains a failed start. */
-  lastProblem(): string | undefined;
+  /** The last warning, error or plain line, for the sentence that explains a failed start. */
+  lastWords(): string | undefined;
   close(): void;
 };
 
@@ -32,11 +33,15 @@ export function openServiceLog(options: { name: string; path: string; isQuiet: (
   file.on('error', () => {});
   const lastShown = new Map<string, number>();
   let problem: string | undefined;
+  let plainLine: string | undefined;
   let rest = '';
 
   const handle = (line: string): void => {
     const parsed = readLogLine(line);
-    if (parsed === undefined) return;
+    if (parsed === undefined) {
+      if (/^\w/.test(line)) plainLine = line.trim();
+      return;
+    }
     problem = parsed.text;
     const now = Date.now();
     if (options.isQuiet() || now - (lastShown.get(parsed.text) ?? 0) < repeatWindowMs) return;
@@ -47,13 +52,14 @@ export function openServiceLog(options: { name: string; path: string; isQuiet: (
   };
 
   return {
+    path: options.path,
     write(chunk) {
       file.write(chunk);
       const lines = (rest + chunk.toString()).split('\n');
       rest = (lines.pop() ?? '').slice(-longestLine);
       for (const line of lines) handle(line);
     },
-    lastProblem: () => problem,
+    lastWords: () => problem ?? plainLine,
     close: () => file.end(),
   };
 }

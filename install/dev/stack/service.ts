@@ -54,7 +54,7 @@ export async function waitUntilReady(
     signal.throwIfAborted();
     if (hasExited) {
       throw new OperatorError(
-        `${definition.name} ended while starting: ${log.lastProblem() ?? 'it gave no reason'} (all of its output: .data/logs/${definition.name}.log)`,
+        `${definition.name} ended while starting: ${log.lastWords() ?? 'it gave no reason'} (all of its output: ${log.path})`,
       );
     }
     if (await answers(definition.readyUrl)) return true;

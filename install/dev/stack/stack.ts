@@ -173,7 +173,7 @@ export class Stack {
     isStarting = false;
     supervisor.keepRunning();
     if (isReady) succeed(name, `ready (pid ${service.pid})`, Date.now() - startedAt);
-    else warn(`${name} runs but is not ready yet: ${log.lastProblem() ?? `see ${definition.readyUrl}`}`);
+    else warn(`${name} runs but is not ready yet: ${log.lastWords() ?? `see ${definition.readyUrl}`}`);
   }
 
   #prepareCredentials(plan: ServicePlan, secrets: SecretStore): Promise<Credentials> {

@@ -24,7 +24,8 @@ export function printSummary(request: {
   if (simulatorUrl === null) row('PBX', pbx);
   else row('Simulator', paint('cyan', simulatorUrl), `${callsPerMinute} calls per minute`);
   row('Watch', paint('bold', 'npm run tail'), 'every event as one line, in another terminal');
-  row('Logs', `${relative(process.cwd(), dataPath) || '.'}/logs`);
+  const shown = relative(process.cwd(), dataPath);
+  row('Logs', `${shown.startsWith('..') ? dataPath : shown}/logs`);
   say();
   say(`  ${paint('dim', 'Ctrl-C stops everything. The data stays.')}`);
   say();

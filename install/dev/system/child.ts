@@ -20,6 +20,8 @@ export type ChildOptions = {
   output: number | ((chunk: Buffer) => void);
 };
 
+const lastWordsMs = 300;
+
 /**
  * Starts a process in a group of its own, so that the terminal's Ctrl-C reaches only the launcher, which then stops
  * its children in their order.
@@ -37,7 +39,16 @@ export function startChild(options: ChildOptions): Promise<Child> {
     child.stdout?.on('data', options.output);
     child.stderr?.on('data', options.output);
   }
-  const exited = new Promise<Exit>(resolve => child.once('exit', (code, signal) => resolve({ code, signal })));
+  const exited = new Promise<Exit>(resolve => {
+    child.once('exit', (code, signal) => {
+      // Its last words may still be in the pipe; a grandchild that holds the pipe open must not hold us.
+      const timer = setTimeout(() => resolve({ code, signal }), lastWordsMs);
+      child.once('close', () => {
+        clearTimeout(timer);
+        resolve({ code, signal });
+      });
+    });
+  });
   const killGroup = (pid: number): void => {
     try {
       process.kill(-pid, 'SIGKILL');
