@@ -44,6 +44,7 @@ export class Reconciler {
   #connection: AbortController | null = null;
   #isAfterGap = false;
   #framesSeen = 0;
+  #framesCompared = 0;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
   #error: string | null = null;
@@ -114,7 +115,6 @@ export class Reconciler {
   async #compare(connection: AbortSignal, watched?: ReadonlySet<string>): Promise<void> {
     if (connection.aborted) return;
     const { pipeline, logger, onSilence } = this.#deps;
-    const framesBefore = this.#framesSeen;
     const isAfterGap = this.#isAfterGap;
     const touched = isAfterGap && watched ? watched : pipeline.watchTouched();
     const snapshot = await this.#getSnapshot(
@@ -126,9 +126,13 @@ export class Reconciler {
     pipeline.enqueue(() => {
       const differences = pipeline.applySnapshot(snapshot, { isAfterGap, touched });
       this.#isAfterGap = false;
+      const isSilent = this.#framesSeen === this.#framesCompared;
+      this.#framesCompared = this.#framesSeen;
       if (differences === 0 || isAfterGap) return;
-      logger.warn({ differences }, 'the PBX shows changes that no frame told');
-      if (this.#framesSeen === framesBefore && framesBefore > 0) onSilence();
+      logger.warn({ differences, isSilent }, 'the PBX shows changes that no frame told');
+      // One frame may have been lost; changes without any frame since the last look, and the line is dead.
+      if (isSilent) onSilence();
+      else this.#schedule(connection, SOON_MS);
     });
     this.#schedule(connection, this.#options.everyMs);
   }

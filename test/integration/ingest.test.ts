@@ -1,0 +1,275 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startRedis } from '../../install/dev/redis.ts';
+import { waitFor } from '../harness/wait-for.ts';
+import { type Body, createIngestStand, type IngestStand } from './fixtures/ingest-stand.ts';
+
+let stand: IngestStand;
+const also: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  await stand.stop();
+  for (const stop of also.splice(0)) await stop();
+});
+
+async function settled(timeoutMs = 20_000): Promise<{ logged: unknown[]; delivered: unknown[] }> {
+  return waitFor(
+    async () => {
+      const [logged, delivered] = [await stand.logged(), await stand.delivered()];
+      return logged.length >= delivered.length && { logged, delivered };
+    },
+    { what: 'as many frames in the log as were sent', timeoutMs, everyMs: 100 },
+  );
+}
+
+async function bodyWhere(what: string, matches: (body: Body) => boolean, timeoutMs = 8_000): Promise<Body> {
+  return waitFor(async () => (await stand.bodies()).find(matches), { what, timeoutMs, everyMs: 50 });
+}
+
+const isConnected = async () => ((await stand.sim.get('/sim/health')).body as { sockets: number }).sockets > 0;
+
+describe('frames', () => {
+  test('a burst of 10,000 frames at 5,000/s is in the log frame by frame, in order, repeats included', async () => {
+    stand = await createIngestStand();
+    await stand.start();
+    await stand.burst(10_000, 5_000);
+    const { logged, delivered } = await settled();
+    expect(delivered).toHaveLength(10_000);
+    expect(logged).toEqual(delivered);
+  });
+
+  test('a call is told from ringing to its end, with the frame that caused each step', async () => {
+    stand = await createIngestStand();
+    await stand.start();
+    await stand.sim.post('/sim/calls', {
+      scenario: 'inbound',
+      dn: '101',
+      number: '+4930123456',
+      ringMs: 300,
+      talkMs: 300,
+    });
+    const ended = await bodyWhere('the end of the call', body => body.event === 'call.ended');
+    expect(ended).toMatchObject({
+      data: null,
+      origin: 'grace',
+      call: { direction: 'inbound', disposition: 'answered', answeredBy: '101', caller: { number: '+4930123456' } },
+    });
+    const events = (await stand.entries()).flatMap(entry => (entry.event ?? '').split(','));
+    expect(events.filter(event => event !== 'call.updated')).toEqual([
+      'call.started',
+      'call.ringing',
+      'call.answered',
+      'call.ended',
+    ]);
+    expect(await stand.redis.hlen(stand.keys.calls)).toBe(0);
+    expect(await stand.redis.hlen(stand.keys.participants)).toBe(0);
+  });
+
+  test('the log says of every call what the PBX knows of it', async () => {
+    stand = await createIngestStand();
+    await stand.start();
+    for (const scenario of ['inbound', 'missed', 'outbound', 'internal'] as const) {
+      await stand.sim.post('/sim/calls', { scenario, ringMs: 200, talkMs: 200 });
+    }
+    await waitFor(async () => (await stand.bodies()).filter(body => body.event === 'call.ended').length === 4, {
+      what: 'four ended calls',
+    });
+    const truth = (await stand.sim.get('/sim/calls')).body as {
+      calls: { callid: number; direction: string; disposition: string }[];
+    };
+    const ended = (await stand.bodies()).filter(body => body.event === 'call.ended').map(body => body.call);
+    expect(new Set(ended.map(call => JSON.stringify(pick(call))))).toEqual(
+      new Set(
+        truth.calls.map(({ callid, direction, disposition }) =>
+          JSON.stringify({ pbxCallId: callid, direction, disposition }),
+        ),
+      ),
+    );
+  });
+
+  test('an entity that is not answered holds the log up for the deadline and no longer', async () => {
+    stand = await createIngestStand({ env: { INGEST_GET_DEADLINE_MS: '400' } });
+    await stand.start();
+    await stand.sim.post('/sim/faults', { kind: 'slow', ms: 5_000, count: 1, path: '/callcontrol/' });
+    const startedAt = Date.now();
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 100 });
+    const late = await bodyWhere('an entry without its participant', body => body.unresolved === 'deadline');
+    expect(Date.now() - startedAt).toBeLessThan(2_500);
+    expect(late.participant).toBeNull();
+    const { logged, delivered } = await settled();
+    expect(logged).toEqual(delivered);
+  });
+
+  test('garbage becomes errors entries with its bytes, and the stream goes on', async () => {
+    stand = await createIngestStand();
+    await stand.start();
+    await stand.sim.post('/sim/faults', { kind: 'garbage', count: 16 });
+    await stand.sim.post('/sim/calls', { scenario: 'missed', dn: '101', ringMs: 100 });
+    await bodyWhere('the call after the garbage', body => body.event === 'call.ended');
+    const sent = (await stand.frames()) as unknown as { frame: unknown; raw?: string }[];
+    const errors = (await stand.entries('errors')).map(entry => JSON.parse(entry.body).data.details);
+    const unreadable = errors.filter(details => typeof details.sample === 'string');
+    const inCalls = (await stand.bodies()).filter(body => body.data !== null).length;
+    expect(inCalls + unreadable.length).toBe(sent.length);
+    expect(unreadable.map(details => details.sample)).toContain('not json at all');
+    expect(unreadable.some(details => details.encoding === 'base64')).toBe(true);
+  });
+
+  test('a frame of two megabytes becomes an errors entry and costs one reconnect', async () => {
+    stand = await createIngestStand();
+    await stand.start();
+    await stand.sim.post('/sim/faults', { kind: 'garbage', bytes: 2_000_000 });
+    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    const errors = (await stand.entries('errors')).map(entry => JSON.parse(entry.body).data.message);
+    expect(errors.join()).toContain('longer than 1048576 bytes');
+    await waitFor(isConnected, { what: 'the connection to be back' });
+  });
+});
+
+describe('outages of the PBX', () => {
+  test('after a drop there is a gap with its times, then the differences, and no call stays open', async () => {
+    stand = await createIngestStand();
+    await stand.start();
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000, talkMs: 100 });
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '102', ringMs: 300, talkMs: 400 });
+    await bodyWhere('both calls', body => body.event === 'call.answered');
+    await stand.sim.post('/sim/faults', { kind: 'drop', ms: 1_500 });
+    const gap = await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    expect(Date.parse(gap.to ?? '') - Date.parse(gap.from ?? '')).toBeGreaterThan(1_000);
+    const ended = await bodyWhere('the end of the call that ended unseen', body => body.event === 'call.ended');
+    expect(ended).toMatchObject({ origin: 'reconcile', data: null, call: { disposition: 'answered', endedAt: null } });
+    expect(await stand.redis.hlen(stand.keys.calls)).toBe(1);
+    const { logged, delivered } = await settled();
+    expect(logged).toEqual(delivered);
+  });
+
+  test('an expired token costs one new token and one reconnect', async () => {
+    stand = await createIngestStand();
+    const ingest = await stand.start();
+    await stand.sim.post('/sim/faults', { kind: 'expire-token' });
+    await stand.sim.post('/sim/faults', { kind: 'drop' });
+    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    await stand.sim.post('/sim/calls', { scenario: 'missed', dn: '101', ringMs: 50 });
+    await bodyWhere('a call on the new connection', body => body.event === 'call.ended');
+    expect((await fetch(`${ingest.internalUrl}/readyz`)).status).toBe(200);
+  });
+
+  test('a line that answers pings but sends no frames is given up when a snapshot shows it', async () => {
+    stand = await createIngestStand({ env: { INGEST_RECONCILE_MS: '1000' } });
+    await stand.start();
+    await stand.sim.post('/sim/faults', { kind: 'stall', ms: 60_000 });
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000 });
+    await bodyWhere('the call, found by a snapshot', body => body.origin === 'reconcile' && body.events !== undefined);
+    await bodyWhere('the gap of the new connection', body => body.reason === 'pbx_disconnected', 15_000);
+  });
+
+  test('a restart of the PBX ends the old calls, and new calls with the same numbers are other calls', async () => {
+    stand = await createIngestStand();
+    await stand.start();
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 60_000 });
+    const before = await bodyWhere('the first call', body => body.event === 'call.answered');
+    await stand.sim.post('/sim/restart', {});
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000, talkMs: 100 });
+    const ended = await bodyWhere('the end of the first call', body => body.event === 'call.ended');
+    expect(ended.call?.callId).toBe(before.call?.callId);
+    const ids = await waitFor(
+      async () => {
+        const open = await stand.redis.hkeys(stand.keys.calls);
+        return open.length === 1 && open;
+      },
+      { what: 'one open call' },
+    );
+    expect(ids).not.toContain(before.call?.callId);
+  });
+});
+
+describe('outages of our own', () => {
+  test('ingest killed and started again covers the time with a gap and ends what ended, once', async () => {
+    stand = await createIngestStand();
+    const first = await stand.start();
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 300 });
+    await bodyWhere('the answered call', body => body.event === 'call.answered');
+    await first.kill();
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '102', ringMs: 60_000 });
+    await waitFor(async () => ((await stand.sim.get('/sim/state')).body as { active: unknown[] }).active.length === 1, {
+      what: 'the first call to end unseen',
+    });
+    await stand.start();
+    await bodyWhere('the end of the first call', body => body.event === 'call.ended');
+    await bodyWhere('the second call', body => body.origin === 'reconcile' && body.events?.[0] === 'call.started');
+    const bodies = await stand.bodies();
+    const gapAt = bodies.findIndex(body => body.reason === 'pbx_disconnected');
+    expect(bodies.filter(body => body.event === 'call.ended')).toHaveLength(1);
+    expect(bodies.slice(0, gapAt).every(body => body.data !== null)).toBe(true);
+    expect(bodies.slice(gapAt + 1).every(body => body.data === null && body.origin === 'reconcile')).toBe(true);
+    const { logged, delivered } = await settled();
+    expect(logged).toEqual(delivered);
+  });
+
+  test('Redis killed in the middle of a burst and started again holds every frame once, in order', async () => {
+    const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
+    const first = await startRedis({ dir });
+    let server = first;
+    also.push(() => server.stop());
+    also.push(() => rm(dir, { recursive: true, force: true }));
+    stand = await createIngestStand({ redisUrl: first.url });
+    const ingest = await stand.start();
+    const burst = stand.burst(8_000, 2_000);
+    await waitFor(async () => (await stand.redis.xlen(stand.keys.log('calls'))) > 1_000, {
+      what: 'a part of the burst',
+    });
+    first.kill();
+    await waitFor(async () => (await fetch(`${ingest.internalUrl}/readyz`)).status === 503, { what: 'not ready' });
+    await burst;
+    const readiness = await (await fetch(`${ingest.internalUrl}/readyz`)).text();
+    expect(readiness).toContain('spooling');
+    server = await startRedis({ dir, port: first.port });
+    const { logged, delivered } = await settled();
+    expect(delivered).toHaveLength(8_000);
+    expect(logged).toEqual(delivered);
+    await waitFor(async () => (await fetch(`${ingest.internalUrl}/readyz`)).ok, { what: 'ready again' });
+  });
+
+  test('what a killed ingest left in the spool comes first, and the gap begins after it', async () => {
+    const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
+    const first = await startRedis({ dir });
+    let server = first;
+    also.push(() => server.stop());
+    also.push(() => rm(dir, { recursive: true, force: true }));
+    stand = await createIngestStand({ redisUrl: first.url });
+    const ingest = await stand.start();
+    await stand.burst(500, 1_000);
+    await settled();
+    first.kill();
+    await stand.burst(1_000, 1_000);
+    await waitFor(async () => (await stand.spooled()) >= 1_000, { what: 'everything to be spooled' });
+    await ingest.kill();
+    server = await startRedis({ dir, port: first.port });
+    await stand.start();
+    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    const { logged, delivered } = await settled();
+    expect(delivered).toHaveLength(1_500);
+    expect(logged).toEqual(delivered);
+    const bodies = await stand.bodies();
+    const gapAt = bodies.findIndex(body => body.reason === 'pbx_disconnected');
+    expect(bodies.findLastIndex(body => body.data !== null && body.data !== undefined)).toBeLessThan(gapAt);
+  });
+
+  test('a stopped ingest leaves nothing that it received unwritten', async () => {
+    stand = await createIngestStand();
+    const ingest = await stand.start();
+    await stand.sim.post('/sim/burst', { events: 4_000, perSecond: 2_000 });
+    await waitFor(async () => (await stand.redis.xlen(stand.keys.log('calls'))) > 500, { what: 'a part of the burst' });
+    await ingest.stop();
+    const logged = await stand.logged();
+    const delivered = await stand.delivered();
+    expect(logged).toEqual(delivered.slice(0, logged.length));
+  });
+});
+
+function pick(call: unknown): object {
+  const { pbxCallId, direction, disposition } = call as Record<string, unknown>;
+  return { pbxCallId, direction, disposition };
+}
