@@ -31,7 +31,7 @@ export interface PersistDeps {
   readonly logger: Logger;
 }
 
-export type BatchOutcome =
+type BatchOutcome =
   | { readonly kind: 'copied'; readonly rows: number; readonly isMore: boolean }
   | { readonly kind: 'empty' }
   /** Another worker is at this channel. */
@@ -58,7 +58,7 @@ export async function drainChannel(
   return { rows };
 }
 
-export async function copyBatch(deps: PersistDeps, channel: Channel): Promise<BatchOutcome> {
+async function copyBatch(deps: PersistDeps, channel: Channel): Promise<BatchOutcome> {
   const startedAt = performance.now();
   const outcome = await inTransaction(deps.pool, async client => {
     const lock = await lockPosition(client, channel);

@@ -6,9 +6,7 @@ import { CHANNELS } from '../wire/channels.ts';
  * Every job there is: its queue, what it carries, and what becomes of it. A payload is checked when it is added and
  * again when it runs, because the two may be different versions of the product.
  */
-export const QUEUES = ['persist', 'upkeep'] as const;
-
-export type QueueName = (typeof QUEUES)[number];
+export type QueueName = 'persist' | 'upkeep';
 
 /** Enough to see what went on; jobs that repeat every second must not fill Redis. */
 const REPEATED: JobsOptions = { attempts: 1, removeOnComplete: { count: 20 }, removeOnFail: { count: 100 } };

@@ -3,7 +3,7 @@ import { isJobName, JOBS, type JobNameIn, type JobPayload, type QueueName } from
 import type { JobsDeps } from './connection.ts';
 import { endWithin } from './end-within.ts';
 
-export type JobHandlers<Name extends QueueName> = {
+type JobHandlers<Name extends QueueName> = {
   readonly [Job in JobNameIn<Name>]: (payload: JobPayload<Job>, signal: AbortSignal) => Promise<void>;
 };
 

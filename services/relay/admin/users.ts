@@ -3,9 +3,9 @@ import { insertAdminUser } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { PasswordHash } from '../keys/password-hash.ts';
 
-export const ADMIN_ROLES = ['admin', 'viewer'] as const;
+const ADMIN_ROLES = ['admin', 'viewer'] as const;
 
-export type AdminRole = (typeof ADMIN_ROLES)[number];
+type AdminRole = (typeof ADMIN_ROLES)[number];
 
 export interface NewAdminUser {
   readonly username: string;

@@ -12,10 +12,10 @@ import {
 } from '@3cx-relay/shared/store/api-keys.ts';
 import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { PERMISSIONS, type Permission } from '@3cx-relay/shared/wire/permissions.ts';
 import { prefixOf, randomApiKey } from './api-key-format.ts';
 import { createKeyDigest, isSameDigest, type KeyDigest } from './key-digest.ts';
 import type { PasswordHash } from './password-hash.ts';
-import { isPermission, PERMISSIONS, type Permission } from './permissions.ts';
 import type { Validation } from './validation.ts';
 import { ValidationCache } from './validation-cache.ts';
 
@@ -195,6 +195,10 @@ function toValidation(row: StoredApiKey): Validation {
   // A permission that a newer version granted and this one does not know grants nothing here.
   const permissions = row.permissions.filter(isPermission);
   return { ok: true, key: { id: row.id, clientName: row.clientName, permissions, expiresAt: row.expiresAt } };
+}
+
+function isPermission(name: string): name is Permission {
+  return (PERMISSIONS as readonly string[]).includes(name);
 }
 
 function toClientName(text: string): string {

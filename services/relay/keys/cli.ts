@@ -3,7 +3,7 @@ import { databaseConfig, readConfig } from '@3cx-relay/shared/runtime/config.ts'
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
-import { adminSecretConfig } from '../admin/admin-secret.ts';
+import { relayConfig } from '../config.ts';
 import { APIKeyManager } from './api-key-manager.ts';
 import { createPasswordHash } from './password-hash.ts';
 
@@ -29,7 +29,7 @@ async function run(manager: APIKeyManager): Promise<unknown> {
 }
 
 try {
-  const config = readConfig({ ...databaseConfig, ...adminSecretConfig }, process.env);
+  const config = readConfig({ ...databaseConfig, ADMIN_SECRET: relayConfig.ADMIN_SECRET }, process.env);
   const logger = createLogger({ name: 'keys', level: 'silent' });
   const { pool, stop } = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay keys', max: 1, logger });
   const passwordHash = createPasswordHash();

@@ -1,4 +1,4 @@
-import type { Permission } from './permissions.ts';
+import type { Permission } from '@3cx-relay/shared/wire/permissions.ts';
 
 /** Whose key it is and what it may do. */
 export interface ApiKey {
