@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installPackages } from './bootstrap/packages.js';
@@ -13,6 +14,9 @@ const checks = [
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
   { name: 'lint', args: ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'] },
   { name: 'dead code', args: ['node_modules/knip/bin/knip.js', '--no-progress'] },
+  ...(hasScript('admin-ui', 'check')
+    ? [{ name: 'panel', command: 'npm', args: ['run', 'check', '--silent', '-w', 'admin-ui'] }]
+    : []),
 ];
 
 await runScript(async () => {
@@ -29,14 +33,23 @@ await runScript(async () => {
 });
 
 /**
+ * @param {string} workspace
+ * @param {string} script
+ * @returns {boolean}
+ */
+function hasScript(workspace, script) {
+  const manifest = JSON.parse(readFileSync(join(root, workspace, 'package.json'), 'utf8'));
+  return manifest.scripts?.[script] !== undefined;
+}
+
+/**
  * @param {string} node
- * @param {{ name: string, args: string[] }} check
+ * @param {{ name: string, args: string[], command?: string }} check
  * @returns {Promise<boolean>}
  */
-function run(node, { name, args }) {
+function run(node, { name, args, command = node }) {
   const startedAt = Date.now();
-  const [program = '', ...rest] = args;
-  const child = spawn(node, [join(root, program), ...rest], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', chunk => {
     output += chunk;

@@ -38,7 +38,11 @@ export async function createLauncherBox(): Promise<{
       const child = spawn(process.execPath, ['install/dev/start.js'], {
         cwd: root,
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { PATH: process.env.PATH, HOME: process.env.HOME, RELAY_DATA_DIR: dataDir, PORT: String(port), ...env },
+        env: {
+          ...{ PATH: process.env.PATH, HOME: process.env.HOME },
+          ...{ RELAY_DATA_DIR: dataDir, PORT: String(port), RELAY_BUILD_PANEL: 'false' },
+          ...env,
+        },
       });
       launched.push(child);
       return observe(child, join(env.RELAY_DATA_DIR ?? dataDir, 'stack.json'));

@@ -1,25 +1,39 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { runCommand } from '../system/command.ts';
+import { startChild } from '../system/child.ts';
 import { announce, succeed, warn } from '../terminal.js';
 
-const deadlineMs = 180_000;
+/**
+ * Builds the panel when a source is newer than the build. It runs beside the product: nobody who waits for events
+ * should wait for a page, and a panel that does not build keeps nothing else from running.
+ */
+export type PanelBuild = { stop(): Promise<void> };
 
-/** Builds the panel when a source is newer than the build. A panel that does not build keeps nothing else from running. */
-export async function buildPanelIfStale(root: string): Promise<void> {
+const stopDeadlineMs = 2_000;
+
+export async function startPanelBuild(root: string, onSpawn: (pid: number) => void): Promise<PanelBuild | undefined> {
   const folder = join(root, 'admin-ui');
-  if (!hasBuildScript(folder) || !isStale(folder)) return;
-  announce('building the panel');
+  if (!hasBuildScript(folder) || !isStale(folder)) return undefined;
+  announce('building the panel in the background');
   const startedAt = Date.now();
-  const { code, output } = await runCommand('npm', ['run', 'build', '--silent'], {
+  let output = '';
+  const child = await startChild({
+    command: 'npm',
+    args: ['run', 'build', '--silent'],
     cwd: folder,
-    timeoutMs: deadlineMs,
+    output: chunk => {
+      output = (output + chunk.toString()).slice(-4_000);
+    },
   });
-  if (code === 0) succeed('panel', 'built', Date.now() - startedAt);
-  else
-    warn(
-      `the panel could not be built; run "npm run build -w admin-ui" to see why (${output.trim().split('\n').at(-1)})`,
-    );
+  onSpawn(child.pid);
+  void child.exited.then(({ code, signal }) => {
+    if (code === 0) succeed('panel', 'built', Date.now() - startedAt);
+    else if (signal === null) {
+      const reason = output.trim().split('\n').at(-1);
+      warn(`the panel could not be built: ${reason}; "npm run build -w admin-ui" shows all of it`);
+    }
+  });
+  return { stop: async () => void (await child.stop({ signal: 'SIGTERM', deadlineMs: stopDeadlineMs })) };
 }
 
 function hasBuildScript(folder: string): boolean {
@@ -31,19 +45,19 @@ function hasBuildScript(folder: string): boolean {
   }
 }
 
+const sources = [
+  'src',
+  'static',
+  'package.json',
+  'svelte.config.js',
+  'vite.config.ts',
+  '../shared/wire',
+  '../shared/client',
+];
+
 function isStale(folder: string): boolean {
   const built = newestChange(join(folder, 'build'));
-  if (built === 0) return true;
-  const sources = [
-    'src',
-    'static',
-    'package.json',
-    'svelte.config.js',
-    'vite.config.ts',
-    '../shared/wire',
-    '../shared/client',
-  ];
-  return sources.some(source => newestChange(join(folder, source)) > built);
+  return built === 0 || sources.some(source => newestChange(join(folder, source)) > built);
 }
 
 function newestChange(path: string): number {

@@ -21,8 +21,8 @@ export async function planServices(request: {
   relayPort: number;
 }): Promise<ServicePlan> {
   const { environment, folder, secrets, addresses, relayPort } = request;
-  // The launcher's own setting: a service would report it as unknown.
-  const { RELAY_DATA_DIR: _, ...forServices } = environment;
+  // The launcher's own settings: a service would report them as unknown.
+  const { RELAY_DATA_DIR: _, RELAY_BUILD_PANEL: __, ...forServices } = environment;
   const shared: Environment = {
     ...forServices,
     REDIS_URL: addresses.redisUrl,

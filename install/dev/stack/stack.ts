@@ -9,7 +9,7 @@ import { type Credentials, createCredentials, isKeyAccepted } from './credential
 import type { DataFolder } from './data-folder.ts';
 import { type Environment, readPort } from './environment.ts';
 import type { Lock } from './lock.ts';
-import { buildPanelIfStale } from './panel.ts';
+import { type PanelBuild, startPanelBuild } from './panel.ts';
 import { choosePostgres } from './postgres-source.ts';
 import { chooseRedis, type ServerSource } from './redis-source.ts';
 import { openSecrets, type SecretStore } from './secrets.ts';
@@ -46,8 +46,9 @@ export class Stack {
   readonly #options: StackOptions;
   readonly #supervisors = new Map<ProcessName, Supervisor<Supervised>>();
   readonly #logs: ServiceLog[] = [];
-  readonly #pids = new Map<ProcessName, number>();
+  readonly #pids = new Map<ProcessName | 'panel build', number>();
   #description: StackDescription | undefined;
+  #panelBuild: PanelBuild | undefined;
   #watcher: { stop(): void } | undefined;
   #isStopping = false;
   /** One part failed to start: the others need not wait until they are ready. */
@@ -68,11 +69,7 @@ export class Stack {
     await this.#migrate(addresses.databaseUrl);
     stopRequested.throwIfAborted();
     const [credentials] = await settleAll(
-      [
-        this.#prepareCredentials(plan, secrets),
-        ...plan.definitions.map(definition => this.#startService(definition)),
-        buildPanelIfStale(root),
-      ],
+      [this.#prepareCredentials(plan, secrets), ...plan.definitions.map(definition => this.#startService(definition))],
       () => this.#failed.abort(),
     );
     const admitted = await this.#checkCredentials(credentials, plan, secrets);
@@ -86,6 +83,9 @@ export class Stack {
       pids: this.#describePids(),
     };
     this.#writeDescription();
+    if (environment.RELAY_BUILD_PANEL !== 'false') {
+      this.#panelBuild = await startPanelBuild(root, pid => this.#remember('panel build', pid));
+    }
     if (this.#options.isWatching) this.#watch(plan);
     return this.#description;
   }
@@ -93,6 +93,7 @@ export class Stack {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#watcher?.stop();
+    await this.#panelBuild?.stop();
     for (const names of stopOrder) {
       await Promise.all(names.map(name => this.#supervisors.get(name)?.stop()));
     }
@@ -207,7 +208,7 @@ export class Stack {
     this.#watcher = watchSources(this.#options.root, watched);
   }
 
-  #remember(name: ProcessName, pid: number): void {
+  #remember(name: ProcessName | 'panel build', pid: number): void {
     this.#pids.set(name, pid);
     this.#options.lock.record(name, pid);
   }
