@@ -54,12 +54,13 @@ interface Cursor {
 }
 
 export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, void, void> {
-  const { redis, keys, signal } = options;
+  const { keys, signal } = options;
   const cursors = new Map<Channel, Cursor>();
   for (const [channel, after] of options.after) cursors.set(channel, { after, epochs: [] });
   const byKey = new Map([...cursors.keys()].map(channel => [keys.log(channel), channel]));
   const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
-  let isSuspicious = false;
+  // A follower must know which epochs it began in before it has read anything, or it could not tell a new log from its own.
+  let isSuspicious = options.follow ?? false;
 
   while (!signal.aborted) {
     try {
@@ -132,7 +133,8 @@ async function decode(
 async function findReset(options: ReadOptions, channel: Channel, cursor: Cursor): Promise<LogPage | null> {
   const info = await readLogInfo(options.redis, options.keys, channel);
   const known = cursor.epochs.at(-1)?.epoch;
-  const isContinued = known === undefined || info.epochs.some(start => start.epoch === known);
+  const isContinued =
+    known === undefined ? cursor.after <= info.head : info.epochs.some(start => start.epoch === known);
   cursor.epochs = info.epochs;
   // A head behind the cursor alone is a failover that lost its tail: the writer will begin a new epoch after its own
   // high-water mark, which is beyond ours, so waiting at the cursor misses nothing.
