@@ -55,7 +55,7 @@ export function createJobWorker<Name extends QueueName>(options: JobWorkerOption
     },
   );
   worker.on('error', error => logger.debug({ queue, err: error }, 'job worker: Redis is away'));
-  worker.on('failed', (job, error) => logger.warn({ queue, job: job?.name, err: error }, 'a job failed'));
+  reportFailures(worker, options);
   return {
     async stop() {
       stopping.abort();
@@ -64,6 +64,20 @@ export function createJobWorker<Name extends QueueName>(options: JobWorkerOption
       await endWithin(closed, CLOSE_MS);
     },
   };
+}
+
+/** A job that runs every second fails every second while a server is away: one line when it begins, one when it ends. */
+function reportFailures<Name extends QueueName>(worker: Worker, { queue, logger }: JobWorkerOptions<Name>): void {
+  const failing = new Set<string>();
+  worker.on('failed', (job, error) => {
+    const name = job?.name ?? '';
+    const level = failing.has(name) ? 'debug' : 'warn';
+    logger[level]({ queue, job: name, err: error }, 'a job failed, it will run again at its next time');
+    failing.add(name);
+  });
+  worker.on('completed', job => {
+    if (failing.delete(job.name)) logger.info({ queue, job: job.name }, 'the job succeeds again');
+  });
 }
 
 function handlerOf<Name extends QueueName>(options: JobWorkerOptions<Name>, name: string): AnyHandler | undefined {

@@ -1,0 +1,69 @@
+import { connectForJobs } from '@3cx-relay/shared/jobs/connection.ts';
+import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
+import { createJobWorker } from '@3cx-relay/shared/jobs/job-worker.ts';
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
+import type { Months } from './partitions.ts';
+import { drainChannel, type PersistDeps } from './persist.ts';
+import { createSchedules } from './schedules.ts';
+import { type TrimDeps, type TrimLimits, trimChannels } from './trim.ts';
+
+/** Each channel may be copied while another is. */
+export const DRAINS = CHANNELS.length;
+
+export interface JobsDeps {
+  readonly redisUrl: string;
+  readonly keys: LogKeys;
+  readonly logger: Logger;
+  readonly persist: PersistDeps;
+  readonly trim: TrimDeps;
+  readonly trimLimits: TrimLimits;
+  readonly months: Months;
+}
+
+export interface Jobs {
+  /** Takes no more jobs and lets the running ones come to the end of their step. */
+  stop(): Promise<void>;
+}
+
+/** Says for each job of the worker what it does; when it runs stands in schedules.ts. */
+export function createJobs(deps: JobsDeps): Jobs {
+  const { keys, logger } = deps;
+  const connection = connectForJobs(deps.redisUrl, { name: 'worker-jobs', logger });
+  const jobs = { connection, keys, logger };
+  const queues = { persist: createJobQueue('persist', jobs), upkeep: createJobQueue('upkeep', jobs) };
+  const workers = [
+    createJobWorker({
+      ...jobs,
+      queue: 'persist',
+      concurrency: DRAINS,
+      handlers: {
+        'drain-channel': async ({ channel }, signal) => {
+          await drainChannel(deps.persist, channel, signal);
+        },
+      },
+    }),
+    createJobWorker({
+      ...jobs,
+      queue: 'upkeep',
+      concurrency: 1,
+      handlers: {
+        'trim-log': (_, signal) => trimChannels(deps.trim, deps.trimLimits, signal),
+        'keep-months': async () => {
+          await deps.months.createAhead();
+          await deps.months.dropPast();
+        },
+      },
+    }),
+  ];
+  const schedules = createSchedules({ ...queues, logger });
+  return {
+    async stop() {
+      await schedules.stop();
+      await Promise.all(workers.map(worker => worker.stop()));
+      await Promise.all([queues.persist.stop(), queues.upkeep.stop()]);
+      await connection.stop();
+    },
+  };
+}
