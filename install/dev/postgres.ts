@@ -2,9 +2,10 @@ import { open, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperatorError } from './operator-error.js';
+import { reasonInLog } from './servers/log-reason.ts';
 import { obtainPostgresAccount } from './servers/postgres-account.ts';
 import { obtainPostgresBinaries, type PostgresBinaries } from './servers/postgres-binaries.ts';
-import { type Cluster, openCluster } from './servers/postgres-cluster.ts';
+import { type Cluster, openCluster, ownerOfCluster } from './servers/postgres-cluster.ts';
 import type { RunningServer } from './servers/running-server.ts';
 import { type Child, startChild } from './system/child.ts';
 import { findFreePort } from './system/ports.ts';
@@ -28,7 +29,7 @@ export type PostgresOptions = {
 const stopDeadlineMs = 10_000;
 
 export async function startPostgres(options: PostgresOptions): Promise<RunningServer & { port: number }> {
-  const account = await obtainPostgresAccount();
+  const account = (await ownerOfCluster(options.dir)) ?? (await obtainPostgresAccount());
   const binaries = await obtainPostgresBinaries(account);
   if (binaries === undefined) {
     throw new OperatorError(
@@ -62,7 +63,9 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     }
     await child.stop({ signal: 'SIGINT', deadlineMs: stopDeadlineMs });
     // The processes of a killed predecessor hold its shared memory for a moment; a free port may have been taken.
-    if (attempt === 5) throw new OperatorError(`PostgreSQL did not start; its reason is in ${logPath(options)}.`);
+    if (attempt === 5) {
+      throw new OperatorError(`PostgreSQL did not start: ${await reasonInLog(logPath(options), /^.*FATAL: +/)}.`);
+    }
     await sleep(300);
   }
 }

@@ -32,11 +32,11 @@ test('what Redis acknowledged is there again after a kill -9, at the same addres
   await second.stop();
 });
 
-test('a port that is taken is an error that names the log', async () => {
+test('a port that is taken is an error that says so and names the log', async () => {
   const first = await startRedis({ dir: join(dir, 'first') });
 
   await expect(startRedis({ dir: join(dir, 'second'), port: first.port })).rejects.toThrow(
-    `its reason is in ${join(dir, 'second', 'redis.log')}`,
+    /Redis did not start: .*bind.*second\/redis\.log/,
   );
   await first.stop();
 });

@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperatorError } from './operator-error.js';
+import { reasonInLog } from './servers/log-reason.ts';
 import { findRedisBinary } from './servers/redis-binary.ts';
 import { pingRedis } from './servers/redis-ping.ts';
 import type { RunningServer } from './servers/running-server.ts';
@@ -51,7 +52,11 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer &
     await child.stop({ signal: 'SIGTERM', deadlineMs: 2_000 });
     // Somebody may have taken the free port in between; with a port that was asked for there is nothing else to try.
     if (options.port !== undefined || attempt === 3) {
-      throw new OperatorError(`Redis did not start; its reason is in ${logPath(options)}.`);
+      const reason = await reasonInLog(
+        logPath(options),
+        /^.* # (?=.*(?:Fail|Can't|Could not|Bad|Unrecoverable|error))/,
+      );
+      throw new OperatorError(`Redis did not start: ${reason}.`);
     }
   }
 }

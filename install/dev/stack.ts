@@ -67,11 +67,11 @@ async function run(): Promise<void> {
       process.exitCode = exitCodeOf(error);
     }
   } finally {
-    say('  stopping …');
+    if (stopRequested.aborted) say('  stopping …');
     await stack?.stop();
     lock.release();
+    if (stopRequested.aborted) say('  stopped');
   }
-  say('  stopped');
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../operator-error.js';
 import { runCommand } from '../system/command.ts';
@@ -21,6 +21,13 @@ export type RoleOptions = {
   name: string;
   mayCreateDatabases: boolean;
 };
+
+/** As root a cluster that an ordinary user made is run as that user: PostgreSQL refuses data of somebody else. */
+export async function ownerOfCluster(dir: string): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const stats = await stat(join(dir, 'cluster')).catch(() => undefined);
+  return stats === undefined || stats.uid === 0 ? undefined : { uid: stats.uid, gid: stats.gid };
+}
 
 const initDeadlineMs = 60_000;
 
