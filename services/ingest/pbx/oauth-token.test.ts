@@ -1,0 +1,107 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createOAuthToken, expiryOf } from './oauth-token.ts';
+import { createPbxHttp, type PbxHttp } from './pbx-http.ts';
+
+let server: Server;
+let pbx: PbxHttp;
+let bodies: string[];
+let answer: (n: number) => { status: number; body: string };
+let now: number;
+
+const jwt = (claims: object) => `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
+const tokenBody = (n: number, lifeSeconds = 3_600) =>
+  JSON.stringify({ access_token: jwt({ n, iat: 1_000, exp: 1_000 + lifeSeconds }), expires_in: 60 });
+const owner = () => createOAuthToken({ http: pbx.http, now: () => now }, { clientId: 'relay', clientSecret: 'a&b' });
+
+beforeEach(async () => {
+  bodies = [];
+  now = 1_000_000;
+  answer = n => ({ status: 200, body: tokenBody(n) });
+  server = createServer((request, response) => {
+    let text = '';
+    request.on('data', chunk => {
+      text += chunk;
+    });
+    request.on('end', () => {
+      bodies.push(text);
+      const { status, body } = answer(bodies.length);
+      response.writeHead(status).end(body);
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  pbx = createPbxHttp(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { maxSockets: 4 });
+});
+
+afterEach(async () => {
+  pbx.stop();
+  await new Promise(resolve => server.close(resolve));
+});
+
+describe('the token', () => {
+  test('is minted once for all who ask at the same time, as a form', async () => {
+    const token = owner();
+    const all = await Promise.all(Array.from({ length: 20 }, () => token.ensureValidToken()));
+    expect(new Set(all).size).toBe(1);
+    expect(bodies).toEqual(['client_id=relay&client_secret=a%26b&grant_type=client_credentials']);
+    expect(token.tokenExpiry).toBe(1_000_000 + 3_600_000);
+  });
+
+  test('is refreshed a minute before it dies and not earlier', async () => {
+    const token = owner();
+    const first = await token.ensureValidToken();
+    now += 3_539_000;
+    expect(await token.ensureValidToken()).toBe(first);
+    now += 2_000;
+    expect(await token.ensureValidToken()).not.toBe(first);
+  });
+
+  test('that is newer survives the 401 that an older one earned', async () => {
+    const token = owner();
+    const first = await token.ensureValidToken();
+    token.invalidate(first);
+    const second = await token.ensureValidToken();
+    token.invalidate(first);
+    expect(await token.ensureValidToken()).toBe(second);
+    expect(bodies).toHaveLength(2);
+  });
+
+  test('that is refused is an error which says what to do, and is not asked for again at once', async () => {
+    answer = () => ({ status: 401, body: '{"error":"invalid_client"}' });
+    const token = owner();
+    await expect(token.ensureValidToken()).rejects.toMatchObject({ code: 'PBX_CREDENTIALS_REFUSED' });
+    await expect(token.ensureValidToken()).rejects.toMatchObject({ code: 'PBX_CREDENTIALS_REFUSED' });
+    expect(bodies).toHaveLength(1);
+    now += 2_000;
+    answer = n => ({ status: 200, body: tokenBody(n) });
+    await expect(token.ensureValidToken()).resolves.toMatch(/^e30/);
+  });
+
+  test.each([
+    [403, '', 'PBX_RIGHTS_MISSING'],
+    [503, '', 'PBX_UNREACHABLE'],
+    [200, '<html>', 'PBX_ANSWER_UNREADABLE'],
+    [200, '{"access_token":5}', 'PBX_ANSWER_UNREADABLE'],
+    [200, 'null', 'PBX_ANSWER_UNREADABLE'],
+  ])('answered with %s %s is %s, and the secret is in no message', async (status, body, code) => {
+    answer = () => ({ status, body });
+    const error = await owner()
+      .ensureValidToken()
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code });
+    expect(JSON.stringify(error) + String(error)).not.toContain('a&b');
+  });
+});
+
+describe('the life of a token', () => {
+  test.each([
+    ['the JWT says it', jwt({ iat: 100, exp: 400 }), 60, 300_000],
+    ['expires_in up to 600 counts minutes', 'opaque', 60, 3_600_000],
+    ['a larger expires_in counts seconds', 'opaque', 3_600, 3_600_000],
+    ['without either it is an hour', 'opaque', undefined, 3_600_000],
+    ['an unreadable JWT is opaque', 'a.!!!.c', 60, 3_600_000],
+  ])('%s', (_, token, expiresIn, lifeMs) => {
+    expect(expiryOf(token, expiresIn, 5_000)).toBe(5_000 + lifeMs);
+  });
+});
