@@ -1,0 +1,77 @@
+import type { ComponentName, ComponentState } from '../live/health-watch.svelte.ts';
+import type { Call, CallEventMessage, GapMessage, Party } from '../live/messages.ts';
+import { formatClock } from './time.ts';
+
+export type Tone = 'ok' | 'warn' | 'bad' | 'calm';
+
+/** `quiet`: there are many of them and they tell little. */
+export type EventTone = Tone | 'quiet';
+
+export const COMPONENT_WORDS: Readonly<Record<ComponentName, { title: string; does: string }>> = {
+  pbx: { title: 'Phone system', does: '3CX call control' },
+  ingest: { title: 'Ingest', does: 'reads the phone system' },
+  redis: { title: 'Redis', does: 'holds the log' },
+  log: { title: 'Event log', does: 'is read for clients' },
+  postgres: { title: 'PostgreSQL', does: 'keeps the history' },
+};
+
+export const STATE_WORDS: Readonly<Record<ComponentState, { word: string; tone: Tone }>> = {
+  up: { word: 'Up', tone: 'ok' },
+  degraded: { word: 'Degraded', tone: 'warn' },
+  down: { word: 'Down', tone: 'bad' },
+  unknown: { word: 'Unknown', tone: 'calm' },
+};
+
+const EVENT_WORDS: Readonly<Record<string, { word: string; tone: EventTone }>> = {
+  'call.started': { word: 'Started', tone: 'calm' },
+  'call.ringing': { word: 'Ringing', tone: 'warn' },
+  'call.answered': { word: 'Answered', tone: 'ok' },
+  'call.transferred': { word: 'Transferred', tone: 'calm' },
+  'call.held': { word: 'Held', tone: 'calm' },
+  'call.resumed': { word: 'Resumed', tone: 'ok' },
+  'call.dtmf': { word: 'Keys pressed', tone: 'calm' },
+  'call.updated': { word: 'Updated', tone: 'quiet' },
+  'call.ended': { word: 'Ended', tone: 'calm' },
+  'pbx.event': { word: 'PBX event', tone: 'quiet' },
+};
+
+/** An event that this version does not know is shown by its own name. */
+export function eventWords({ event, call }: CallEventMessage): { word: string; tone: EventTone } {
+  if (event === 'call.ended' && call?.disposition) {
+    const isFailure =
+      call.disposition === 'missed' || call.disposition === 'failed' || call.disposition === 'abandoned';
+    return { word: `Ended, ${call.disposition}`, tone: isFailure ? 'bad' : 'calm' };
+  }
+  return EVENT_WORDS[event] ?? { word: event, tone: 'calm' };
+}
+
+export function partyName({ name, number }: Party): string {
+  return name ?? number ?? 'Unknown';
+}
+
+export function callParties(call: Call): string {
+  return `${partyName(call.caller)} → ${partyName(call.callee)}`;
+}
+
+export function gapSentence({ reason, from, to, lost }: GapMessage): string {
+  switch (reason) {
+    case 'pbx_disconnected': {
+      const when = from !== null && to !== null ? ` from ${formatClock(from)} to ${formatClock(to)}` : ' for some time';
+      return `No connection to the phone system${when}`;
+    }
+    case 'retention':
+      return lost === null ? 'Events before this are no longer kept' : `${lost} events are no longer kept`;
+    case 'log_reset':
+      return 'The log was lost and begun again';
+    case 'log_rolled_back':
+      return lost === null ? 'The newest events were lost in a failover' : `${lost} events were lost in a failover`;
+    default:
+      return `Events are missing (${reason})`;
+  }
+}
+
+/** The relay's error texts begin small and end open, as parts of a log line do. */
+export function sentence(text: string): string {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}

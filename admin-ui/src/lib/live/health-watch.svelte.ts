@@ -1,0 +1,88 @@
+import { field, number, text } from './messages.ts';
+import type { RelayApi } from './relay-api.ts';
+
+export type ComponentName = 'pbx' | 'ingest' | 'redis' | 'log' | 'postgres';
+export type ComponentState = 'up' | 'degraded' | 'down' | 'unknown';
+
+export type Component = {
+  readonly name: ComponentName;
+  readonly state: ComponentState;
+  readonly latencyMs: number | null;
+  readonly error: string | null;
+};
+
+export type Health = {
+  readonly status: 'ok' | 'degraded' | 'down';
+  readonly version: string | null;
+  readonly clients: number | null;
+  readonly components: readonly Component[];
+};
+
+/** In the order in which an event passes through them. */
+export const COMPONENTS: readonly ComponentName[] = ['pbx', 'ingest', 'redis', 'log', 'postgres'];
+const EVERY_MS = 5_000;
+
+/** Asks the relay every five seconds how it is. */
+export class HealthWatch {
+  /** The last answer; null until there was one. */
+  health = $state.raw<Health | null>(null);
+  checkedAt = $state<number | null>(null);
+  /** Since when the relay has not answered; null while it does. */
+  unreachableSince = $state<number | null>(null);
+  #stopping = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `onVerdict` hears after every attempt whether the relay answered. */
+  start(api: RelayApi, onVerdict: (isReachable: boolean) => void): void {
+    this.stop();
+    const { signal } = this.#stopping;
+    const repeat = async (): Promise<void> => {
+      const answer = await api.health(signal).then(decodeHealth, () => null);
+      // Stopped meanwhile, and perhaps started again with another key: this answer is nobody's.
+      if (signal.aborted) return;
+      this.#take(answer);
+      onVerdict(answer !== null);
+      this.#timer = setTimeout(repeat, EVERY_MS);
+    };
+    void repeat();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#stopping = new AbortController();
+    clearTimeout(this.#timer);
+  }
+
+  #take(answer: Health | null): void {
+    if (answer === null) {
+      this.unreachableSince ??= Date.now();
+      return;
+    }
+    this.health = answer;
+    this.checkedAt = Date.now();
+    this.unreachableSince = null;
+  }
+}
+
+/** Null for a document that no relay wrote: something else answers at its address. */
+function decodeHealth(raw: unknown): Health | null {
+  const status = field(raw, 'status');
+  if (status !== 'ok' && status !== 'degraded' && status !== 'down') return null;
+  const components = field(raw, 'components');
+  return {
+    status,
+    version: text(field(raw, 'version')),
+    clients: number(field(raw, 'clients')),
+    components: COMPONENTS.map(name => decodeComponent(name, field(components, name))),
+  };
+}
+
+function decodeComponent(name: ComponentName, raw: unknown): Component {
+  const state = field(raw, 'state');
+  return {
+    name,
+    state: state === 'up' || state === 'degraded' || state === 'down' ? state : 'unknown',
+    latencyMs: number(field(raw, 'latencyMs')),
+    error: text(field(raw, 'error')),
+  };
+}

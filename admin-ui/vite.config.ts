@@ -1,0 +1,60 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import adapterStatic from '@sveltejs/adapter-static';
+import { sveltekit } from '@sveltejs/kit/vite';
+import { defineConfig, type Plugin } from 'vite';
+import packageJson from './package.json' with { type: 'json' };
+
+const BUILD = 'build';
+
+/**
+ * The static adapter, with relative paths in its page: SvelteKit names assets from the root of the host, but the panel
+ * lives under whatever prefix a proxy gives it. The page is written last, which is how the relay knows that a build is
+ * complete.
+ */
+function relativeStatic(): ReturnType<typeof adapterStatic> {
+  const adapter = adapterStatic({ pages: BUILD });
+  return {
+    ...adapter,
+    async adapt(builder) {
+      await adapter.adapt(builder);
+      const path = join(BUILD, 'index.html');
+      const page = await readFile(path, 'utf8');
+      await writeFile(path, page.replaceAll('"/_app/', '"./_app/'));
+    },
+  };
+}
+
+/**
+ * SvelteKit hides its route announcer with an inline style, which the relay's policy for the panel forbids; the rule
+ * stands in base.css instead.
+ */
+function announcerWithoutInlineStyle(): Plugin {
+  return {
+    name: 'announcer-without-inline-style',
+    enforce: 'pre',
+    transform: {
+      filter: { id: /@sveltejs\/kit\/src\/runtime\/components\/root\.svelte$/ },
+      handler(code) {
+        const plain = code.replace(/(id="svelte-announcer"[^>]*?)\s+style="[^"]*"/, '$1');
+        if (plain === code) this.error('the route announcer has no inline style any more: remove this plugin');
+        return plain;
+      },
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [
+    announcerWithoutInlineStyle(),
+    sveltekit({
+      adapter: relativeStatic(),
+      router: { type: 'hash' },
+      // The default is the time of the build, which would give unchanged files new names.
+      version: { name: packageJson.version },
+    }),
+  ],
+  server: {
+    proxy: { '/relay': { target: `http://127.0.0.1:${process.env.PORT ?? 8082}`, ws: true } },
+  },
+});
