@@ -1,4 +1,5 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
+import { raiseHighWater } from '@3cx-relay/shared/log/high-water.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { type LogInfo, readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
@@ -10,7 +11,6 @@ import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction, type PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
-import { raiseHighWater } from './high-water.ts';
 import type { Months } from './partitions.ts';
 import type { PersistMetrics } from './persist-metrics.ts';
 import { storeBatch } from './store-batch.ts';

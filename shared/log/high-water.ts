@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
-import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
-import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
+import type { Redis } from 'ioredis';
+import type { Channel } from '../wire/channels.ts';
+import type { LogPosition } from '../wire/position.ts';
+import type { LogKeys } from './keys.ts';
 
 const HIGH_WATER_SCRIPT = readFileSync(new URL('./high-water.lua', import.meta.url), 'utf8');
 
