@@ -38,7 +38,7 @@ function announcerWithoutInlineStyle(): Plugin {
       handler(code) {
         const plain = code.replace(/(id="svelte-announcer"[^>]*?)\s+style="[^"]*"/, '$1');
         if (plain === code) this.error('the route announcer has no inline style any more: remove this plugin');
-        return plain;
+        return { code: plain, map: null };
       },
     },
   };

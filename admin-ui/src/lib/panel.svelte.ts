@@ -57,9 +57,12 @@ export class Panel {
     this.refusal = null;
     if (key !== null) {
       const feed = new Feed();
-      feed.start(api, refusal => {
-        this.signOut();
-        this.refusal = explain(refusal);
+      feed.start(api, {
+        onRefused: refusal => {
+          this.signOut();
+          this.refusal = explain(refusal);
+        },
+        onLostOrBack: () => this.health.check(),
       });
       this.feed = feed;
     }

@@ -9,7 +9,7 @@ export type EventTone = Tone | 'quiet';
 
 export const COMPONENT_WORDS: Readonly<Record<ComponentName, { title: string; does: string }>> = {
   pbx: { title: 'Phone system', does: '3CX call control' },
-  ingest: { title: 'Ingest', does: 'reads the phone system' },
+  ingest: { title: 'Ingest', does: 'listens to 3CX' },
   redis: { title: 'Redis', does: 'holds the log' },
   log: { title: 'Event log', does: 'is read for clients' },
   postgres: { title: 'PostgreSQL', does: 'keeps the history' },

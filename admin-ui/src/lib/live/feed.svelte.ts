@@ -35,7 +35,7 @@ export class Feed {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #renderedAt = Number.NEGATIVE_INFINITY;
 
-  start(api: RelayApi, onRefused: (refusal: Refusal) => void): void {
+  start(api: RelayApi, listener: { onRefused(refusal: Refusal): void; onLostOrBack(): void }): void {
     this.#follower = followCalls(
       api,
       {
@@ -47,15 +47,16 @@ export class Feed {
           this.#schedule();
         },
         onPage: ({ messages, isBehind }) => {
-          this.#connected(isBehind);
+          this.#connected(isBehind, listener.onLostOrBack);
           this.#receive(messages);
         },
         onDisconnected: ({ reason, retryInMs }) => {
           const before = this.connection;
           const since = before.state === 'disconnected' ? before.since : Date.now();
           this.connection = { state: 'disconnected', since, reason, retryAt: Date.now() + retryInMs };
+          if (before.state !== 'disconnected') listener.onLostOrBack();
         },
-        onRefused,
+        onRefused: listener.onRefused,
       },
       createBackoff(),
     );
@@ -73,12 +74,13 @@ export class Feed {
     this.#follower?.check();
   }
 
-  #connected(isBehind: boolean): void {
+  #connected(isBehind: boolean, onBack: () => void): void {
     const before = this.connection;
     if (before.state === 'live' && before.isBehind === isBehind) return;
     const awayMs =
       before.state === 'disconnected' ? Date.now() - before.since : before.state === 'live' ? before.awayMs : null;
     this.connection = { state: 'live', isBehind, awayMs };
+    if (before.state === 'disconnected') onBack();
   }
 
   #receive(messages: readonly Message[]): void {

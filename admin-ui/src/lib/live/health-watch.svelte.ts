@@ -31,20 +31,31 @@ export class HealthWatch {
   unreachableSince = $state<number | null>(null);
   #stopping = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #ask: () => Promise<void> = async () => {};
 
   /** `onVerdict` hears after every attempt whether the relay answered. */
   start(api: RelayApi, onVerdict: (isReachable: boolean) => void): void {
     this.stop();
     const { signal } = this.#stopping;
-    const repeat = async (): Promise<void> => {
+    let isAsking = false;
+    this.#ask = async () => {
+      if (isAsking) return;
+      isAsking = true;
+      clearTimeout(this.#timer);
       const answer = await api.health(signal).then(decodeHealth, () => null);
+      isAsking = false;
       // Stopped meanwhile, and perhaps started again with another key: this answer is nobody's.
       if (signal.aborted) return;
       this.#take(answer);
       onVerdict(answer !== null);
-      this.#timer = setTimeout(repeat, EVERY_MS);
+      this.#timer = setTimeout(this.#ask, EVERY_MS);
     };
-    void repeat();
+    void this.#ask();
+  }
+
+  /** Now, and not when it is due. */
+  check(): void {
+    void this.#ask();
   }
 
   stop(): void {
