@@ -12,8 +12,8 @@ import { SequenceWatch } from './sequence-watch.ts';
  * Turns what the connection tells into what the pipeline takes: gap, snapshot and frames, in this order for each
  * connection.
  *
- * A gap begins at the last frame that arrived, not at the moment the loss was noticed: what the PBX sent in between may
- * have died in the socket. It ends when the new socket opened, because from then on frames are kept.
+ * A gap begins when the last frame that arrived was sent, not at the moment the loss was noticed: what the PBX sent in
+ * between may have died in the socket. It ends when the new socket opened, because from then on frames are kept.
  */
 export interface PbxFeedDeps {
   readonly socket: CallControlWebSocket;
@@ -25,19 +25,22 @@ export interface PbxFeedDeps {
   readonly maxWindowBytes: number;
 }
 
+/** So long a frame may have been under way and in our own queue when it was read; the PBX does not say when it sent it. */
+const MAX_TRAVEL_MS = 1_000;
+
 export class PbxFeed {
   readonly #deps: PbxFeedDeps;
   readonly #sequence = new SequenceWatch();
   /** What is missing since when, until the next connection opens. */
   #outage: { from: number | null; detail: string } | null;
-  #lastReceivedAt: number | null = null;
+  #openedAt = 0;
   #isPaused = false;
 
   constructor(deps: PbxFeedDeps) {
     this.#deps = deps;
-    this.#outage = deps.earlier.hasLog
-      ? { from: deps.earlier.writtenUntil, detail: 'ingest was started; it was not connected before' }
-      : null;
+    const { hasLog, writtenUntil } = deps.earlier;
+    const from = writtenUntil === null ? null : writtenUntil - MAX_TRAVEL_MS;
+    this.#outage = hasLog ? { from, detail: 'ingest was started; it was not connected before' } : null;
     deps.socket.subscribe(news => this.#take(news));
   }
 
@@ -65,14 +68,16 @@ export class PbxFeed {
   #opened(at: number): void {
     if (this.#outage) this.#deps.pipeline.gap(at, { ...this.#outage, to: Math.max(at, this.#outage.from ?? at) });
     this.#outage = null;
-    this.#lastReceivedAt = at;
+    this.#openedAt = at;
     this.#sequence.reset();
     this.#deps.reconciler.connected();
   }
 
   #lost(detail: string): void {
     this.#isPaused = false;
-    this.#outage = { from: this.#lastReceivedAt ?? Date.now(), detail };
+    // Before the socket opened nothing is missing: the snapshot was taken after it.
+    const from = Math.max(this.#openedAt, (this.lastFrameAt ?? 0) - MAX_TRAVEL_MS);
+    this.#outage = { from, detail };
     this.#deps.reconciler.disconnected();
   }
 
@@ -101,7 +106,6 @@ export class PbxFeed {
   }
 
   #received(at: number): void {
-    this.#lastReceivedAt = at;
     this.lastFrameAt = at;
     this.#deps.reconciler.noteFrame();
   }

@@ -164,6 +164,19 @@ describe('the index', () => {
     expect(model.tick(T0 - 3_600_000 + GRACE_MS)).toHaveLength(1);
   });
 
+  test('a call that was refilled and left again waits behind one that was left before', () => {
+    const model = new CallModel({ graceMs: GRACE_MS });
+    model.upsert(leg({ dn: '101', id: 1, callid: 1 }), watched(0));
+    model.upsert(leg({ dn: '102', id: 2, callid: 2 }), watched(0));
+    model.remove({ dn: '101', id: 1 }, watched(100));
+    model.remove({ dn: '102', id: 2 }, watched(1_000));
+    model.upsert(leg({ dn: '103', id: 3, callid: 1 }), watched(1_100));
+    model.remove({ dn: '103', id: 3 }, watched(1_500));
+    expect(model.nextDue).toBe(T0 + 3_000);
+    expect(model.tick(T0 + 3_000).map(change => callOf(change).pbxCallId)).toEqual([2]);
+    expect(model.tick(T0 + 3_500).map(change => callOf(change).pbxCallId)).toEqual([1]);
+  });
+
   test('a call that an earlier process left without legs ends after the grace', () => {
     const before = new CallModel({ graceMs: GRACE_MS });
     before.upsert(leg({ dn: '101', id: 1 }), watched(0));

@@ -24,7 +24,7 @@ export interface ReconnectPlan {
 }
 
 /** Shorter than this, and the server that accepted us threw us out: quick attempts would hammer it. */
-const HEALTHY_AFTER_MS = 2_000;
+const HEALTHY_AFTER_MS = 1_000;
 
 export function createReconnectPlan(options: {
   auth: 'auto' | 'bearer' | 'basic';
