@@ -32,6 +32,8 @@ export type RelayApi = {
 
 /** A long poll may take its whole wait; beyond it and this the connection is taken for dead. */
 const ANSWER_MS = 10_000;
+/** The relay gives its own checks 1.5 s. */
+const HEALTH_MS = 4_000;
 
 /** `relayUrl` ends with a slash. The key travels in a header only, never in a URL. */
 export function createRelayApi(relayUrl: string, apiKey: string | null): RelayApi {
@@ -67,7 +69,7 @@ export function createRelayApi(relayUrl: string, apiKey: string | null): RelayAp
       };
     },
     async health(signal) {
-      const response = await get('health', signal);
+      const response = await get('health', signal, HEALTH_MS);
       // A relay that is down says so with 503 and the same document.
       return response.status === 503 ? response.json() : bodyOf(response);
     },
