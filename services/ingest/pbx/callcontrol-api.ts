@@ -1,7 +1,7 @@
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
-import type { AxiosInstance, AxiosResponse } from 'axios';
 import type { OAuthToken } from './oauth-token.ts';
 import { type Participant, parseParticipant } from './participant.ts';
+import type { PbxHttp, TextAnswer } from './pbx-http.ts';
 
 /** What a GET of one participant came to. Expected outcomes are values: the log goes on after each of them. */
 export type EntityOutcome =
@@ -30,33 +30,30 @@ const MAX_ENTITY_BYTES = 256 * 1024;
 const MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024;
 const SNAPSHOT_TIMEOUT_MS = 30_000;
 
-export function createCallControlApi(deps: { http: AxiosInstance; token: OAuthToken }): CallControlApi {
-  const { http, token } = deps;
+export function createCallControlApi(deps: { pbx: PbxHttp; token: OAuthToken }): CallControlApi {
+  const { pbx, token } = deps;
 
   /** 401 means the token died early, by expiry or by a newer one: one re-mint, one retry. */
-  const get = async (path: string, options: { maxBytes: number; timeoutMs?: number; signal?: AbortSignal }) => {
-    for (let attempt = 1; ; attempt += 1) {
-      const bearer = await token.ensureValidToken();
-      const response: AxiosResponse<string> = await http.get<string>(path, {
-        headers: { authorization: `Bearer ${bearer}` },
-        maxContentLength: options.maxBytes,
-        ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-        ...(options.signal ? { signal: options.signal } : {}),
-      });
-      if (response.status !== 401 || attempt === 2) return response;
-      token.invalidate(bearer);
-    }
+  const withToken = async (ask: (authorization: string) => Promise<TextAnswer>): Promise<TextAnswer> => {
+    const bearer = await token.ensureValidToken();
+    const answer = await ask(`Bearer ${bearer}`);
+    if (answer.status !== 401) return answer;
+    token.invalidate(bearer);
+    return ask(`Bearer ${await token.ensureValidToken()}`);
   };
 
   return {
     async getSnapshot(signal) {
-      let response: AxiosResponse<string>;
+      let response: TextAnswer;
       try {
-        response = await get('/callcontrol', {
-          maxBytes: MAX_SNAPSHOT_BYTES,
-          timeoutMs: SNAPSHOT_TIMEOUT_MS,
-          ...(signal ? { signal } : {}),
-        });
+        response = await withToken(authorization =>
+          pbx.http.get<string>('/callcontrol', {
+            headers: { authorization },
+            maxContentLength: MAX_SNAPSHOT_BYTES,
+            timeout: SNAPSHOT_TIMEOUT_MS,
+            ...(signal ? { signal } : {}),
+          }),
+        );
       } catch (error) {
         if (error instanceof OperatorError) throw error;
         throw new OperatorError('PBX_UNREACHABLE', `the PBX did not answer GET /callcontrol: ${reasonOf(error)}`);
@@ -68,7 +65,9 @@ export function createCallControlApi(deps: { http: AxiosInstance; token: OAuthTo
     async getParticipant({ dn, id }, signal) {
       try {
         const path = `/callcontrol/${encodeURIComponent(dn)}/participants/${id}`;
-        const response = await get(path, { maxBytes: MAX_ENTITY_BYTES, signal });
+        const response = await withToken(authorization =>
+          pbx.get(path, { authorization, maxBytes: MAX_ENTITY_BYTES, signal }),
+        );
         return toOutcome(response, dn);
       } catch (error) {
         return signal.aborted ? { kind: 'deadline' } : { kind: 'failed', message: reasonOf(error) };
@@ -77,7 +76,7 @@ export function createCallControlApi(deps: { http: AxiosInstance; token: OAuthTo
   };
 }
 
-function toOutcome(response: AxiosResponse<string>, dn: string): EntityOutcome {
+function toOutcome(response: TextAnswer, dn: string): EntityOutcome {
   switch (response.status) {
     case 200: {
       const participant = parseParticipant(parseJson(response.data), { dn });

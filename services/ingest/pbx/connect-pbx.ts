@@ -19,8 +19,8 @@ export function connectPbx(config: IngestConfig, deps: { logger: Logger; registr
   const pbxUrl = pbxUrlOf(config);
   const credentials = { clientId: config.CLIENT_ID, clientSecret: config.CLIENT_SECRET };
   // Two beside the entity GETs: the token and the snapshot must not queue behind them.
-  const { http, stop } = createPbxHttp(pbxUrl, { maxSockets: config.INGEST_GET_CONCURRENCY + 2 });
-  const token = createOAuthToken({ http }, credentials);
+  const http = createPbxHttp(pbxUrl, { maxSockets: config.INGEST_GET_CONCURRENCY + 2 });
+  const token = createOAuthToken({ http: http.http }, credentials);
   const plan = createReconnectPlan({
     auth: config.CALLCONTROL_AUTH,
     quickMs: config.INGEST_RECONNECT_QUICK_MS,
@@ -37,13 +37,13 @@ export function connectPbx(config: IngestConfig, deps: { logger: Logger; registr
     },
     { token, plan, ...deps },
   );
-  const api = createCallControlApi({ http, token });
+  const api = createCallControlApi({ pbx: http, token });
   return {
     api,
     socket,
     stop() {
       socket.stop();
-      stop();
+      http.stop();
     },
   };
 }
