@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { shouldReconnect } from '@3cx-relay/shared/wire/close-codes.ts';
 import { readEnvironment } from './stack/environment.ts';
 import { formatMessage, parseMessage } from './tail-format.ts';
 import { fail, paint, say, surviveClosedTerminal } from './terminal.js';
@@ -52,7 +53,8 @@ function follow(): Promise<{ isFinal: boolean; reason: string }> {
   return new Promise(resolve => {
     socket.addEventListener('error', () => {});
     socket.addEventListener('close', async ({ code, reason }) => {
-      if (code >= 4000) return resolve({ isFinal: true, reason: `the relay closed the connection: ${reason || code}` });
+      if (!shouldReconnect(code))
+        return resolve({ isFinal: true, reason: `the relay closed the connection: ${reason || code}` });
       if (!wasOpen && (await isRefused())) {
         return resolve({ isFinal: true, reason: 'the relay refuses the API key; set API_KEY to a valid one.' });
       }
