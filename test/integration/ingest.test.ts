@@ -257,6 +257,50 @@ describe('outages of our own', () => {
     expect(bodies.findLastIndex(body => body.data !== null && body.data !== undefined)).toBeLessThan(gapAt);
   });
 
+  test('a full spool closes the PBX connection, and when Redis is back a gap says what that cost', async () => {
+    const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
+    const first = await startRedis({ dir });
+    let server = first;
+    also.push(() => server.stop());
+    also.push(() => rm(dir, { recursive: true, force: true }));
+    stand = await createIngestStand({ redisUrl: first.url, env: { SPOOL_MAX_BYTES: '1048576' } });
+    await stand.start();
+    await stand.burst(200, 1_000);
+    first.kill();
+    const burst = stand.burst(6_000, 3_000);
+    await waitFor(async () => !(await isConnected()), { what: 'the connection to be closed' });
+    await burst;
+    server = await startRedis({ dir, port: first.port });
+    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    const errors = (await stand.entries('errors')).map(entry => JSON.parse(entry.body).data);
+    expect(errors).toContainEqual(expect.objectContaining({ severity: 'critical' }));
+    const bodies = await stand.bodies();
+    const gap = bodies.find(body => body.reason === 'pbx_disconnected');
+    const logged = new Set((await stand.logged()).map(data => JSON.stringify(data)));
+    const missing = (await stand.frames()).filter(({ frame }) => !logged.has(JSON.stringify(frame)));
+    expect(missing.length).toBeGreaterThan(0);
+    for (const { at } of missing) {
+      expect(at).toBeGreaterThanOrEqual(Date.parse(gap?.from ?? ''));
+      expect(at).toBeLessThanOrEqual(Date.parse(gap?.to ?? ''));
+    }
+  });
+
+  test('a log that was deleted under way gets its state written again', async () => {
+    stand = await createIngestStand();
+    await stand.start();
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000 });
+    await bodyWhere('the first call', body => body.events?.[0] === 'call.started');
+    const before = await stand.redis.hgetall(stand.keys.calls);
+    const left = await stand.redis.keys(stand.keys.log('calls').replace('log:calls', '*'));
+    await stand.redis.del(...left);
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '102', ringMs: 60_000 });
+    await waitFor(async () => (await stand.redis.hlen(stand.keys.calls)) === 2, { what: 'both calls in the state' });
+    expect(Object.keys(await stand.redis.hgetall(stand.keys.calls))).toEqual(
+      expect.arrayContaining(Object.keys(before)),
+    );
+    expect((await stand.bodies())[0]).toMatchObject({ reason: 'log_reset' });
+  });
+
   test('a stopped ingest leaves nothing that it received unwritten', async () => {
     stand = await createIngestStand();
     const ingest = await stand.start();
