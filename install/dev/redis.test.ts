@@ -36,7 +36,7 @@ test('a port that is taken is an error that says so and names the log', async ()
   const first = await startRedis({ dir: join(dir, 'first') });
 
   await expect(startRedis({ dir: join(dir, 'second'), port: first.port })).rejects.toThrow(
-    /Redis did not start: .*bind.*second\/redis\.log/,
+    /Failed listening on port .*second.redis\.log/,
   );
   await first.stop();
 });

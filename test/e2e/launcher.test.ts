@@ -36,6 +36,18 @@ test('one command brings up calls that a client with the printed key sees, and C
   expect(readdirSync(box.dataDir).sort()).toEqual(['logs', 'postgres', 'redis', 'secrets.json', 'spool']);
 });
 
+test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('%s to npm alone stops everything', async signal => {
+  const launcher = box.start({}, ['npm', 'start']);
+  const stack = await launcher.ready();
+
+  launcher.signal(signal);
+
+  await waitFor(() => alivePids(stack).length === 0 && !existsSync(join(box.dataDir, 'lock')), {
+    what: 'everything to stop',
+    timeoutMs: 20_000,
+  });
+});
+
 test('a second start keeps the key, the admin and the events', async () => {
   const first = box.start();
   const before = await first.ready();

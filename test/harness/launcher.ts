@@ -24,7 +24,7 @@ export type Launcher = {
 export async function createLauncherBox(): Promise<{
   dataDir: string;
   port: number;
-  start(env?: Record<string, string>): Launcher;
+  start(env?: Record<string, string>, command?: readonly [string, ...string[]]): Launcher;
   remove(): Promise<void>;
 }> {
   const parent = await mkdtemp(join(tmpdir(), 'launcher-'));
@@ -34,8 +34,8 @@ export async function createLauncherBox(): Promise<{
   return {
     dataDir,
     port,
-    start(env = {}) {
-      const child = spawn(process.execPath, ['install/dev/start.js'], {
+    start(env = {}, [program, ...args] = [process.execPath, 'install/dev/start.js']) {
+      const child = spawn(program, args, {
         cwd: root,
         stdio: ['ignore', 'pipe', 'pipe'],
         env: {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { OperatorError } from '../operator-error.js';
+import { watchNpm } from './npm-watch.js';
 import { isRecentNode } from './packages.js';
 
 /**
@@ -36,15 +37,14 @@ export function runNode24(root, args, options = {}) {
     stdio: ['inherit', 'inherit', 'inherit', ...(options.channel ? /** @type {const} */ (['ipc']) : [])],
   });
   const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
-  const listeners = signals.map(signal => {
-    const listener = () => void child.kill(signal);
-    process.on(signal, listener);
-    return () => process.removeListener(signal, listener);
-  });
+  const pass = signals.map(signal => ({ signal, listener: () => void child.kill(signal) }));
+  for (const { signal, listener } of pass) process.on(signal, listener);
+  const stopWatching = watchNpm(() => void child.kill('SIGTERM'));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => {
-      for (const remove of listeners) remove();
+      for (const { signal: name, listener } of pass) process.removeListener(name, listener);
+      stopWatching();
       resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
     });
   });
