@@ -37,6 +37,7 @@ export interface DurableLogWatcher {
 }
 
 const RETRY = { firstMs: 100, maxMs: 2_000 };
+const LAST_APPEND_MS = 500;
 
 export class DurableLog {
   readonly #options: DurableLogOptions;
@@ -121,8 +122,9 @@ export class DurableLog {
   async stop(flushMs: number): Promise<void> {
     if (this.#mode === 'direct') await Promise.all([...this.#writers.values()].map(writer => writer.stop(flushMs)));
     this.#stopping.abort();
+    // An append of the spool that hangs is not waited for: what it wrote, the next process skips.
+    await Promise.race([this.#draining, sleep(LAST_APPEND_MS)]);
     for (const [channel, writer] of this.#writers) this.#spoolUnacknowledged(channel, writer);
-    await this.#draining;
     await this.#deps.spool.stop();
   }
 
@@ -178,7 +180,7 @@ export class DurableLog {
           spool.advance(batch);
           appended += batch.entries.length;
           backoff.reset();
-        } else if (!spool.isWriting && !spool.hasUnread) {
+        } else if (!spool.isWriting && !spool.hasUnread && !this.#stopping.signal.aborted) {
           await spool.clear();
           if (spool.isWriting) continue;
           logger.info({ entries: appended }, 'the spool file is in the log');

@@ -1,5 +1,6 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 
 /** What ingest says of itself, for `GET /relay/health`. Times are ISO 8601. It expires when nobody says it any more. */
 export interface IngestStatus {
@@ -14,6 +15,7 @@ export interface IngestStatus {
 
 const EVERY_MS = 2_000;
 const EXPIRES_SECONDS = 10;
+const LAST_WORD_MS = 500;
 
 export interface StatusReporter {
   stop(): Promise<void>;
@@ -33,7 +35,8 @@ export function createStatusReporter(
   return {
     async stop() {
       clearInterval(timer);
-      await report();
+      // A Redis that does not answer must not hold up the way down; what it last heard expires.
+      await Promise.race([report(), sleep(LAST_WORD_MS)]);
     },
   };
 }
