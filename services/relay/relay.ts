@@ -13,6 +13,7 @@ import { servePanel } from './admin/panel-route.ts';
 import type { relayConfig } from './config.ts';
 import { reportHealth } from './health.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
+import { createAuthenticate } from './keys/authenticate.ts';
 import { createPasswordHash } from './keys/password-hash.ts';
 import { createArrivals } from './live/arrivals.ts';
 import { createCatchUp } from './live/catch-up.ts';
@@ -22,7 +23,6 @@ import { createTail, type Tail } from './live/tail.ts';
 import { createWebSocketEndpoint } from './live/websocket-endpoint.ts';
 import packageJson from './package.json' with { type: 'json' };
 import { createApp } from './public/app.ts';
-import { createAuthenticate } from './public/authenticate.ts';
 
 export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
 

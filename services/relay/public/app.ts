@@ -1,13 +1,14 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { HealthReport } from '../health.ts';
+import type { Authenticate } from '../keys/authenticate.ts';
 import type { Arrivals } from '../live/arrivals.ts';
-import type { Authenticate } from './authenticate.ts';
-import { type Problem, ProblemError, problem } from './problem.ts';
+import { ProblemError } from './problem-error.ts';
 import type { RelayState } from './require-permission.ts';
 import { addActiveCalls } from './routes/active-calls.ts';
 import { addEvents } from './routes/events.ts';

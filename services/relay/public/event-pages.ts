@@ -8,7 +8,7 @@ import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import { toFilter } from '../live/filter.ts';
 import type { EventsQuery } from './events-query.ts';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from './problem-error.ts';
 
 /** A page of messages as they go over the wire, in the order that was asked for. */
 export interface EventPage {

@@ -1,7 +1,7 @@
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 import { firstIssue, subscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
 import { z } from 'zod';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from './problem-error.ts';
 
 const MAX_LIMIT = 1_000;
 const DEFAULT_LIMIT = 100;

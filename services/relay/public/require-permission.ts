@@ -1,8 +1,8 @@
 import type { Permission } from '@3cx-relay/shared/wire/permissions.ts';
 import type { Middleware } from 'koa';
+import type { Authenticate } from '../keys/authenticate.ts';
 import type { ApiKey } from '../keys/validation.ts';
-import type { Authenticate } from './authenticate.ts';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from './problem-error.ts';
 
 export interface RelayState {
   authenticate: Authenticate;

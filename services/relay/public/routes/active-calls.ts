@@ -2,7 +2,7 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type Router from '@koa/router';
-import { ProblemError } from '../problem.ts';
+import { ProblemError } from '../problem-error.ts';
 import { type RelayState, requirePermission } from '../require-permission.ts';
 
 /** `GET /relay/active-calls` → `{position, asOf, source, calls}`: reading on with `after=<position>` misses nothing. */

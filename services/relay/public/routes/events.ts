@@ -5,7 +5,7 @@ import type Router from '@koa/router';
 import type { Arrivals } from '../../live/arrivals.ts';
 import { type EventPage, readEventPage } from '../event-pages.ts';
 import { type EventsQuery, parseEventsQuery } from '../events-query.ts';
-import { ProblemError } from '../problem.ts';
+import { ProblemError } from '../problem-error.ts';
 import { type RelayState, requirePermission } from '../require-permission.ts';
 
 /** `GET /relay/events`: pages of the log both ways, and a long poll with `wait`. */

@@ -29,14 +29,3 @@ export interface Problem {
 export function problem(code: ProblemCode, detail: string, field?: string): Problem {
   return { type: 'about:blank', code, ...CATALOGUE[code], detail, ...(field === undefined ? {} : { field }) };
 }
-
-/** Thrown by a route to answer with a problem. */
-export class ProblemError extends Error {
-  readonly problem: Problem;
-
-  constructor(code: ProblemCode, detail: string, field?: string) {
-    super(detail);
-    this.name = 'ProblemError';
-    this.problem = problem(code, detail, field);
-  }
-}

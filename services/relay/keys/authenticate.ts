@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { APIKeyManager } from '../keys/api-key-manager.ts';
-import type { ApiKey } from '../keys/validation.ts';
-import { type Problem, problem } from './problem.ts';
+import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
+import type { APIKeyManager } from './api-key-manager.ts';
+import type { ApiKey } from './validation.ts';
 
 export type Authenticated = { readonly key: ApiKey } | { readonly problem: Problem };
 
