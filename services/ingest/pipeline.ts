@@ -302,7 +302,7 @@ export class Pipeline {
       at: cause.at,
       body: callEventBody({ ...cause, events, callJson, isRepeat }),
       event: events.join(),
-      ...(change.dn === null ? {} : { dn: change.dn }),
+      ...(change.dns.length === 0 ? {} : { dn: change.dns.join() }),
       ...(change.callId === null ? {} : { call: change.callId }),
       ...(change.state.length === 0 ? {} : { state: change.state }),
     });

@@ -94,7 +94,8 @@ async function readIngest(deps: HealthDeps): Promise<{ ingest: ComponentHealth; 
         error: error ?? null,
       },
     };
-  } catch (error) {
-    return { ingest: { state: 'down', error: messageOf(error) }, pbx: unknown };
+  } catch {
+    const unreadable = { state: 'down', error: 'nothing is known of it while Redis does not answer' } as const;
+    return { ingest: unreadable, pbx: unreadable };
   }
 }

@@ -10,6 +10,7 @@ export interface LogEntry {
   readonly at: number;
   /** Text of a JSON object without line breaks; never empty (`{"at":…` at least). */
   readonly body: string;
+  /** Comma-separated DNs: the one the entry is about first, then the others that take part. */
   readonly dn: string | null;
   readonly call: string | null;
   /** Comma-separated call events in the order they happened, for example `call.started,call.ringing`. */

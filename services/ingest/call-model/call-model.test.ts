@@ -84,6 +84,7 @@ describe('a call', () => {
     expect(model.upsert(leg(callee), watched(10)).events).toEqual(['call.ringing']);
     const answered = model.upsert(leg({ ...caller, status: 'Connected' }), watched(20));
     expect(answered.events).toEqual(['call.answered']);
+    expect(answered.dns).toEqual(['101', '102']);
     const call = callOf(model.upsert(leg({ ...callee, status: 'Connected' }), watched(30)));
     expect(call).toMatchObject({
       direction: 'internal',
@@ -92,6 +93,9 @@ describe('a call', () => {
       callee: { number: '102', name: 'Bea', dn: '102' },
     });
     expect(call.legs).toHaveLength(2);
+    model.remove({ dn: '101', id: 1 }, watched(40));
+    model.remove({ dn: '102', id: 2 }, watched(41));
+    expect(model.tick(41 + GRACE_MS)[0]?.dns).toEqual(['102', '101']);
   });
 
   test('that is handed on within the grace goes on as the same call', () => {

@@ -1,7 +1,7 @@
 import type { StateChange } from '@3cx-relay/shared/log/entry.ts';
 import { isSameParticipant, type Participant, parseParticipant } from '../pbx/participant.ts';
 import { endCall, type Observed, withLeg, withoutLeg } from './advance.ts';
-import { type Call, type CallEvent, parseCall } from './call.ts';
+import { type Call, type CallEvent, dnsOf, parseCall } from './call.ts';
 
 /**
  * All calls of one PBX. The steps are pure (advance.ts); this class is the index over them: which participant is a leg
@@ -16,7 +16,8 @@ export interface ModelChange {
   /** The call as JSON after the change; null when nobody knows which call it was. */
   readonly callJson: string | null;
   readonly callId: string | null;
-  readonly dn: string | null;
+  /** The DN the input was about first, then every other DN that takes part: whoever watches one of them wants to know. */
+  readonly dns: readonly string[];
   /** True when the input told nothing that was not known. */
   readonly isRepeat: boolean;
   /** The same change for the projection in Redis. */
@@ -173,7 +174,7 @@ export class CallModel {
       events,
       callJson: JSON.stringify(call),
       callId: call.callId,
-      dn: open.vacant?.dn ?? null,
+      dns: dnsOf(open.call, open.vacant?.dn ?? null),
       isRepeat: false,
       state,
     };
@@ -193,7 +194,7 @@ export class CallModel {
       events: what.events && what.events.length > 0 ? what.events : ['call.updated'],
       callJson,
       callId: call?.callId ?? null,
-      dn: what.dn,
+      dns: dnsOf(call, what.dn),
       isRepeat: what.isRepeat ?? false,
       state,
     };

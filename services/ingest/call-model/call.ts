@@ -59,6 +59,13 @@ export function callIdOf(firstSightMs: number, pbxCallId: number): string {
   return `${sight}-${pbxCallId}`;
 }
 
+/** Every extension in the call, `first` in front; the calling and the answering one stay in it after they left. */
+export function dnsOf(call: Call | null, first: string | null): string[] {
+  const legs = call?.legs.map(leg => leg.dn) ?? [];
+  const all = [first, ...legs, call?.caller.dn, call?.callee.dn, call?.answeredBy];
+  return [...new Set(all.filter(dn => typeof dn === 'string' && dn !== ''))] as string[];
+}
+
 /** Of the projection in Redis, after a restart of ours. Null for what no version of ours wrote. */
 export function parseCall(json: string): Call | null {
   try {

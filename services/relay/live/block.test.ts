@@ -95,6 +95,12 @@ describe('a block', () => {
     expect(block.select(0, toFilter({ dn: ['999'] }))?.count).toBe(1);
   });
 
+  it('matches any of the extensions that take part', () => {
+    const block = createBlock(0, [entry(1, { dn: '101,102' })], epochs);
+    expect(block.select(0, toFilter({ dn: ['102'] }))?.count).toBe(1);
+    expect(block.select(0, toFilter({ dn: ['10'] }))).toBeNull();
+  });
+
   it('matches any of the events that one entry tells', () => {
     const block = createBlock(0, [entry(1, { event: 'call.started,call.ringing' })], epochs);
     expect(block.select(0, toFilter({ event: ['call.started'] }))?.count).toBe(1);

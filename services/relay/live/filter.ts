@@ -21,16 +21,16 @@ export function toFilter(request: Pick<SubscriptionRequest, 'dn' | 'event' | 'ca
     key: JSON.stringify([sorted(dns) ?? null, sorted(events) ?? null, sorted(calls) ?? null]),
     matches(entry) {
       if (entry.type === 'gap') return true;
-      if (dns && !(entry.dn !== null && dns.has(entry.dn))) return false;
+      if (dns && !hasAny(entry.dn, dns)) return false;
       if (calls && !(entry.call !== null && calls.has(entry.call))) return false;
       return !events || hasAny(entry.event, events);
     },
   };
 }
 
-/** `event` is one name or several joined by commas. */
-function hasAny(event: string | null, wanted: ReadonlySet<string>): boolean {
-  if (event === null) return false;
-  if (wanted.has(event)) return true;
-  return event.includes(',') && event.split(',').some(name => wanted.has(name));
+/** An attribute is one value or several joined by commas. */
+function hasAny(values: string | null, wanted: ReadonlySet<string>): boolean {
+  if (values === null) return false;
+  if (wanted.has(values)) return true;
+  return values.includes(',') && values.split(',').some(value => wanted.has(value));
 }
