@@ -95,7 +95,7 @@ describe('a call', () => {
     expect(call.legs).toHaveLength(2);
     model.remove({ dn: '101', id: 1 }, watched(40));
     model.remove({ dn: '102', id: 2 }, watched(41));
-    expect(model.tick(41 + GRACE_MS)[0]?.dns).toEqual(['102', '101']);
+    expect(model.tick(T0 + 41 + GRACE_MS)[0]?.dns).toEqual(['102', '101']);
   });
 
   test('that is handed on within the grace goes on as the same call', () => {
