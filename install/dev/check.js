@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installPackages } from './bootstrap/packages.js';
+import { generatePanelTypes } from './bootstrap/panel-types.js';
 import { findNode24, runScript } from './bootstrap/run-node.js';
 import { fail, formatDuration, paint, say, succeed } from './terminal.js';
 
@@ -22,6 +23,7 @@ const checks = [
 await runScript(async () => {
   const startedAt = Date.now();
   await installPackages(root);
+  await generatePanelTypes(root);
   const node = findNode24(root);
   const results = await Promise.all(checks.map(check => run(node, check)));
   const failed = results.filter(isGood => !isGood).length;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installPackages } from './bootstrap/packages.js';
+import { generatePanelTypes } from './bootstrap/panel-types.js';
 import { runNode24, runScript } from './bootstrap/run-node.js';
 import { formatDuration, paint, say } from './terminal.js';
 
@@ -16,6 +17,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 await runScript(async () => {
   const startedAt = Date.now();
   await installPackages(root);
+  await generatePanelTypes(root);
   if (process.env.TEST_INFRA !== 'containers') {
     const code = await runNode24(root, ['install/dev/prepare.ts']);
     if (code !== 0) return code;
@@ -36,7 +38,10 @@ await runScript(async () => {
   }
 });
 
-/** @typedef {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number }} Report */
+/**
+ * @typedef {{ status: string, assertionResults: { status: string }[] }} FileResult
+ * @typedef {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: FileResult[] }} Report
+ */
 
 /**
  * @param {string} path
@@ -62,15 +67,20 @@ function conclude(code, report, durationMs) {
     say(`${paint('red', '✗')} the test run ended without a report (exit code ${code})`);
     return code || 1;
   }
+  // A file that fails as a whole (it does not load, it leaves a process behind) counts as one failure.
+  const failedFiles = report.testResults.filter(
+    file => file.status === 'failed' && !file.assertionResults.some(test => test.status === 'failed'),
+  ).length;
+  const failed = report.numFailedTests + failedFiles;
   const skipped = report.numPendingTests + report.numTodoTests;
   const counts = [
     `${report.numPassedTests} passed`,
-    `${report.numFailedTests} failed`,
+    `${failed} failed`,
     ...(skipped === 0 ? [] : [`${skipped} skipped`]),
   ].join(', ');
   const isGood = code === 0;
-  // The runner also fails for what no test counts: an unhandled error, a file that does not load, a leak.
-  const note = !isGood && report.numFailedTests === 0 ? ' (an error outside the tests, see above)' : '';
+  // The runner also fails for what no file counts, such as an unhandled error.
+  const note = !isGood && failed === 0 ? ' (an error outside the tests, see above)' : '';
   say(`${isGood ? paint('green', '✓') : paint('red', '✗')} tests: ${counts}${note} in ${formatDuration(durationMs)}`);
   return code;
 }

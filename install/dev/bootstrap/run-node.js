@@ -27,12 +27,12 @@ export function findNode24(root) {
  *
  * @param {string} root
  * @param {string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, channel?: boolean }} [options]
+ * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, channel?: boolean }} [options]
  * @returns {Promise<number>}
  */
 export function runNode24(root, args, options = {}) {
   const child = spawn(findNode24(root), args, {
-    cwd: root,
+    cwd: options.cwd ?? root,
     env: options.env ?? process.env,
     stdio: ['inherit', 'inherit', 'inherit', ...(options.channel ? /** @type {const} */ (['ipc']) : [])],
   });
