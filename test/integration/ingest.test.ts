@@ -203,7 +203,11 @@ describe('outages of our own', () => {
     const gapAt = bodies.findIndex(body => body.reason === 'pbx_disconnected');
     expect(bodies.filter(body => body.event === 'call.ended')).toHaveLength(1);
     expect(bodies.slice(0, gapAt).every(body => body.data !== null)).toBe(true);
-    expect(bodies.slice(gapAt + 1).every(body => body.data === null && body.origin === 'reconcile')).toBe(true);
+    // The second call goes on ringing, so that frames may follow the differences, but none comes before or between.
+    const lastDifference = bodies.findLastIndex(body => body.origin === 'reconcile');
+    const differences = bodies.slice(gapAt + 1, lastDifference + 1);
+    expect(differences.length).toBeGreaterThanOrEqual(2);
+    expect(differences.every(body => body.data === null && body.origin === 'reconcile')).toBe(true);
     const { logged, delivered } = await settled();
     expect(logged).toEqual(delivered);
   });
