@@ -2,10 +2,10 @@ import type { AppendBatch, Appended } from '@3cx-relay/shared/log/append.ts';
 import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import { LogWriter } from '@3cx-relay/shared/log/log-writer.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import { Counter, Gauge, Histogram, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Spool, SpooledBatch } from './spool.ts';
 
 /**

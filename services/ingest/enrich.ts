@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import type { EntityOutcome } from './pbx/callcontrol-api.ts';
 
 /**

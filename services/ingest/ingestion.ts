@@ -1,6 +1,6 @@
 import type { StateSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import type { Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+import type { Registry } from 'prom-client';
 import { CallModel } from './call-model/call-model.ts';
 import type { IngestConfig } from './config.ts';
 import type { DurableLog } from './durable-log.ts';

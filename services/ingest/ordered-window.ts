@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+import { Gauge, type Registry } from 'prom-client';
 
 /**
  * The one queue between the PBX and the log. Everything that will become an entry stands in it in order of arrival, and

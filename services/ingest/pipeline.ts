@@ -1,6 +1,6 @@
 import type { NewEntry, StateChange } from '@3cx-relay/shared/log/entry.ts';
-import { Counter, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { Counter, type Registry } from 'prom-client';
 import { type CallModel, keyOf, type ModelChange } from './call-model/call-model.ts';
 import type { Enricher } from './enrich.ts';
 import { callEventBody, type ErrorReport, errorBody, type PbxGap, pbxGapBody, type Unresolved } from './entry-body.ts';

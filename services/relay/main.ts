@@ -9,7 +9,8 @@ try {
   const config = readConfig(relayConfig, process.env);
   const logger = createLogger({ name: 'relay', level: config.LOG_LEVEL });
   const registry = createMetrics('relay');
-  for (const key of unknownKeys(relayConfig, process.env, 'RELAY_')) logger.warn({ key }, 'unknown setting, ignored');
+  for (const key of unknownKeys(relayConfig, process.env, 'RELAY_'))
+    logger.warn({ key }, `the setting ${key} is not known and has no effect`);
 
   await runService({
     name: 'relay',

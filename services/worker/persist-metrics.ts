@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 export interface PersistMetrics {
   readonly rows: Counter<'channel'>;

@@ -1,11 +1,11 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { trimLog } from '@3cx-relay/shared/log/trim.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import { Counter, Gauge, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { readPositions } from '@3cx-relay/shared/store/log-positions.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 /**
  * Keeps the log in Redis within its hours and its bytes, behind what is persisted. The position comes from

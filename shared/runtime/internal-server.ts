@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from './metrics.ts';
+import type { Registry } from 'prom-client';
 
 /** Why a process should get no work right now; empty when ready. */
 export type ReadinessCheck = () => readonly string[];

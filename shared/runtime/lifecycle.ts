@@ -1,6 +1,6 @@
+import type { Registry } from 'prom-client';
 import { createInternalServer, type InternalServer, type ReadinessCheck } from './internal-server.ts';
 import type { Logger } from './logger.ts';
-import type { Registry } from './metrics.ts';
 import { messageOf, OperatorError } from './operator-error.ts';
 
 /** One step of the way down. Steps run in the order of the list; each has a deadline and cannot hold up the next. */

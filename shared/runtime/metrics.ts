@@ -1,7 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
-export { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-
 /** One registry per process, handed to the owners of metrics; labels come from closed sets. */
 export function createMetrics(service: string): Registry {
   const registry = new Registry();

@@ -1,6 +1,6 @@
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import { Counter, Gauge, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { WebSocket } from 'ws';
 import { type ConnectionInput, type ConnectionState, nextConnectionState } from './connection-states.ts';
 import type { OAuthToken } from './oauth-token.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import type { Registry } from '@3cx-relay/shared/runtime/metrics.ts';
+import type { Registry } from 'prom-client';
 import { type IngestConfig, pbxUrlOf } from '../config.ts';
 import { type CallControlApi, createCallControlApi } from './callcontrol-api.ts';
 import { CallControlWebSocket } from './callcontrol-websocket.ts';

@@ -135,7 +135,10 @@ export class Connection implements Outlet {
 
   /** A client that answers nothing for two heartbeats is gone, whatever TCP says. */
   ping(): void {
-    if (this.#unanswered >= MAX_UNANSWERED_PINGS) return this.terminate();
+    if (this.#unanswered >= MAX_UNANSWERED_PINGS) {
+      this.terminate();
+      return;
+    }
     this.#unanswered += 1;
     this.#ws.ping();
   }

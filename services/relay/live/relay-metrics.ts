@@ -1,5 +1,5 @@
-import { Counter, Gauge, type Registry } from '@3cx-relay/shared/runtime/metrics.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Hub } from './hub.ts';
 
 export interface RelayMetrics {
