@@ -102,7 +102,9 @@ test('a process that is killed is started again and its new process id is record
       { what: `new ${names.join(', ')}`, timeoutMs: 20_000 },
     );
 
-    for (const name of names) expect(launcher.output()).toContain(`${name} started again`);
+    await waitFor(() => names.every(name => launcher.output().includes(`${name} started again`)), {
+      what: `the launcher to say so of ${names.join(', ')}`,
+    });
     before = after;
   }
 });
