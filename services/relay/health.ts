@@ -32,6 +32,7 @@ export interface HealthDeps {
 
 /** The tail answers at least once for each of its waits; longer silence means that events do not flow. */
 const TAIL_SILENT_MS = 4_000;
+const REPORT_VALID_MS = 500;
 const PING_DEADLINE_MS = 1_500;
 
 const ingestStatus = z.looseObject({
@@ -40,7 +41,22 @@ const ingestStatus = z.looseObject({
   error: z.string().nullable().optional(),
 });
 
-export async function reportHealth(deps: HealthDeps): Promise<HealthReport> {
+/** Anybody may ask, so that asking often must cost nothing: everybody within the same moment gets the same report. */
+export function createHealthReport(deps: HealthDeps): () => Promise<HealthReport> {
+  let report: Promise<HealthReport> | undefined;
+  return () => {
+    if (!report) {
+      report = readHealth(deps);
+      const forget = () => {
+        report = undefined;
+      };
+      void report.finally(() => setTimeout(forget, REPORT_VALID_MS).unref());
+    }
+    return report;
+  };
+}
+
+async function readHealth(deps: HealthDeps): Promise<HealthReport> {
   const [redis, postgres, ingest] = await Promise.all([
     check(() => deps.redis.ping()),
     check(deps.pingPostgres),

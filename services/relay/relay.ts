@@ -11,7 +11,7 @@ import type { z } from 'zod';
 import { createPanelFiles } from './admin/panel-files.ts';
 import { servePanel } from './admin/panel-route.ts';
 import type { relayConfig } from './config.ts';
-import { reportHealth } from './health.ts';
+import { createHealthReport } from './health.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
 import { createAuthenticate } from './keys/authenticate.ts';
 import { createPasswordHash } from './keys/password-hash.ts';
@@ -67,8 +67,14 @@ export async function createRelay(
   );
   const authenticate = createAuthenticate(apiKeys);
   const pingPostgres = () => store.pool.query('SELECT 1');
-  const report = () =>
-    reportHealth({ redis: commands.redis, keys, tail, hub, version: packageJson.version, pingPostgres });
+  const report = createHealthReport({
+    redis: commands.redis,
+    keys,
+    tail,
+    hub,
+    version: packageJson.version,
+    pingPostgres,
+  });
   const panel = config.ADMIN_ENABLED ? servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, logger)) : null;
   const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, panel, logger });
   const server = createServer(app.callback());

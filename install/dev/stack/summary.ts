@@ -18,8 +18,8 @@ export function printSummary(request: {
   say(`  ${paint('bold', '3CX Relay is running')} ${paint('dim', `(started in ${formatDuration(startedInMs)})`)}`);
   say();
   row('Relay', paint('cyan', relayUrl), `health: ${relayUrl}/relay/health`);
-  row('Panel', paint('cyan', adminUrl));
-  if (admin !== null) row('Sign-in', `${admin.username} / ${admin.password}`);
+  row('Panel', paint('cyan', adminUrl), 'asks for the API key');
+  if (admin !== null) row('Admin', `${admin.username} / ${admin.password}`);
   if (apiKey !== null) row('API key', apiKey);
   if (simulatorUrl === null) row('PBX', pbx);
   else row('Simulator', paint('cyan', simulatorUrl), `${callsPerMinute} calls per minute`);

@@ -28,6 +28,8 @@ export interface WebSocketEndpointOptions extends ConnectionLimits {
 }
 
 const PATH = '/relay/ws';
+/** Only there to resolve the request target against. */
+const ORIGIN = 'http://relay';
 const SUBPROTOCOL = 'relay.v1';
 const PROTOCOL_VERSION = 1;
 
@@ -49,7 +51,9 @@ export function createWebSocketEndpoint(
   async function decide(
     request: IncomingMessage,
   ): Promise<{ key: ApiKey; first: Map<Channel, SubscriptionRequest> } | Problem> {
-    const url = new URL(request.url ?? '/', 'http://relay');
+    const target = request.url ?? '/';
+    if (!URL.canParse(target, ORIGIN)) return problem('invalid_request', 'the request target is not a URL');
+    const url = new URL(target, ORIGIN);
     if (url.pathname !== PATH) return problem('not_found', `WebSockets are at ${PATH}`);
     if (!isAccepting) return problem('stopping', 'this relay is stopping: connect again');
     if (hub.size >= options.maxConnections) {
