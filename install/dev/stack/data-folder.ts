@@ -12,6 +12,7 @@ export type DataFolder = {
   spool: string;
   redis: string;
   postgres: string;
+  composeProject: string;
 };
 
 export function openDataFolder(root: string, override: string | undefined): DataFolder {
@@ -25,6 +26,7 @@ export function openDataFolder(root: string, override: string | undefined): Data
     spool: join(path, 'spool'),
     redis: join(path, 'redis'),
     postgres: join(path, 'postgres'),
+    composeProject: join(path, 'compose-project'),
   };
   try {
     for (const one of [path, folder.logs, folder.spool]) makeFolder(one);

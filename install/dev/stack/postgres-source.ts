@@ -11,7 +11,8 @@ import { rotateLog } from './service-log.ts';
 export async function choosePostgres(environment: Environment, folder: DataFolder): Promise<ServerSource> {
   const url = environment.DATABASE_URL;
   if (url !== undefined) return { start: async () => somebodyElses(url) };
-  if (!hasPostgresBinaries() && (await isDockerAvailable())) return { start: () => startContainer('postgres') };
+  if (!hasPostgresBinaries() && (await isDockerAvailable()))
+    return { start: () => startContainer('postgres', { projectFile: folder.composeProject }) };
   const logFile = join(folder.logs, 'postgres.log');
   rotateLog(logFile);
   let port: number | undefined;

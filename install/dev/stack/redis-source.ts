@@ -32,7 +32,8 @@ export async function chooseRedis(environment: Environment, folder: DataFolder):
       },
     };
   }
-  if (await isDockerAvailable()) return { start: () => startContainer('redis') };
+  if (await isDockerAvailable())
+    return { start: () => startContainer('redis', { projectFile: folder.composeProject }) };
   throw new OperatorError(missingRedis());
 }
 
