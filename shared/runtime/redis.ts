@@ -35,7 +35,9 @@ export function connectRedis(
     keepAlive: 10_000,
     noDelay: true,
     maxRetriesPerRequest: options.retriesPerRequest === undefined ? 0 : options.retriesPerRequest,
-    autoResendUnfulfilledCommands: false,
+    // A command whose answer never came is the caller's to repeat, who knows whether that is safe. With commands that
+    // wait for ever nobody is told of the loss (ioredis neither sends nor rejects them), so that those are sent again.
+    autoResendUnfulfilledCommands: options.retriesPerRequest === null,
     retryStrategy: attempt => Math.min(RECONNECT_MAX_MS, 50 * 2 ** Math.min(attempt, 10)),
   });
   let failing = false;
