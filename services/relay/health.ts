@@ -50,7 +50,8 @@ export function createHealthReport(deps: HealthDeps): () => Promise<HealthReport
       const forget = () => {
         report = undefined;
       };
-      void report.finally(() => setTimeout(forget, REPORT_VALID_MS).unref());
+      const forgetSoon = () => void setTimeout(forget, REPORT_VALID_MS).unref();
+      report.then(forgetSoon, forgetSoon);
     }
     return report;
   };

@@ -5,6 +5,7 @@ import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
@@ -48,7 +49,7 @@ export async function createRelay(
   const metrics = createRelayMetrics(deps.registry, hub);
   // Late bound: what the tail reads may arrive before everything below exists, but nobody is connected by then.
   const ring: Tail['ring'] = channel => tail.ring(channel);
-  const arrivals = createArrivals(ring, config.RELAY_MAX_WAITING_REQUESTS);
+  const arrivals = createArrivals({ ring, registry: deps.registry }, config.RELAY_MAX_WAITING_REQUESTS);
   const tail = await createTail(
     { redis: commands.redis, blockingRedis: blocking.redis, keys, logger },
     { ringBytes: config.RELAY_RING_BYTES, blockMs: config.RELAY_BLOCK_MS },
@@ -113,6 +114,7 @@ export async function createRelay(
         run: async () => {
           arrivals.wake();
           await hub.drain(config.RELAY_DRAIN_MS);
+          await finishRequests(server);
         },
       },
       {
@@ -136,6 +138,18 @@ export async function createRelay(
   };
 }
 
+/** Requests under way, those woken from a wait among them, get their answer; a connection without one is closed. */
+async function finishRequests(server: Server): Promise<void> {
+  const deadline = performance.now() + FINISH_REQUESTS_MS;
+  while (performance.now() < deadline) {
+    server.closeIdleConnections();
+    const open = await new Promise<number>(resolve => server.getConnections((_, count) => resolve(count)));
+    if (open === 0) return;
+    await sleep(10);
+  }
+}
+
+const FINISH_REQUESTS_MS = 1_000;
 const READY_SILENCE_MS = 4_000;
 
 async function listen(server: Server, config: RelayConfig): Promise<number> {

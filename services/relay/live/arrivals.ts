@@ -1,4 +1,5 @@
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { Gauge, type Registry } from 'prom-client';
 import type { Ring } from './ring.ts';
 
 /** Lets requests wait for the tail to pass a number: no request reads Redis while it waits. */
@@ -12,8 +13,20 @@ export interface Arrivals {
   wake(channel?: Channel): void;
 }
 
-export function createArrivals(ring: (channel: Channel) => Ring, maxWaiting: number): Arrivals {
+export function createArrivals(
+  deps: { ring: (channel: Channel) => Ring; registry: Registry },
+  maxWaiting: number,
+): Arrivals {
+  const { ring } = deps;
   const waiting = new Map<() => void, Channel>();
+  new Gauge({
+    name: 'relay_waiting_requests',
+    help: 'Requests that wait for something new in the log',
+    registers: [deps.registry],
+    collect() {
+      this.set(waiting.size);
+    },
+  });
   let isStopped = false;
   return {
     async waitBeyond(channel, seq, ms) {

@@ -88,6 +88,11 @@ export function createWebSocketEndpoint(
             connection.terminate();
           });
         });
+      })
+      .catch(err => {
+        // One upgrade that goes wrong must not become an unhandled rejection, which ends the process.
+        logger.error({ err }, 'an upgrade failed');
+        stream.destroy();
       });
   });
 
