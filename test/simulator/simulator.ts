@@ -7,6 +7,7 @@ import { FrameLog } from './feed/frame-log.ts';
 import { SocketHub } from './feed/socket-hub.ts';
 import { createCallControlReads } from './http/callcontrol-reads.ts';
 import { attachCallControlSocket } from './http/callcontrol-socket.ts';
+import { createClientRoutes } from './http/client-routes.ts';
 import { createPbxRoutes } from './http/pbx-routes.ts';
 import { createPbxServer } from './http/server.ts';
 import { createSimRoutes } from './http/sim-routes.ts';
@@ -15,6 +16,7 @@ import { Burst } from './pbx/burst.ts';
 import { createCallControlApi } from './pbx/call-control.ts';
 import { CallEngine } from './pbx/call-engine.ts';
 import { CallPlanner } from './pbx/call-plans.ts';
+import { ClientRegister } from './pbx/client-register.ts';
 import { type Clock, systemClock } from './pbx/clock.ts';
 import { createDirectory } from './pbx/directory.ts';
 import { createRandom } from './pbx/random.ts';
@@ -48,7 +50,12 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   const log = new FrameLog(options.maxFrames ?? 2_000_000);
   const hub = new SocketHub({ clock, lastN: () => log.last, maxBufferedBytes: MAX_SOCKET_BUFFER_BYTES });
   const feed = new Feed({ log, hub, clock });
-  const tokens = new TokenOffice({ clock, clientId, clientSecret, onWorthless: token => hub.closeHoldersOf(token) });
+  const register = new ClientRegister({ id: clientId, secret: clientSecret });
+  const tokens = new TokenOffice({
+    clock,
+    register,
+    onWorthless: (token, closesSockets) => void (closesSockets && hub.closeHoldersOf(token)),
+  });
 
   const board = new Switchboard((eventType, entity) => feed.announce(eventType, entity));
   const directory = createDirectory(createRandom(seed, 'directory'), options.extensions ?? 30);
@@ -78,9 +85,10 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   const server = createPbxServer({
     clock,
     faults: desk,
-    reads: createCallControlReads({ tokens, api }),
+    reads: createCallControlReads({ tokens, register, api }),
     routers: [
-      createPbxRoutes({ tokens, api }),
+      createPbxRoutes({ tokens, register, api }),
+      createClientRoutes({ register, directory }),
       createSimRoutes({
         engine,
         planner,
@@ -96,7 +104,14 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       }),
     ],
   });
-  attachCallControlSocket({ server, tokens, hub, faults: desk, onRequest: createSocketRequests({ api, feed }) });
+  attachCallControlSocket({
+    server,
+    tokens,
+    register,
+    hub,
+    faults: desk,
+    onRequest: createSocketRequests({ api, feed }),
+  });
 
   await listen(server, options.port ?? 0);
   const address = server.address();

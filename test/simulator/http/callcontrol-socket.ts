@@ -4,11 +4,13 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { FaultDesk } from '../faults/fault-desk.ts';
 import type { SocketHub } from '../feed/socket-hub.ts';
+import type { ClientRegister } from '../pbx/client-register.ts';
 import type { TokenOffice } from '../pbx/tokens.ts';
 
 type SocketDeps = {
   server: Server;
   tokens: TokenOffice;
+  register: ClientRegister;
   hub: SocketHub;
   faults: FaultDesk;
   /** A request that arrived over the socket, to be answered on the same socket only. */
@@ -23,7 +25,7 @@ const SOCKET_PATH = '/callcontrol/ws';
  * (3cx.md C4). No hello, no subscription: frames flow once connected. Pings of the client are answered by the hub,
  * which can be told to fall silent.
  */
-export function attachCallControlSocket({ server, tokens, hub, faults, onRequest }: SocketDeps): void {
+export function attachCallControlSocket({ server, tokens, register, hub, faults, onRequest }: SocketDeps): void {
   const sockets = new WebSocketServer({ noServer: true, autoPong: false, maxPayload: MAX_REQUEST_BYTES });
 
   server.on('upgrade', (request: IncomingMessage, wire: Duplex, head: Buffer) => {
@@ -32,10 +34,12 @@ export function attachCallControlSocket({ server, tokens, hub, faults, onRequest
     if (faults.take(['refuse-upgrade'], SOCKET_PATH)) return void wire.destroy();
     const rejection = faults.take(['reject-upgrade'], SOCKET_PATH);
     if (rejection) return refuse(wire, rejection.status);
-    const token = tokens.accept(request.headers.authorization);
-    if (!token) return refuse(wire, 401);
+    const bearer = tokens.accept(request.headers.authorization);
+    if (!bearer) return refuse(wire, 401);
+    const refusal = register.refusalOf(bearer.client);
+    if (refusal !== null) return refuse(wire, refusal);
     sockets.handleUpgrade(request, wire, head, socket => {
-      const socketId = hub.add(socket, wire, token);
+      const socketId = hub.add(socket, wire, bearer.token);
       socket.on('message', message => onRequest(socketId, message.toString()));
     });
   });

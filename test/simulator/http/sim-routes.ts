@@ -10,6 +10,7 @@ import type { TokenOffice } from '../pbx/tokens.ts';
 import type { Traffic } from '../pbx/traffic.ts';
 import { BadInput, parseInput, readJson } from './request-body.ts';
 import { burstSchema, callSchema, faultSchema, pageSchema, tokenSchema, trafficSchema } from './sim-schemas.ts';
+import { withoutUndefined } from './without-undefined.ts';
 
 type SimRoutesDeps = {
   engine: CallEngine;
@@ -128,11 +129,4 @@ function requireExtension(field: string, dn: string | undefined, directory: Dire
   if (dn === undefined || directory.extensions.has(dn)) return;
   const message = `there is no extension ${dn}; choose from ${directory.dns.at(0)} to ${directory.dns.at(-1)}`;
   throw new BadInput([{ field, message }]);
-}
-
-type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-/** An optional field that was left out must be absent for those below, not present and undefined. */
-function withoutUndefined<T extends object>(value: T): Present<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Present<T>;
 }

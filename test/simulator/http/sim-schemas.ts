@@ -10,6 +10,7 @@ const whole = (what: string, most: number) =>
 
 const spanMs = whole('a time in milliseconds', 86_400_000);
 const count = whole('how many times', 10_000_000).min(1, 'must be 1 or more');
+const yesOrNo = z.boolean({ error: 'must be true or false' });
 const phone = z.string({ error: 'must be text' }).regex(/^\+?\d{2,20}$/, 'must be digits, with or without a leading +');
 
 const FAULT_KINDS = [
@@ -29,7 +30,7 @@ export const callSchema = z.strictObject({
   number: phone.optional(),
   ringMs: spanMs.optional(),
   talkMs: spanMs.optional(),
-  answered: z.boolean({ error: 'must be true or false' }).optional(),
+  answered: yesOrNo.optional(),
 });
 
 export const trafficSchema = z.strictObject({
@@ -61,14 +62,30 @@ export const faultSchema = z.strictObject({
     .max(599, 'must be an HTTP error status, 400 to 599')
     .optional(),
   path: z.string({ error: 'must be text' }).startsWith('/', 'must start with /, for example /callcontrol').optional(),
-  answerPings: z.boolean({ error: 'must be true or false' }).optional(),
+  answerPings: yesOrNo.optional(),
   bytes: whole('the length of one oversized frame', 64 * 1024 * 1024).optional(),
 });
 
 export const tokenSchema = z.strictObject({
   expiresInUnit: z.enum(['minutes', 'seconds'], { error: 'must be minutes (up to 20.0.8) or seconds' }).optional(),
   lifeMs: spanMs.min(1, 'must be 1 or more').optional(),
-  closeSockets: z.boolean({ error: 'must be true or false' }).optional(),
+  closeSockets: yesOrNo.optional(),
+  oneTokenPerPbx: yesOrNo.optional(),
+  badClientStatus: z.union([z.literal(400), z.literal(401)], { error: 'must be 400 or 401' }).optional(),
+});
+
+export const clientSchema = z.strictObject({
+  id: z.string({ error: 'must be the client id, a text' }).min(1, 'must not be empty'),
+  secret: z.string({ error: 'must be text' }).min(1, 'must not be empty').optional(),
+  dns: z.array(phone, { error: 'must be a list of extensions, or null for all of them' }).nullable().optional(),
+  hasCallControl: yesOrNo.optional(),
+  hasXapi: yesOrNo.optional(),
+  role: z.enum(['system_owner', 'user'], { error: 'must be system_owner or user' }).optional(),
+});
+
+export const licenceSchema = z.strictObject({
+  enterprise: yesOrNo.optional(),
+  status: z.union([z.literal(403), z.literal(404)], { error: 'must be 403 or 404' }).optional(),
 });
 
 export const pageSchema = z.object({

@@ -1,43 +1,60 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import type { ApiClient } from './api-client.ts';
+import type { ClientRegister } from './client-register.ts';
 import type { Cancel, Clock } from './clock.ts';
 
 type ExpiresInUnit = 'minutes' | 'seconds';
-export type TokenSettings = { expiresInUnit: ExpiresInUnit; lifeMs: number; closeSockets: boolean };
+export type TokenSettings = {
+  expiresInUnit: ExpiresInUnit;
+  lifeMs: number;
+  closeSockets: boolean;
+  /** The other reading of "only one active access token at a time": any client's new token kills all others. */
+  oneTokenPerPbx: boolean;
+  /** How a wrong client is refused; both are reported (3cx.md §1.2). */
+  badClientStatus: 400 | 401;
+};
 export type TokenReply = { token_type: 'Bearer'; expires_in: number; access_token: string; refresh_token: null };
+export type Bearer = { client: ApiClient; token: string };
 
 type TokenDeps = {
   clock: Clock;
-  clientId: string;
-  clientSecret: string;
-  /** Called with a token that has just become worthless, when `closeSockets` is on. */
-  onWorthless: (token: string) => void;
+  register: ClientRegister;
+  /** Called with every token that has just become worthless; `closesSockets` as the settings were then. */
+  onWorthless: (token: string, closesSockets: boolean) => void;
 };
 
+type Valid = { token: string; cancelExpiry: Cancel };
+
 /**
- * The one API client and its one valid token: issuing a new token kills the old one at once (3cx.md C2). An open socket
- * outlives its token unless `closeSockets` says otherwise; reality is unverified (3cx.md §6.6).
+ * One valid token per API client: issuing a new one kills the old one at once (3cx.md C2; `oneTokenPerPbx` plays the
+ * other reading). An open socket outlives its token unless `closeSockets` says otherwise; reality is unverified (§6.6).
  */
 export class TokenOffice {
   readonly #deps: TokenDeps;
   readonly #signingKey = randomBytes(32);
-  #settings: TokenSettings = { expiresInUnit: 'minutes', lifeMs: 3_600_000, closeSockets: false };
-  #current: string | null = null;
-  #cancelExpiry: Cancel | null = null;
+  readonly #validOf = new Map<string, Valid>();
+  #settings: TokenSettings = {
+    expiresInUnit: 'minutes',
+    lifeMs: 3_600_000,
+    closeSockets: false,
+    oneTokenPerPbx: false,
+    badClientStatus: 401,
+  };
 
   constructor(deps: TokenDeps) {
     this.#deps = deps;
   }
 
-  isClient(id: string, secret: string): boolean {
-    return id === this.#deps.clientId && secret === this.#deps.clientSecret;
+  signIn(id: string, secret: string): ApiClient | null {
+    return this.#deps.register.signIn(id, secret);
   }
 
-  issue(): TokenReply {
-    const { lifeMs, expiresInUnit } = this.#settings;
-    const token = this.#sign(lifeMs);
-    this.expire();
-    this.#current = token;
-    this.#cancelExpiry = this.#deps.clock.after(lifeMs, () => this.expire());
+  issue(client: ApiClient): TokenReply {
+    const { lifeMs, expiresInUnit, oneTokenPerPbx } = this.#settings;
+    this.expire(oneTokenPerPbx ? undefined : client.id);
+    const token = this.#sign(client, lifeMs);
+    const cancelExpiry = this.#deps.clock.after(lifeMs, () => this.expire(client.id));
+    this.#validOf.set(client.id, { token, cancelExpiry });
     // Up to 20.0.8 the field counts minutes, later seconds (3cx.md C1).
     const unitMs = expiresInUnit === 'minutes' ? 60_000 : 1000;
     return {
@@ -48,18 +65,26 @@ export class TokenOffice {
     };
   }
 
-  /** The current token when the header carries exactly it, else null: Basic, stale and absent are all the same 401. */
-  accept(authorization: string | undefined): string | null {
+  /** Who the header speaks for, when it carries exactly a valid token: Basic, stale and absent are all the same 401. */
+  accept(authorization: string | undefined): Bearer | null {
     const token = authorization?.match(/^Bearer (.+)$/i)?.[1];
-    return token !== undefined && token === this.#current ? token : null;
+    if (token === undefined) return null;
+    for (const [clientId, valid] of this.#validOf) {
+      if (valid.token !== token) continue;
+      const client = this.#deps.register.get(clientId);
+      return client ? { client, token } : null;
+    }
+    return null;
   }
 
-  expire(): void {
-    this.#cancelExpiry?.();
-    this.#cancelExpiry = null;
-    const worthless = this.#current;
-    this.#current = null;
-    if (worthless && this.#settings.closeSockets) this.#deps.onWorthless(worthless);
+  /** One client's token, or everybody's. */
+  expire(clientId?: string): void {
+    for (const [id, { token, cancelExpiry }] of [...this.#validOf]) {
+      if (clientId !== undefined && id !== clientId) continue;
+      cancelExpiry();
+      this.#validOf.delete(id);
+      this.#deps.onWorthless(token, this.#settings.closeSockets);
+    }
   }
 
   configure(changes: Partial<TokenSettings>): TokenSettings {
@@ -67,14 +92,18 @@ export class TokenOffice {
     return this.#settings;
   }
 
+  get settings(): TokenSettings {
+    return this.#settings;
+  }
+
   /** Shaped like the real one (ES256 in life): clients may read exp, iat and role, nobody can check the signature. */
-  #sign(lifeMs: number): string {
+  #sign(client: ApiClient, lifeMs: number): string {
     const issuedAt = Math.floor(this.#deps.clock.now() / 1000);
     const header = { alg: 'HS256', typ: 'JWT' };
     const payload = {
-      unique_name: this.#deps.clientId,
-      client_id: this.#deps.clientId,
-      role: ['Enterprise', 'CallControl', 'User'],
+      unique_name: client.id,
+      client_id: client.id,
+      role: this.#rolesOf(client),
       nbf: issuedAt,
       iat: issuedAt,
       exp: issuedAt + Math.round(lifeMs / 1000),
@@ -84,5 +113,14 @@ export class TokenOffice {
     };
     const body = [header, payload].map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
     return `${body}.${createHmac('sha256', this.#signingKey).update(body).digest('base64url')}`;
+  }
+
+  /** "Enterprise" stands there when licensed, which clients use as a licence test (§1.1); the other names are guesses. */
+  #rolesOf(client: ApiClient): string[] {
+    return [
+      ...(this.#deps.register.licence.enterprise ? ['Enterprise'] : []),
+      ...(client.hasCallControl ? ['CallControl'] : []),
+      client.role === 'system_owner' ? 'SystemOwner' : 'User',
+    ];
   }
 }
