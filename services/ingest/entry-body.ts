@@ -4,6 +4,9 @@
  */
 export type Unresolved = 'gone' | 'deadline' | 'failed' | 'refused' | 'overload';
 
+/** What caused an entry that no frame caused. */
+export type EntryOrigin = 'reconcile' | 'grace' | 'cdr';
+
 export interface CallEventBody {
   readonly at: number;
   readonly events: readonly string[];
@@ -11,9 +14,13 @@ export interface CallEventBody {
   readonly frame: string | null;
   readonly participantJson: string | null;
   readonly callJson: string | null;
+  /** Another call that this entry changed: the one a leg moved away from. */
+  readonly otherCallJson?: string | null;
+  /** The participant it is about, spelled as in a frame, when no frame names it. */
+  readonly entity?: string;
   readonly isRepeat?: boolean;
   readonly unresolved?: Unresolved | null;
-  readonly origin?: 'reconcile' | 'grace';
+  readonly origin?: EntryOrigin;
 }
 
 export function callEventBody(body: CallEventBody): string {
@@ -23,6 +30,8 @@ export function callEventBody(body: CallEventBody): string {
   text += `,"data":${body.frame ?? 'null'}`;
   text += `,"participant":${body.participantJson ?? 'null'}`;
   text += `,"call":${body.callJson ?? 'null'}`;
+  if (body.otherCallJson) text += `,"otherCalls":[${body.otherCallJson}]`;
+  if (body.entity) text += `,"entity":${JSON.stringify(body.entity)}`;
   if (body.isRepeat) text += ',"repeat":true';
   if (body.unresolved) text += `,"unresolved":"${body.unresolved}"`;
   if (body.origin) text += `,"origin":"${body.origin}"`;

@@ -3,7 +3,15 @@ import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, type Registry } from 'prom-client';
 import { type CallModel, keyOf, type ModelChange } from './call-model/call-model.ts';
 import type { Enricher } from './enrich.ts';
-import { callEventBody, type ErrorReport, errorBody, type PbxGap, pbxGapBody, type Unresolved } from './entry-body.ts';
+import {
+  callEventBody,
+  type EntryOrigin,
+  type ErrorReport,
+  errorBody,
+  type PbxGap,
+  pbxGapBody,
+  type Unresolved,
+} from './entry-body.ts';
 import { EVENT_DTMF, EVENT_REMOVE, EVENT_UPSERT, type Frame } from './frame.ts';
 import type { OrderedWindow, WindowItem } from './ordered-window.ts';
 import type { CallControlSnapshot, EntityOutcome } from './pbx/callcontrol-api.ts';
@@ -149,9 +157,11 @@ export class Pipeline {
       const change =
         step.kind === 'upsert'
           ? model.upsert(step.participant, seen)
-          : model.remove(step, { ...seen, endsAtOnce: context.isAfterGap });
+          : model.remove(step, { ...seen, isReconciled: true, endsAtOnce: context.isAfterGap });
+      const { dn, id } = step.kind === 'upsert' ? step.participant : step;
       const participantJson = step.kind === 'upsert' ? step.participant.json : null;
-      this.#writeCallEvent(change, { at, frame: null, participantJson, origin: 'reconcile' });
+      const entity = `/callcontrol/${dn}/participants/${id}`;
+      this.#writeCallEvent(change, { at, frame: null, participantJson, entity, origin: 'reconcile' });
     }
     this.#armTick();
     return steps.length;
@@ -292,15 +302,16 @@ export class Pipeline {
       at: number;
       frame: string | null;
       participantJson: string | null;
+      entity?: string;
       unresolved?: Unresolved | null;
-      origin?: 'reconcile' | 'grace';
+      origin?: EntryOrigin;
     },
   ): void {
-    const { events, callJson, isRepeat } = change;
+    const { events, callJson, otherCallJson, isRepeat } = change;
     this.#deps.write('calls', {
       type: 'call_event',
       at: cause.at,
-      body: callEventBody({ ...cause, events, callJson, isRepeat }),
+      body: callEventBody({ ...cause, events, callJson, otherCallJson, isRepeat }),
       event: events.join(),
       ...(change.dns.length === 0 ? {} : { dn: change.dns.join() }),
       ...(change.callId === null ? {} : { call: change.callId }),

@@ -1,6 +1,7 @@
 import type { Participant } from '../pbx/participant.ts';
-import { type Call, type CallEvent, callIdOf, type Disposition, type Leg, NOBODY } from './call.ts';
-import { answererOf, fillFrom, viewLeg } from './parties.ts';
+import { type Call, type CallEvent, type Disposition, type Leg, NOBODY } from './call.ts';
+import { isLegOf, settleByAnswer, settleByEnd } from './former-legs.ts';
+import { answererOf, fillFrom, viaOf, viewLeg } from './parties.ts';
 import { moveCall, type Phase, phaseOfLegs, phaseOfStatus } from './transitions.ts';
 
 /**
@@ -18,76 +19,119 @@ export interface Observed {
   readonly isWatched: boolean;
 }
 
-/** `call` null: the first leg of a call that nobody knew. */
-export function withLeg(call: Call | null, leg: Participant, seen: Observed): Step {
-  const at = isoOf(seen.at);
-  const base = call ?? newCall(leg, seen);
-  const before = base.legs.find(each => isLegOf(each, leg));
-  const legs = replaceLeg(base.legs, before, toLeg(leg, before, at));
-  const isNewStatus = before?.status !== leg.status;
-  const filled = fillFrom({ ...base, legs }, viewLeg(leg));
-  if (!isNewStatus) return { call: filled, events: [] };
-
-  const phase: Phase | 'none' = call === null ? 'none' : phaseNow(call);
-  const move = moveCall(phase, phaseOfLegs(legs, phase === 'none' ? 'dialing' : phase));
-  const events = call && !before && isTransfer(call, leg) ? ['call.transferred' as const, ...move.events] : move.events;
-  const momentOf = (event: CallEvent) => (seen.isWatched && move.events.includes(event) ? at : null);
-  const isAnswer = move.events.includes('call.answered');
-  return {
-    call: {
-      ...filled,
-      state: move.to,
-      ringingAt: filled.ringingAt ?? momentOf('call.ringing'),
-      answeredAt: filled.answeredAt ?? momentOf('call.answered'),
-      answeredBy: isAnswer ? answererOf(leg, before?.status ?? null) : filled.answeredBy,
-    },
-    events,
-  };
+/** The first leg of a call that nobody knew. `callId`: where the caller's counter is. */
+export function openCall(leg: Participant, seen: Observed, callId: string): Step {
+  return withLeg(newCall(leg, seen, callId), leg, { seen, phase: 'none' });
 }
 
-export function withoutLeg(call: Call, leg: { dn: string; id: number }): Call {
-  return { ...call, legs: call.legs.filter(each => !isLegOf(each, leg)) };
+/** A leg that joins, or one of the call's that changed. `hasMoved`: it was seen to come over from another call. */
+export function advance(call: Call, leg: Participant, seen: Observed & { hasMoved?: boolean }): Step {
+  const step = withLeg(call, leg, { seen, phase: call.state === 'ended' ? 'connected' : call.state });
+  const isNew = !call.legs.some(each => isLegOf(each, leg));
+  const isTransferred = isNew && (seen.hasMoved || isTransfer(call, leg));
+  return isTransferred ? { ...step, events: ['call.transferred', ...step.events] } : step;
+}
+
+function withLeg(base: Call, leg: Participant, given: { seen: Observed; phase: Phase | 'none' }): Step {
+  const { seen, phase } = given;
+  const at = isoOf(seen.at);
+  const before = base.legs.find(each => isLegOf(each, leg));
+  const legs = replaceLeg(base.legs, before, toLeg(leg, before, at));
+  const via = base.via ?? viaOf(leg);
+  const filled = { ...fillFrom({ ...base, legs }, viewLeg(leg)), via };
+  const isOffered = base.via === null && via?.type === 'queue';
+  if (before?.status === leg.status) return { call: filled, events: isOffered ? ['queue.offered'] : [] };
+
+  const move = moveCall(phase, phaseOfLegs(legs, phase === 'none' ? 'dialing' : phase));
+  const isNextAnswer = !move.events.includes('call.answered') && isPickUp(before, leg) && base.answeredBy !== leg.dn;
+  const events: readonly CallEvent[] = isNextAnswer ? [...move.events, 'call.answered'] : move.events;
+  const isAnswer = events.includes('call.answered');
+  const momentOf = (event: CallEvent) => (seen.isWatched && events.includes(event) ? at : null);
+  const call: Call = {
+    ...filled,
+    state: move.to,
+    ringingAt: filled.ringingAt ?? momentOf('call.ringing'),
+    answeredAt: filled.answeredAt ?? momentOf('call.answered'),
+    answeredBy: isAnswer ? answererOf(leg, before?.status ?? null) : filled.answeredBy,
+    formerLegs: isAnswer ? settleByAnswer(filled.formerLegs, seen.at) : filled.formerLegs,
+  };
+  const isTakenFromQueue = isAnswer && via?.type === 'queue' && !wasAnswered(base);
+  return { call, events: withQueueEvents(events, { isOffered, isTaken: isTakenFromQueue }) };
 }
 
 /** `leftAt`: when the last leg left, null when that happened while nobody watched. */
-export function endCall(call: Call, leftAt: number | null): Step {
+export function endCall(call: Call, how: { leftAt: number | null; reason: NonNullable<Call['reason']> }): Step {
+  const disposition = dispositionOf(call, how.leftAt);
   return {
     call: {
       ...call,
       state: 'ended',
       legs: [],
-      endedAt: leftAt === null ? null : isoOf(leftAt),
-      disposition: dispositionOf(call, leftAt),
+      formerLegs: settleByEnd(call.formerLegs),
+      endedAt: how.leftAt === null ? null : isoOf(how.leftAt),
+      disposition,
+      reason: how.reason,
     },
-    events: ['call.ended'],
+    events: disposition === 'abandoned' ? ['queue.abandoned', 'call.ended'] : ['call.ended'],
   };
 }
 
+/** What happened at the queue stands before what it means for the call: the last event is the most telling. */
+function withQueueEvents(
+  events: readonly CallEvent[],
+  { isOffered, isTaken }: { isOffered: boolean; isTaken: boolean },
+): readonly CallEvent[] {
+  if (!isOffered && !isTaken) return events;
+  const [started, others] = [events.filter(isStart), events.filter(event => !isStart(event))];
+  return [
+    ...started,
+    ...(isOffered ? (['queue.offered'] as const) : []),
+    ...(isTaken ? (['queue.answered'] as const) : []),
+    ...others,
+  ];
+}
+
+function isStart(event: CallEvent): boolean {
+  return event === 'call.started';
+}
+
 export function wasAnswered(call: Call): boolean {
-  return call.state === 'connected' || call.answeredAt !== null || call.answeredBy !== null;
+  return call.state === 'connected' || call.state === 'held' || call.answeredAt !== null || call.answeredBy !== null;
 }
 
 /**
- * Call control shows that a call ended, not why. Unanswered from outside or inside is missed; our own unanswered call is
- * `cancelled` whether we gave up, it was busy or it failed, until a call record says more. A call that vanished while
- * nobody watched may have been answered meanwhile, so that nothing is said of it.
+ * Call control shows that a call ended, not why. Unanswered from outside or inside is missed, at a queue abandoned; our
+ * own unanswered call is `cancelled` whether we gave up, it was busy or it failed, until a call record says more. A call
+ * that vanished while nobody watched may have been answered meanwhile, so that nothing is said of it.
  */
 function dispositionOf(call: Call, leftAt: number | null): Disposition | null {
   if (wasAnswered(call)) return 'answered';
   if (leftAt === null || call.direction === null) return null;
-  return call.direction === 'outbound' ? 'cancelled' : 'missed';
+  if (call.direction === 'outbound') return 'cancelled';
+  return call.via?.type === 'queue' ? 'abandoned' : 'missed';
+}
+
+/** In a call that is already answered, a phone that rang and is taken answers it again: a transfer arrived there. */
+function isPickUp(before: Leg | undefined, leg: Participant): boolean {
+  return (
+    before !== undefined && phaseOfStatus(before.status) === 'ringing' && phaseOfStatus(leg.status) === 'connected'
+  );
 }
 
 /** A leg that joins by reference, or that takes over an answered call whose last leg has left (3cx.md §1.6, blind transfer). */
 function isTransfer(call: Call, leg: Participant): boolean {
-  if (leg.referredByDn !== null && leg.referredByDn !== leg.dn) return true;
+  const isReferred = leg.referredByDn !== null && leg.referredByDn !== leg.dn;
+  // A queue that refers the call to its agents has not transferred it.
+  if (isReferred && leg.referredByDn !== viaOf(leg)?.dn) return true;
   return call.legs.length === 0 && wasAnswered(call);
 }
 
-function newCall(leg: Participant, seen: Observed): Call {
+function newCall(leg: Participant, seen: Observed, callId: string): Call {
   return {
-    callId: callIdOf(seen.at, leg.callid),
+    callId,
     pbxCallId: leg.callid,
+    conversationId: callId,
+    linked: null,
     direction: null,
     state: phaseOfStatus(leg.status) ?? 'dialing',
     startedAt: seen.isWatched ? isoOf(seen.at) : null,
@@ -97,14 +141,13 @@ function newCall(leg: Participant, seen: Observed): Call {
     caller: NOBODY,
     callee: NOBODY,
     did: null,
+    via: null,
     answeredBy: null,
     legs: [],
+    formerLegs: [],
     disposition: null,
+    reason: null,
   };
-}
-
-function phaseNow(call: Call): Phase {
-  return call.state === 'ended' ? 'connected' : call.state;
 }
 
 function toLeg(leg: Participant, before: Leg | undefined, at: string): Leg {
@@ -114,10 +157,6 @@ function toLeg(leg: Participant, before: Leg | undefined, at: string): Leg {
 
 function replaceLeg(legs: readonly Leg[], before: Leg | undefined, after: Leg): readonly Leg[] {
   return before ? legs.map(each => (each === before ? after : each)) : [...legs, after];
-}
-
-function isLegOf(leg: Leg, of: { dn: string; id: number }): boolean {
-  return leg.participantId === of.id && leg.dn === of.dn;
 }
 
 function isoOf(ms: number): string {

@@ -1,7 +1,9 @@
 import type { StateChange } from '@3cx-relay/shared/log/entry.ts';
 import { isSameParticipant, type Participant, parseParticipant } from '../pbx/participant.ts';
-import { endCall, type Observed, withLeg, withoutLeg } from './advance.ts';
-import { type Call, type CallEvent, dnsOf, parseCall } from './call.ts';
+import { advance, endCall, type Observed, openCall, type Step } from './advance.ts';
+import { type Call, type CallEvent, callIdOf, dnsOf, parseCall } from './call.ts';
+import { withoutLeg } from './former-legs.ts';
+import { findPredecessor, joinConversation } from './linking.ts';
 
 /**
  * All calls of one PBX. The steps are pure (advance.ts); this class is the index over them: which participant is a leg
@@ -15,6 +17,8 @@ export interface ModelChange {
   readonly events: readonly CallEvent[];
   /** The call as JSON after the change; null when nobody knows which call it was. */
   readonly callJson: string | null;
+  /** Another call that the same input changed: the one a leg moved away from. */
+  readonly otherCallJson: string | null;
   readonly callId: string | null;
   /** The DN the input was about first, then every other DN that takes part: whoever watches one of them wants to know. */
   readonly dns: readonly string[];
@@ -27,7 +31,16 @@ export interface ModelChange {
 interface OpenCall {
   call: Call;
   /** Set while nobody is in the call: when the last leg left, where, and whether we saw it. */
-  vacant: { since: number; endedAt: number | null; dn: string | null } | null;
+  vacant: { since: number; endedAt: number | null; dn: string | null; isReconciled?: boolean } | null;
+}
+
+/** What one input did beside the change of the call that it is about. */
+interface Effect {
+  readonly dn: string;
+  readonly events?: readonly CallEvent[];
+  readonly isRepeat?: boolean;
+  readonly state?: StateChange[];
+  readonly otherCallJson?: string | null;
 }
 
 export class CallModel {
@@ -37,6 +50,7 @@ export class CallModel {
   readonly #vacant = new Set<OpenCall>();
   #highestParticipantId = 0;
   #highestCallId = 0;
+  #lastSightMs = 0;
 
   constructor(options: { graceMs: number }) {
     this.#graceMs = options.graceMs;
@@ -58,7 +72,7 @@ export class CallModel {
     for (const open of this.#calls.values()) {
       const legs = open.call.legs.filter(leg => this.#participants.has(keyOf({ dn: leg.dn, id: leg.participantId })));
       open.call = { ...open.call, legs };
-      if (legs.length === 0) this.#vacate(open, { since: now, endedAt: null, dn: null });
+      if (legs.length === 0) this.#vacate(open, { since: now, endedAt: null, dn: null, isReconciled: true });
     }
   }
 
@@ -86,30 +100,42 @@ export class CallModel {
       return this.#describe(this.#calls.get(known.callid)?.call ?? null, { dn: participant.dn, isRepeat: true });
     }
     const state: StateChange[] = [{ of: 'participants', field: key, value: participant.json }];
-    if (known && known.callid !== participant.callid) state.push(...this.#leave(known, seen));
+    const origin = known && known.callid !== participant.callid ? this.#calls.get(known.callid) : undefined;
+    if (known && origin) this.#leave(origin, known, seen);
     this.#remember(participant);
 
     const open = this.#calls.get(participant.callid);
-    const step = withLeg(open?.call ?? null, participant, seen);
+    const step = open
+      ? advance(open.call, participant, { ...seen, hasMoved: origin !== undefined })
+      : this.#open(participant, seen);
     const now: OpenCall = open ?? { call: step.call, vacant: null };
     now.call = step.call;
     now.vacant = null;
     this.#vacant.delete(now);
+    if (origin) joinObserved(now, origin);
     this.#calls.set(participant.callid, now);
-    return this.#describe(step.call, { dn: participant.dn, events: step.events, state });
+    const otherCallJson = origin ? JSON.stringify(origin.call) : null;
+    if (origin) state.push({ of: 'calls', field: origin.call.callId, value: otherCallJson });
+    return this.#describe(now.call, { dn: participant.dn, events: step.events, state, otherCallJson });
   }
 
-  /** `endsAtOnce`: without the grace, when a snapshot shows that the call is long over. */
-  remove(of: { dn: string; id: number }, seen: Observed & { endsAtOnce?: boolean }): ModelChange {
+  /**
+   * `isReconciled`: no frame said so, a snapshot shows it. `endsAtOnce`: without the grace, when the call is long over.
+   */
+  remove(
+    of: { dn: string; id: number },
+    seen: Observed & { isReconciled?: boolean; endsAtOnce?: boolean },
+  ): ModelChange {
     const key = keyOf(of);
     const known = this.#participants.get(key);
     if (!known) return this.#describe(null, { dn: of.dn, isRepeat: true });
     this.#participants.delete(key);
     const gone: StateChange = { of: 'participants', field: key, value: null };
-    const state = [gone, ...this.#leave(known, seen)];
     const open = this.#calls.get(known.callid);
-    if (open?.vacant && seen.endsAtOnce) return this.#end(open, gone);
-    return this.#describe(open?.call ?? null, { dn: of.dn, state });
+    if (!open) return this.#describe(null, { dn: of.dn, state: [gone] });
+    this.#leave(open, known, seen);
+    if (open.vacant && seen.endsAtOnce) return this.#end(open, gone);
+    return this.#describe(open.call, { dn: of.dn, state: [gone] });
   }
 
   /** The call that a participant is in, for frames that change nothing: DTMF, a prompt that was played. */
@@ -150,14 +176,21 @@ export class CallModel {
     this.#highestCallId = 0;
   }
 
-  #leave(leg: Participant, seen: Observed): StateChange[] {
-    const open = this.#calls.get(leg.callid);
-    if (!open) return [];
-    open.call = withoutLeg(open.call, leg);
-    if (open.call.legs.length === 0) {
-      this.#vacate(open, { since: seen.at, endedAt: seen.isWatched ? seen.at : null, dn: leg.dn });
-    }
-    return [{ of: 'calls', field: open.call.callId, value: JSON.stringify(open.call) }];
+  #open(participant: Participant, seen: Observed): Step {
+    // Strictly later than any before, so that two calls never share an id, whatever numbers the PBX gives them.
+    this.#lastSightMs = Math.max(seen.at, this.#lastSightMs + 1);
+    const step = openCall(participant, seen, callIdOf(this.#lastSightMs, participant.callid));
+    if (!seen.isWatched) return step;
+    const vacant = this.#vacant.values().map(open => open.call);
+    const earlier = findPredecessor(participant, { open: this.calls, vacant });
+    return earlier ? { ...step, call: joinConversation(step.call, earlier, 'inferred') } : step;
+  }
+
+  #leave(open: OpenCall, leg: Participant, seen: Observed & { isReconciled?: boolean }): void {
+    const leftAt = seen.isWatched ? seen.at : null;
+    open.call = withoutLeg(open.call, leg, leftAt);
+    if (open.call.legs.length > 0) return;
+    this.#vacate(open, { since: seen.at, endedAt: leftAt, dn: leg.dn, isReconciled: seen.isReconciled ?? false });
   }
 
   #vacate(open: OpenCall, vacant: NonNullable<OpenCall['vacant']>): void {
@@ -168,22 +201,24 @@ export class CallModel {
   #end(open: OpenCall, ...also: StateChange[]): ModelChange {
     this.#vacant.delete(open);
     this.#calls.delete(open.call.pbxCallId);
-    const { call, events } = endCall(open.call, open.vacant?.endedAt ?? null);
+    const { vacant } = open;
+    const { call, events } = endCall(open.call, {
+      leftAt: vacant?.endedAt ?? null,
+      reason: vacant?.isReconciled ? 'reconciled' : 'left',
+    });
     const state: StateChange[] = [...also, { of: 'calls', field: call.callId, value: null }];
     return {
       events,
       callJson: JSON.stringify(call),
+      otherCallJson: null,
       callId: call.callId,
-      dns: dnsOf(open.call, open.vacant?.dn ?? null),
+      dns: dnsOf(open.call, vacant?.dn ?? null),
       isRepeat: false,
       state,
     };
   }
 
-  #describe(
-    call: Call | null,
-    what: { dn: string; events?: readonly CallEvent[]; isRepeat?: boolean; state?: StateChange[] },
-  ): ModelChange {
+  #describe(call: Call | null, what: Effect): ModelChange {
     const callJson = call && JSON.stringify(call);
     const state = what.state ?? [];
     const isKnown = call !== null && state.some(change => change.field === call.callId);
@@ -193,12 +228,19 @@ export class CallModel {
     return {
       events: what.events && what.events.length > 0 ? what.events : ['call.updated'],
       callJson,
+      otherCallJson: what.otherCallJson ?? null,
       callId: call?.callId ?? null,
       dns: dnsOf(call, what.dn),
       isRepeat: what.isRepeat ?? false,
       state,
     };
   }
+}
+
+/** A leg was seen to move: whichever of the two calls is the younger belongs to the other's conversation. */
+function joinObserved(to: OpenCall, from: OpenCall): void {
+  if (to.call.callId <= from.call.callId) from.call = joinConversation(from.call, to.call, 'observed');
+  else to.call = joinConversation(to.call, from.call, 'observed');
 }
 
 export function keyOf(of: { dn: string; id: number }): string {

@@ -2,7 +2,7 @@
  * A call as clients see it (`call` in a message, an element of the snapshot). What the PBX does not reveal is null:
  * a time that fell into an outage, the direction of a call that was first seen when it was already connected.
  */
-export type CallState = 'dialing' | 'ringing' | 'connected' | 'ended';
+export type CallState = 'dialing' | 'ringing' | 'connected' | 'held' | 'ended';
 export type Direction = 'inbound' | 'outbound' | 'internal';
 export type Disposition = 'answered' | 'missed' | 'abandoned' | 'busy' | 'failed' | 'cancelled';
 
@@ -21,10 +21,32 @@ export interface Leg {
   readonly since: string;
 }
 
+/** What a leg came to; null while nobody can say, because the call may yet be answered by another one. */
+export type LegOutcome = 'answered' | 'answered_elsewhere' | 'missed' | 'cancelled';
+
+/** A leg that has left the call. */
+export interface FormerLeg {
+  readonly dn: string;
+  readonly participantId: number;
+  /** ISO 8601; null when it left while nobody watched. */
+  readonly leftAt: string | null;
+  readonly outcome: LegOutcome | null;
+}
+
+/** The queue or ring group through which a call came, where a leg shows it. */
+export interface Via {
+  readonly dn: string;
+  readonly type: 'queue' | 'ring_group';
+}
+
 export interface Call {
   /** Unique across restarts of the PBX, whose own numbers begin again: `<first sight, base 36>-<pbxCallId>`. */
   readonly callId: string;
   readonly pbxCallId: number;
+  /** Shared by the calls that transfers joined: the `callId` of the first of them. */
+  readonly conversationId: string;
+  /** How we know that it belongs to an earlier call: a leg was seen to move over, or the circumstances say so. */
+  readonly linked: 'observed' | 'inferred' | null;
   readonly direction: Direction | null;
   readonly state: CallState;
   readonly startedAt: string | null;
@@ -34,21 +56,34 @@ export interface Call {
   readonly caller: Party;
   readonly callee: Party;
   readonly did: string | null;
+  readonly via: Via | null;
   /** Extension that took the call; null when nobody did or when it was an outside party. */
   readonly answeredBy: string | null;
   readonly legs: readonly Leg[];
+  /** Those that left, the latest last; at most `MAX_FORMER_LEGS`. */
+  readonly formerLegs: readonly FormerLeg[];
   readonly disposition: Disposition | null;
+  /** Why it counts as ended: everybody was seen to leave, or the PBX did not know it any more. Null until then. */
+  readonly reason: 'left' | 'reconciled' | null;
 }
 
 export type CallEvent =
   | 'call.started'
   | 'call.ringing'
   | 'call.answered'
+  | 'call.held'
+  | 'call.resumed'
   | 'call.transferred'
   | 'call.dtmf'
   | 'call.updated'
   | 'call.ended'
+  | 'queue.offered'
+  | 'queue.answered'
+  | 'queue.abandoned'
   | 'pbx.event';
+
+/** A call that a queue offers for an hour has had hundreds; the earliest of them are forgotten. */
+export const MAX_FORMER_LEGS = 32;
 
 export const NOBODY: Party = { number: null, name: null, dn: null };
 
@@ -59,9 +94,9 @@ export function callIdOf(firstSightMs: number, pbxCallId: number): string {
   return `${sight}-${pbxCallId}`;
 }
 
-/** Every extension in the call, `first` in front; the calling and the answering one stay in it after they left. */
+/** Every extension that is or was in the call, `first` in front: who watches one of them wants to see it to its end. */
 export function dnsOf(call: Call | null, first: string | null): string[] {
-  const legs = call?.legs.map(leg => leg.dn) ?? [];
+  const legs = call ? [...call.legs, ...call.formerLegs].map(leg => leg.dn) : [];
   const all = [first, ...legs, call?.caller.dn, call?.callee.dn, call?.answeredBy];
   return [...new Set(all.filter(dn => typeof dn === 'string' && dn !== ''))] as string[];
 }
@@ -75,6 +110,8 @@ export function parseCall(json: string): Call | null {
     return {
       callId: value.callId,
       pbxCallId: value.pbxCallId,
+      conversationId: value.conversationId ?? value.callId,
+      linked: value.linked ?? null,
       direction: value.direction ?? null,
       state: value.state,
       startedAt: value.startedAt ?? null,
@@ -84,9 +121,12 @@ export function parseCall(json: string): Call | null {
       caller: value.caller ?? NOBODY,
       callee: value.callee ?? NOBODY,
       did: value.did ?? null,
+      via: value.via ?? null,
       answeredBy: value.answeredBy ?? null,
       legs: value.legs,
+      formerLegs: value.formerLegs ?? [],
       disposition: value.disposition ?? null,
+      reason: value.reason ?? null,
     };
   } catch {
     return null;

@@ -1,5 +1,5 @@
 import type { Participant } from '../pbx/participant.ts';
-import { type Call, type Direction, NOBODY, type Party } from './call.ts';
+import { type Call, type Direction, NOBODY, type Party, type Via } from './call.ts';
 import { phaseOfStatus } from './transitions.ts';
 
 /**
@@ -54,6 +54,30 @@ export function answererOf(leg: Participant, before: string | null): string | nu
   }
 }
 
+/**
+ * A phone that a queue or a ring group lets ring says so in one of three places; which one a V20 uses is not captured
+ * anywhere, nor is the spelling of the ring group's type (3cx.md §7).
+ */
+export function viaOf(leg: Participant): Via | null {
+  const offers = [
+    { dn: leg.originatedByDn, type: leg.originatedByType },
+    { dn: leg.onBehalfOfDn, type: leg.onBehalfOfType },
+    { dn: leg.referredByDn, type: leg.referredByType },
+  ];
+  for (const { dn, type } of offers) {
+    const via = type && VIA_TYPES[type.toLowerCase().replace(/^w|_/g, '')];
+    if (dn !== null && via) return { dn, type: via };
+  }
+  return null;
+}
+
+const VIA_TYPES: Readonly<Record<string, Via['type']>> = {
+  queue: 'queue',
+  ringgroup: 'ring_group',
+  ringgroupringall: 'ring_group',
+  ringgrouphunt: 'ring_group',
+};
+
 function roleOf(leg: Participant): 'caller' | 'callee' | null {
   switch (phaseOfStatus(leg.status)) {
     case 'dialing':
@@ -61,7 +85,9 @@ function roleOf(leg: Participant): 'caller' | 'callee' | null {
     case 'ringing':
       return 'callee';
     default:
-      return leg.partyDnType === 'Wexternalline' && leg.originatedByType === 'Wroutepoint' ? 'callee' : null;
+      return leg.partyDnType === 'Wexternalline' && (leg.originatedByType === 'Wroutepoint' || viaOf(leg))
+        ? 'callee'
+        : null;
   }
 }
 

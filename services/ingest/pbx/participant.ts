@@ -15,8 +15,12 @@ export interface Participant {
   readonly partyCallerId: string | null;
   readonly partyCallerName: string | null;
   readonly partyDid: string | null;
+  readonly originatedByDn: string | null;
   readonly originatedByType: string | null;
   readonly referredByDn: string | null;
+  readonly referredByType: string | null;
+  readonly onBehalfOfDn: string | null;
+  readonly onBehalfOfType: string | null;
   /** The PBX's own object as JSON text without line breaks. */
   readonly json: string;
 }
@@ -39,8 +43,12 @@ export function parseParticipant(value: unknown, owner: { dn: string }): Partici
     partyCallerId: toText(fields.party_caller_id),
     partyCallerName: toText(fields.party_caller_name),
     partyDid: toText(fields.party_did),
+    originatedByDn: toText(fields.originated_by_dn),
     originatedByType: toType(fields.originated_by_type),
     referredByDn: toText(fields.referred_by_dn),
+    referredByType: toType(fields.referred_by_type),
+    onBehalfOfDn: toText(fields.on_behalf_of_dn),
+    onBehalfOfType: toType(fields.on_behalf_of_type),
     json: JSON.stringify(fields),
   };
 }
