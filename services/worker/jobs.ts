@@ -32,7 +32,12 @@ export function createJobs(deps: JobsDeps): Jobs {
   const { keys, logger } = deps;
   const connection = connectForJobs(deps.redisUrl, { name: 'worker-jobs', logger });
   const jobs = { connection, keys, logger };
-  const queues = { persist: createJobQueue('persist', jobs), upkeep: createJobQueue('upkeep', jobs) };
+  const queues = {
+    persist: createJobQueue('persist', jobs),
+    upkeep: createJobQueue('upkeep', jobs),
+    // Ingest works on this one; here stands only when.
+    pbx: createJobQueue('pbx', jobs),
+  };
   const workers = [
     createJobWorker({
       ...jobs,
@@ -41,6 +46,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       handlers: {
         'drain-channel': async ({ channel }, signal) => {
           await drainChannel(deps.persist, channel, signal);
+          return null;
         },
       },
     }),
@@ -49,10 +55,14 @@ export function createJobs(deps: JobsDeps): Jobs {
       queue: 'upkeep',
       concurrency: 1,
       handlers: {
-        'trim-log': (_, signal) => trimChannels(deps.trim, deps.trimLimits, signal),
+        'trim-log': async (_, signal) => {
+          await trimChannels(deps.trim, deps.trimLimits, signal);
+          return null;
+        },
         'keep-months': async () => {
           await deps.months.createAhead();
           await deps.months.dropPast();
+          return null;
         },
       },
     }),
@@ -62,7 +72,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     async stop() {
       await schedules.stop();
       await Promise.all(workers.map(worker => worker.stop()));
-      await Promise.all([queues.persist.stop(), queues.upkeep.stop()]);
+      await Promise.all(Object.values(queues).map(queue => queue.stop()));
       await connection.stop();
     },
   };

@@ -28,6 +28,11 @@ const UPKEEP: readonly Schedule<'upkeep'>[] = [
   { id: 'months', everyMs: 60 * MINUTE_MS, job: 'keep-months', payload: {} },
 ];
 
+/** When ingest is away one run waits, not one for every five seconds: the next is made when the one before is taken. */
+const PBX: readonly Schedule<'pbx'>[] = [
+  { id: 'check-connections', everyMs: 5 * SECOND_MS, job: 'check-connections', payload: {} },
+];
+
 const LOOK_EVERY_MS = 10 * SECOND_MS;
 const STOP_MS = 500;
 
@@ -38,6 +43,7 @@ export interface Schedules {
 export function createSchedules(deps: {
   persist: JobQueue<'persist'>;
   upkeep: JobQueue<'upkeep'>;
+  pbx: JobQueue<'pbx'>;
   logger: Logger;
 }): Schedules {
   const stopping = new AbortController();
@@ -57,6 +63,7 @@ async function keepWriting(deps: Parameters<typeof createSchedules>[0], signal: 
     try {
       for (const schedule of PERSIST) await writeIfNeeded(deps.persist, schedule, written);
       for (const schedule of UPKEEP) await writeIfNeeded(deps.upkeep, schedule, written);
+      for (const schedule of PBX) await writeIfNeeded(deps.pbx, schedule, written);
       backoff.reset();
       await sleep(LOOK_EVERY_MS, signal);
     } catch (error) {

@@ -1,32 +1,69 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { CHANNELS } from '../wire/channels.ts';
+import { actor, callCommand, callCommandResult } from './call-command.ts';
+import { RECONNECTABLE, reconnectResult } from './component-state.ts';
 
 /**
- * Every job there is: its queue, what it carries, and what becomes of it. A payload is checked when it is added and
- * again when it runs, because the two may be different versions of the product.
+ * Every job there is: its queue, what it carries, what it answers, and what becomes of it. A payload is checked when it
+ * is added and again when it runs, an answer when it is given and again when it is read, because the two sides may be
+ * different versions of the product.
  */
-export type QueueName = 'persist' | 'upkeep';
+export type QueueName = 'persist' | 'upkeep' | 'pbx';
 
 /** Enough to see what went on; jobs that repeat every second must not fill Redis. */
 const REPEATED: JobsOptions = { attempts: 1, removeOnComplete: { count: 20 }, removeOnFail: { count: 100 } };
+
+/** Somebody waits for the answer; who asks twice finds it for a while. It holds telephone numbers, so not for long. */
+const ASKED: JobsOptions = { attempts: 1, removeOnComplete: { age: 600, count: 1_000 }, removeOnFail: { age: 600 } };
+
+/** What a job without an answer leaves in Redis. */
+const nothing = z.null();
 
 export const JOBS = {
   /** Copies a channel of the log to PostgreSQL until nothing is left. */
   'drain-channel': {
     queue: 'persist',
     payload: z.strictObject({ channel: z.enum(CHANNELS) }),
+    result: nothing,
     options: REPEATED,
   },
   /** Removes from Redis what is persisted and too old or too much. */
-  'trim-log': { queue: 'upkeep', payload: z.strictObject({}), options: REPEATED },
+  'trim-log': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Creates the months to come and drops those past retention. */
-  'keep-months': { queue: 'upkeep', payload: z.strictObject({}), options: REPEATED },
-} as const satisfies Record<string, { queue: QueueName; payload: z.ZodType; options: JobsOptions }>;
+  'keep-months': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
+  /** Samples every component that ingest is connected to. */
+  'check-connections': { queue: 'pbx', payload: z.strictObject({}), result: nothing, options: REPEATED },
+  /** Gives a connection up and makes it anew. */
+  reconnect: {
+    queue: 'pbx',
+    payload: z.strictObject({
+      component: z.enum(RECONNECTABLE),
+      requestedBy: actor,
+      address: z.string().max(64).nullable(),
+    }),
+    result: reconnectResult,
+    options: ASKED,
+  },
+  /** One command of call control. */
+  'call-command': { queue: 'pbx', payload: callCommand, result: callCommandResult, options: ASKED },
+  /** Asks XAPI, not the projection, which calls there are. */
+  'active-calls': {
+    queue: 'pbx',
+    payload: z.strictObject({}),
+    result: z.discriminatedUnion('ok', [
+      z.strictObject({ ok: z.literal(true), calls: z.array(z.record(z.string(), z.unknown())) }),
+      z.strictObject({ ok: z.literal(false), code: z.string(), message: z.string() }),
+    ]),
+    options: ASKED,
+  },
+} as const satisfies Record<string, { queue: QueueName; payload: z.ZodType; result: z.ZodType; options: JobsOptions }>;
 
 export type JobName = keyof typeof JOBS;
 
 export type JobPayload<Name extends JobName> = z.infer<(typeof JOBS)[Name]['payload']>;
+
+export type JobResult<Name extends JobName> = z.infer<(typeof JOBS)[Name]['result']>;
 
 export type JobNameIn<Queue extends QueueName> = {
   [Name in JobName]: (typeof JOBS)[Name]['queue'] extends Queue ? Name : never;

@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
-import { JOBS, type JobNameIn, type JobPayload, type QueueName } from './catalogue.ts';
+import { type Asked, type AskOptions, ask } from './ask.ts';
+import { JOBS, type JobNameIn, type JobPayload, type JobResult, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
 import { endWithin } from './end-within.ts';
 
@@ -16,6 +17,12 @@ export interface JobQueue<Name extends QueueName> {
   schedule(schedule: Schedule<Name>): Promise<void>;
   /** True when the schedule is gone, or its chain broke: the next run is created when the one before is taken. */
   isLost(schedule: Schedule<Name>): Promise<boolean>;
+  /** Adds a job and waits for what comes of it, at most so long as the options say. Never throws for a server that is away. */
+  run<Job extends JobNameIn<Name>>(
+    job: Job,
+    payload: JobPayload<Job>,
+    options: AskOptions,
+  ): Promise<Asked<JobResult<Job>>>;
   stop(): Promise<void>;
 }
 
@@ -41,6 +48,7 @@ export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDep
       const found = await queue.getJobScheduler(id);
       return found?.next === undefined || found.next < Date.now() - OVERDUE_MS;
     },
+    run: (job, payload, options) => ask({ queue, redis: deps.connection.redis }, { job, payload }, options),
     stop: () => endWithin(queue.close(), CLOSE_MS),
   };
 }

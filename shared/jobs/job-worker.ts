@@ -1,10 +1,11 @@
 import { UnrecoverableError, Worker } from 'bullmq';
-import { isJobName, JOBS, type JobNameIn, type JobPayload, type QueueName } from './catalogue.ts';
+import { isJobName, JOBS, type JobNameIn, type JobPayload, type JobResult, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
 import { endWithin } from './end-within.ts';
 
-type JobHandlers<Name extends QueueName> = {
-  readonly [Job in JobNameIn<Name>]: (payload: JobPayload<Job>, signal: AbortSignal) => Promise<void>;
+/** A job without an answer answers null. */
+export type JobHandlers<Name extends QueueName> = {
+  readonly [Job in JobNameIn<Name>]: (payload: JobPayload<Job>, signal: AbortSignal) => Promise<JobResult<Job>>;
 };
 
 export interface JobWorkerOptions<Name extends QueueName> extends JobsDeps {
@@ -26,12 +27,12 @@ const CLAIM_MS = 15_000;
 const FINISH_MS = 4_000;
 const CLOSE_MS = 1_500;
 
-type AnyHandler = (payload: unknown, signal: AbortSignal) => Promise<void>;
+type AnyHandler = (payload: unknown, signal: AbortSignal) => Promise<unknown>;
 
 export function createJobWorker<Name extends QueueName>(options: JobWorkerOptions<Name>): JobWorker {
   const { queue, logger } = options;
   const stopping = new AbortController();
-  const running = new Set<Promise<void>>();
+  const running = new Set<Promise<unknown>>();
   const worker = new Worker(
     queue,
     async job => {
@@ -41,7 +42,7 @@ export function createJobWorker<Name extends QueueName>(options: JobWorkerOption
       if (!payload.success) throw new UnrecoverableError(`job ${job.name}: ${payload.error.message}`);
       const run = handler(payload.data, stopping.signal);
       running.add(run);
-      await run.finally(() => running.delete(run));
+      return JOBS[job.name].result.parse(await run.finally(() => running.delete(run)));
     },
     {
       connection: options.connection.redis,
