@@ -1,21 +1,9 @@
 import { type Logger, pino } from 'pino';
+import { REDACTED, SECRET_NAMES } from './secrets.ts';
 
 export type { Logger } from 'pino';
 
-/** Names under which a secret could reach a log line; pino replaces their values at these depths. */
-const SECRET_NAMES = [
-  'authorization',
-  'cookie',
-  'password',
-  'apiKey',
-  'clientSecret',
-  'client_secret',
-  'access_token',
-  'refresh_token',
-  'token',
-  'secret',
-];
-
+/** pino replaces their values at these depths. */
 const REDACTED_PATHS = [
   ...SECRET_NAMES.flatMap(name => [name, `*.${name}`, `*.*.${name}`]),
   '*.headers["x-api-key"]',
@@ -26,7 +14,7 @@ export function createLogger(options: { name: string; level: string }): Logger {
   return pino({
     name: options.name,
     level: options.level,
-    redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
+    redact: { paths: REDACTED_PATHS, censor: REDACTED },
     formatters: { level: label => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   });

@@ -1,0 +1,39 @@
+/**
+ * What counts as a secret, wherever text of ours leaves a process: log lines and error entries follow the same rule.
+ */
+export const SECRET_NAMES = [
+  'authorization',
+  'cookie',
+  'password',
+  'apiKey',
+  'clientSecret',
+  'client_secret',
+  'access_token',
+  'refresh_token',
+  'token',
+  'secret',
+] as const;
+
+export const REDACTED = '[redacted]';
+
+const SECRET_NAME = /(authorization|cookie|password|apikey|secret|token)$/;
+
+/** Compared without case and separators, by its end: `ADMIN_SECRET` and `x-api-key` are secrets, too. */
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name.toLowerCase().replaceAll(/[-_]/g, ''));
+}
+
+const SECRET_TEXTS: readonly (readonly [RegExp, string])[] = [
+  [/\b3cxr_[0-9a-f]{8,}/gi, `3cxr_${REDACTED}`],
+  [/\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${REDACTED}`],
+  // User and password of a connection string.
+  [/:\/\/[^\s/@]*:[^\s/@]+@/g, `://${REDACTED}@`],
+  // A JWT, with or without its signature.
+  [/\beyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?/g, REDACTED],
+  [/\b(client_secret|password|access_token|refresh_token|api_?key|token)=[^\s&;,"']+/gi, `$1=${REDACTED}`],
+];
+
+/** Texts come from servers and libraries, which put into an error message what they were given. */
+export function redactText(text: string): string {
+  return SECRET_TEXTS.reduce((redacted, [pattern, replacement]) => redacted.replace(pattern, replacement), text);
+}
