@@ -10,7 +10,7 @@ export type LocalPart = { url: string; stop(): Promise<void> };
 
 export type Infrastructure = {
   redisUrl: string;
-  /** A role that may create databases, connected to an empty one. */
+  /** A role that may create databases and roles, connected to an empty one. */
   databaseUrl: string;
   stop(): Promise<void>;
 };

@@ -19,6 +19,7 @@ export type Cluster = { path: string; dataArgument: string; password: string; ac
 export type RoleOptions = {
   /** Login role and the database it owns. */
   name: string;
+  /** And roles: what tests need beyond the product. */
   mayCreateDatabases: boolean;
 };
 
@@ -87,7 +88,7 @@ async function initialise(cluster: Cluster, request: { binaries: PostgresBinarie
     {
       ...placement,
       input: [
-        `CREATE ROLE ${name} LOGIN ${mayCreateDatabases ? 'CREATEDB' : 'NOCREATEDB'} PASSWORD '${cluster.password}'`,
+        `CREATE ROLE ${name} LOGIN ${mayCreateDatabases ? 'CREATEDB CREATEROLE' : 'NOCREATEDB'} PASSWORD '${cluster.password}'`,
         `CREATE DATABASE ${name} OWNER ${name}`,
         '',
       ].join(';\n\n'),
