@@ -141,14 +141,24 @@ export function expiryOf(token: string, expiresIn: unknown, requestedAt: number)
   return requestedAt + stated * (stated <= 600 ? 60_000 : 1_000);
 }
 
-function readClaims(token: string): { exp?: number; iat?: number } | null {
+/** The rights that the PBX wrote into the token; null when it is opaque or says nothing of them. */
+export function rolesOf(token: string): readonly string[] | null {
+  const roles = readClaims(token)?.role;
+  return roles ?? null;
+}
+
+function readClaims(token: string): { exp?: number; iat?: number; role?: readonly string[] } | null {
   const payload = token.split('.')[1];
   if (!payload) return null;
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
     if (typeof claims !== 'object' || claims === null) return null;
-    const { exp, iat } = claims as { exp?: unknown; iat?: unknown };
-    return { ...(typeof exp === 'number' ? { exp } : {}), ...(typeof iat === 'number' ? { iat } : {}) };
+    const { exp, iat, role } = claims as { exp?: unknown; iat?: unknown; role?: unknown };
+    return {
+      ...(typeof exp === 'number' ? { exp } : {}),
+      ...(typeof iat === 'number' ? { iat } : {}),
+      ...(Array.isArray(role) ? { role: role.filter(name => typeof name === 'string') } : {}),
+    };
   } catch {
     return null;
   }
