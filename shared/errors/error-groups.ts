@@ -79,8 +79,8 @@ function withOccurrence(group: ErrorGroup, occurrence: ErrorOccurrence): ErrorGr
   return {
     ...group,
     lastId: id,
-    timestamp: at > group.timestamp ? at : group.timestamp,
-    firstSeen: at < group.firstSeen ? at : group.firstSeen,
+    timestamp: new Date(Math.max(at.getTime(), group.timestamp.getTime())),
+    firstSeen: new Date(Math.min(at.getTime(), group.firstSeen.getTime())),
     severity,
     message,
     details,

@@ -32,7 +32,7 @@ export async function movePosition(client: pg.PoolClient, channel: Channel, posi
 }
 
 /** What is committed, for those who only look: trimming and lag. A channel that was never copied is absent. */
-export async function readPositions(pool: pg.Pool): Promise<ReadonlyMap<Channel, LogPosition>> {
+export async function readPositions(pool: pg.Pool | pg.ClientBase): Promise<ReadonlyMap<Channel, LogPosition>> {
   const { rows } = await pool.query<PositionRow>(SELECT_POSITIONS);
   const positions = new Map<Channel, LogPosition>();
   for (const row of rows) {
