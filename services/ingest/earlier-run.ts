@@ -1,3 +1,4 @@
+import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
@@ -6,6 +7,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import { type Call, parseCall } from './call-model/call.ts';
 
 /** What an earlier process left in Redis: the calls it knew and how far its log certainly reaches. */
 export interface EarlierRun {
@@ -13,6 +15,10 @@ export interface EarlierRun {
   readonly hasLog: boolean;
   /** Unix ms of the last entry that a frame caused; null when nothing held says it. */
   readonly writtenUntil: number | null;
+  /** Notes of records/record-entry.ts. */
+  readonly recovery: Readonly<Record<string, string>>;
+  /** Calls that its last entries tell of, each in its latest state. */
+  readonly recentCalls: readonly Call[];
 }
 
 const LOOK_BACK_ENTRIES = 200;
@@ -28,7 +34,8 @@ export async function readEarlierRun(
   for (;;) {
     try {
       const snapshot = await readSnapshot(source.redis, source.keys);
-      return { snapshot, hasLog: snapshot.seq > 0, writtenUntil: await readWrittenUntil(source) };
+      const recovery = await source.redis.hgetall(source.keys.recovery);
+      return { snapshot, hasLog: snapshot.seq > 0, recovery, ...(await readLastEntries(source)) };
     } catch (error) {
       if (backoff.attempts === 0)
         deps.logger.warn(`waiting for Redis before connecting to the PBX: ${messageOf(error)}`);
@@ -41,7 +48,13 @@ export async function readEarlierRun(
  * Only entries that a frame or a gap caused prove that there was a connection: a call may be ended by the grace two
  * seconds after the socket died.
  */
-async function readWrittenUntil({ redis, keys }: { redis: Redis; keys: LogKeys }): Promise<number | null> {
+async function readLastEntries({
+  redis,
+  keys,
+}: {
+  redis: Redis;
+  keys: LogKeys;
+}): Promise<Pick<EarlierRun, 'writtenUntil' | 'recentCalls'>> {
   const info = await readLogInfo(redis, keys, 'calls');
   const source = { redis, keys, epochs: info.epochs };
   const page = await readPage(source, {
@@ -52,5 +65,16 @@ async function readWrittenUntil({ redis, keys }: { redis: Redis; keys: LogKeys }
     newestFirst: true,
   });
   const witness = page.find(entry => entry.type === 'gap' || !entry.body.includes('"data":null'));
-  return (witness ?? page.at(-1))?.at ?? null;
+  return { writtenUntil: (witness ?? page.at(-1))?.at ?? null, recentCalls: callsIn(page) };
+}
+
+function callsIn(newestFirst: readonly LogEntry[]): Call[] {
+  const calls = new Map<string, Call>();
+  for (const { call, body } of newestFirst) {
+    if (call === null || calls.has(call)) continue;
+    const told = (JSON.parse(body) as { call?: unknown }).call;
+    const parsed = told ? parseCall(JSON.stringify(told)) : null;
+    if (parsed) calls.set(call, parsed);
+  }
+  return [...calls.values()];
 }

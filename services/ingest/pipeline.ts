@@ -1,22 +1,17 @@
 import type { NewEntry, StateChange } from '@3cx-relay/shared/log/entry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, type Registry } from 'prom-client';
+import { type EntryCause, toCallEntry } from './call-entry.ts';
+import type { Call } from './call-model/call.ts';
 import { type CallModel, keyOf, type ModelChange } from './call-model/call-model.ts';
 import type { Enricher } from './enrich.ts';
-import {
-  callEventBody,
-  type EntryOrigin,
-  type ErrorReport,
-  errorBody,
-  type PbxGap,
-  pbxGapBody,
-  type Unresolved,
-} from './entry-body.ts';
+import { callEventBody, type ErrorReport, errorBody, type PbxGap, type Unresolved } from './entry-body.ts';
 import { EVENT_DTMF, EVENT_REMOVE, EVENT_UPSERT, type Frame } from './frame.ts';
 import type { OrderedWindow, WindowItem } from './ordered-window.ts';
 import type { CallControlSnapshot, EntityOutcome } from './pbx/callcontrol-api.ts';
 import type { Participant } from './pbx/participant.ts';
 import { findDifferences } from './reconcile.ts';
+import { toGapEntry } from './records/record-entry.ts';
 
 /**
  * From frames to log entries: every frame becomes exactly one entry, in order of arrival. Frames, gaps, snapshots and
@@ -36,6 +31,9 @@ export interface PipelineDeps {
   readonly write: (channel: Channel, entry: NewEntry) => void;
   /** A frame went in without its entity: the next snapshot has to repair the state. */
   readonly onUnresolved: (reason: Unresolved) => void;
+  readonly onCallEnded?: (call: Call) => void;
+  /** A snapshot's differences are on their way into the log. */
+  readonly onSnapshot?: (snapshot: CallControlSnapshot) => void;
   readonly registry: Registry;
   readonly now?: () => number;
 }
@@ -118,7 +116,7 @@ export class Pipeline {
   }
 
   gap(at: number, gap: PbxGap): void {
-    this.enqueue(() => this.#deps.write('calls', { type: 'gap', at, body: pbxGapBody(at, gap) }));
+    this.enqueue(() => this.#deps.write('calls', toGapEntry(at, gap)));
   }
 
   /** Runs something in its place between the frames. */
@@ -164,6 +162,7 @@ export class Pipeline {
       this.#writeCallEvent(change, { at, frame: null, participantJson, entity, origin: 'reconcile' });
     }
     this.#armTick();
+    this.#deps.onSnapshot?.(snapshot);
     return steps.length;
   }
 
@@ -296,27 +295,11 @@ export class Pipeline {
     }, waitMs);
   }
 
-  #writeCallEvent(
-    change: ModelChange,
-    cause: {
-      at: number;
-      frame: string | null;
-      participantJson: string | null;
-      entity?: string;
-      unresolved?: Unresolved | null;
-      origin?: EntryOrigin;
-    },
-  ): void {
-    const { events, callJson, otherCallJson, isRepeat } = change;
-    this.#deps.write('calls', {
-      type: 'call_event',
-      at: cause.at,
-      body: callEventBody({ ...cause, events, callJson, otherCallJson, isRepeat }),
-      event: events.join(),
-      ...(change.dns.length === 0 ? {} : { dn: change.dns.join() }),
-      ...(change.callId === null ? {} : { call: change.callId }),
-      ...(change.state.length === 0 ? {} : { state: change.state }),
-    });
+  #writeCallEvent(change: ModelChange, cause: EntryCause): void {
+    this.#deps.write('calls', toCallEntry(change, cause));
+    if (change.callJson !== null && change.events.includes('call.ended')) {
+      this.#deps.onCallEnded?.(JSON.parse(change.callJson) as Call);
+    }
   }
 }
 

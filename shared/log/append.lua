@@ -2,15 +2,17 @@
 -- wrote change together or not at all.
 --
 -- KEYS  1 log stream   2 meta hash   3 writer string   4 participants hash   5 calls hash
+--       6 recovery hash
 -- ARGV  1 writer sequence of the batch's first entry
 --       2 highest seq this writer knows was written (0 when it knows none)
 --       3 epoch to begin if the log turns out to be lost or rolled back
 --       4 now, Unix ms   5 now, ISO 8601   6 seconds the writer string is kept   7 number of entries
 --       then for each entry: type, at, body, dn, call, event ('' = absent), number of state changes,
---       and for each state change: 'p' or 'c', hash field, value ('' = delete)
+--       and for each state change: 'p', 'c' or 'r', hash field, value ('' = delete)
 -- Returns { epoch, seq of the batch's last entry, entries skipped as already written, 1 if an epoch began }
 
 local log, meta, writer = KEYS[1], KEYS[2], KEYS[3]
+local states = { p = KEYS[4], c = KEYS[5], r = KEYS[6] }
 local first_write, known = tonumber(ARGV[1]), tonumber(ARGV[2])
 local count = tonumber(ARGV[7])
 
@@ -84,7 +86,7 @@ for i = 1, count do
     redis.call('XADD', log, string.format('%.0f-0', seq), unpack(fields))
     for change = 0, changes - 1 do
       local where = at + 7 + change * 3
-      local hash = ARGV[where] == 'p' and KEYS[4] or KEYS[5]
+      local hash = states[ARGV[where]]
       if ARGV[where + 2] == '' then
         redis.call('HDEL', hash, ARGV[where + 1])
       else

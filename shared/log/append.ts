@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Channel } from '../wire/channels.ts';
 import { epochAt } from '../wire/position.ts';
-import type { NewEntry } from './entry.ts';
+import type { NewEntry, StateChange } from './entry.ts';
 import type { LogKeys } from './keys.ts';
 
 /**
@@ -36,6 +36,9 @@ const WRITER_MEMORY_SECONDS = 7 * 24 * 3600;
 
 const APPEND_SCRIPT = readFileSync(new URL('./append.lua', import.meta.url), 'utf8');
 
+/** As append.lua tells the hashes apart. */
+const STATE_CODE: Readonly<Record<StateChange['of'], string>> = { participants: 'p', calls: 'c', recovery: 'r' };
+
 type AppendReply = [epoch: string, lastSeq: number, skipped: number, began: number];
 
 interface ScriptedRedis {
@@ -43,7 +46,7 @@ interface ScriptedRedis {
 }
 
 function withScript(redis: Redis): ScriptedRedis {
-  if (!('appendToLog' in redis)) redis.defineCommand('appendToLog', { numberOfKeys: 5, lua: APPEND_SCRIPT });
+  if (!('appendToLog' in redis)) redis.defineCommand('appendToLog', { numberOfKeys: 6, lua: APPEND_SCRIPT });
   return redis as unknown as ScriptedRedis;
 }
 
@@ -59,6 +62,7 @@ export async function appendToLog(
     keys.writer(channel, batch.writerId),
     keys.participants,
     keys.calls,
+    keys.recovery,
     batch.firstWriterSeq,
     batch.highestKnownSeq,
     epochAt(nowMs),
@@ -71,7 +75,7 @@ export async function appendToLog(
     const state = entry.state ?? [];
     args.push(entry.type, entry.at, entry.body, entry.dn ?? '', entry.call ?? '', entry.event ?? '', state.length);
     for (const change of state) {
-      args.push(change.of === 'participants' ? 'p' : 'c', change.field, change.value ?? '');
+      args.push(STATE_CODE[change.of], change.field, change.value ?? '');
     }
   }
   const [epoch, lastSeq, skipped, began] = await withScript(redis).appendToLog(...args);

@@ -19,7 +19,7 @@ export interface LogEntry {
 
 /** A change of the state projection that becomes visible together with the entry. `value: null` deletes. */
 export interface StateChange {
-  readonly of: 'participants' | 'calls';
+  readonly of: 'participants' | 'calls' | 'recovery';
   readonly field: string;
   readonly value: string | null;
 }

@@ -16,8 +16,14 @@ export interface LogKeys {
   readonly participants: string;
   /** Hash: call id → call JSON. */
   readonly calls: string;
+  /** Hash: what ingest has still to recover from call records, and what it has (services/ingest/records). */
+  readonly recovery: string;
   /** String with expiry: what ingest says of itself, JSON. */
   readonly ingestStatus: string;
+  /** String with expiry: the mark of a call-control command, "started" and then its result as JSON. */
+  command(commandId: string): string;
+  /** String with expiry: what was asked under an idempotency key and what was answered, JSON. `digest` of the key. */
+  idempotency(owner: string, digest: string): string;
   /** Prefix of every BullMQ key. */
   readonly jobs: string;
 }
@@ -36,7 +42,10 @@ export function createLogKeys(pbxId: string): LogKeys {
     writer: (channel: Channel, writerId: string) => `${prefix}:writer:${channel}:${writerId}`,
     participants: `${prefix}:state:participants`,
     calls: `${prefix}:state:calls`,
+    recovery: `${prefix}:state:recovery`,
     ingestStatus: `${prefix}:status:ingest`,
+    command: (commandId: string) => `${prefix}:command:${commandId}`,
+    idempotency: (owner: string, digest: string) => `${prefix}:idempotency:${owner}:${digest}`,
     jobs: `${prefix}:bull`,
   });
 }

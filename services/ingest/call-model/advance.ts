@@ -147,6 +147,7 @@ function newCall(leg: Participant, seen: Observed, callId: string): Call {
     formerLegs: [],
     disposition: null,
     reason: null,
+    cdr: null,
   };
 }
 

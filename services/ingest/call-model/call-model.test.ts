@@ -195,7 +195,7 @@ const anyInput: fc.Arbitrary<Input> = fc.oneof(
 
 function play(inputs: readonly Input[]) {
   const model = new CallModel({ graceMs: GRACE_MS });
-  const projection = { calls: new Map<string, string>(), participants: new Map<string, string>() };
+  const projection = { calls: new Map<string, string>(), participants: new Map<string, string>(), recovery: new Map() };
   const changes: ModelChange[] = [];
   let now = T0;
   const take = (change: ModelChange) => {

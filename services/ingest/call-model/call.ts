@@ -65,6 +65,8 @@ export interface Call {
   readonly disposition: Disposition | null;
   /** Why it counts as ended: everybody was seen to leave, or the PBX did not know it any more. Null until then. */
   readonly reason: 'left' | 'reconciled' | null;
+  /** The PBX's own records of it, once they were found (records/); null until then. */
+  readonly cdr: { readonly callHistoryId: string; readonly mainCallHistoryId: string | null } | null;
 }
 
 export type CallEvent =
@@ -77,6 +79,7 @@ export type CallEvent =
   | 'call.dtmf'
   | 'call.updated'
   | 'call.ended'
+  | 'call.finalized'
   | 'queue.offered'
   | 'queue.answered'
   | 'queue.abandoned'
@@ -89,7 +92,7 @@ export const NOBODY: Party = { number: null, name: null, dn: null };
 
 const SIGHT_DIGITS = 8;
 
-export function callIdOf(firstSightMs: number, pbxCallId: number): string {
+export function callIdOf(firstSightMs: number, pbxCallId: number | string): string {
   const sight = Math.max(0, Math.floor(firstSightMs)).toString(36).padStart(SIGHT_DIGITS, '0').slice(-SIGHT_DIGITS);
   return `${sight}-${pbxCallId}`;
 }
@@ -127,6 +130,7 @@ export function parseCall(json: string): Call | null {
       formerLegs: value.formerLegs ?? [],
       disposition: value.disposition ?? null,
       reason: value.reason ?? null,
+      cdr: value.cdr ?? null,
     };
   } catch {
     return null;

@@ -1,0 +1,163 @@
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import type { Call } from '../call-model/call.ts';
+import type { CdrSource } from '../pbx/cdr.ts';
+import { distanceOf } from './match.ts';
+import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
+
+/**
+ * Looks for the records of calls that have ended. When a row becomes visible nobody knows (3cx.md §3.2), so it is asked
+ * for several times after the end and then no more.
+ *
+ * The PBX's database serves the phones first: only the seconds around the starts of waiting calls are read, one query at
+ * a time, and a database that takes long is asked less often.
+ */
+export interface CallCompletionOptions {
+  /** When to ask, in ms after the end of a call. */
+  readonly delaysMs: readonly number[];
+  /** Calls that may wait; of more than that the earliest go without. */
+  readonly maxWaiting: number;
+}
+
+export interface CallCompletionDeps {
+  readonly source: CdrSource;
+  /** Records that are accounted for, shared with the healing of gaps: one chain completes one call. */
+  readonly claimed: ReadonlyMap<string, number>;
+  readonly complete: (call: Call, record: RecordedCall) => void;
+  readonly logger: Logger;
+  readonly now?: () => number;
+}
+
+interface Waiting {
+  readonly call: Call;
+  readonly endedAt: number;
+  attempt: number;
+  dueAt: number;
+}
+
+/** Clocks of phones and database are the PBX's own; our sight of a call comes a little later than its row. */
+const AROUND_START_MS = 6_000;
+/** Starts so near to each other are read in one query. */
+const MERGE_MS = 30_000;
+/** Calls that fall due a little later are looked up in the same queries. */
+const TOGETHER_MS = 2_000;
+/** Of the time, the share that the database may be busy with us. */
+const MAX_SHARE = 0.05;
+
+export class CallCompletion {
+  readonly #options: CallCompletionOptions;
+  readonly #deps: CallCompletionDeps;
+  readonly #now: () => number;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #restUntil = 0;
+  #isRunning = false;
+  #isFailing = false;
+
+  constructor(options: CallCompletionOptions, deps: CallCompletionDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#now = deps.now ?? Date.now;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  ended(call: Call): void {
+    const [firstDelay] = this.#options.delaysMs;
+    // Of a call whose start nobody saw the records cannot be told from others.
+    if (call.startedAt === null || firstDelay === undefined) return;
+    const endedAt = this.#now();
+    this.#waiting.set(call.callId, { call, endedAt, attempt: 0, dueAt: endedAt + firstDelay });
+    if (this.#waiting.size > this.#options.maxWaiting) this.#waiting.delete(this.#waiting.keys().next().value ?? '');
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    if (this.#isRunning || this.#stopping.signal.aborted || this.#waiting.size === 0) return;
+    let dueAt = Number.POSITIVE_INFINITY;
+    for (const waiting of this.#waiting.values()) dueAt = Math.min(dueAt, waiting.dueAt);
+    clearTimeout(this.#timer);
+    const waitMs = Math.max(dueAt, this.#restUntil) - this.#now();
+    this.#timer = setTimeout(() => void this.#look(), Math.max(1, waitMs));
+  }
+
+  async #look(): Promise<void> {
+    this.#isRunning = true;
+    const startedAt = this.#now();
+    const due = [...this.#waiting.values()].filter(waiting => waiting.dueAt <= startedAt + TOGETHER_MS);
+    try {
+      for (const span of spansOf(due)) {
+        if (this.#stopping.signal.aborted) return;
+        this.#assign(due, await this.#read(span));
+      }
+      this.#isFailing = false;
+    } catch (error) {
+      const level = this.#isFailing ? 'debug' : 'warn';
+      this.#deps.logger[level](`call records cannot be read, calls stay without them: ${messageOf(error)}`);
+      this.#isFailing = true;
+    }
+    for (const waiting of due) this.#postpone(waiting);
+    this.#restUntil = this.#now() + (this.#now() - startedAt) / MAX_SHARE;
+    this.#isRunning = false;
+    this.#arm();
+  }
+
+  async #read({ from, to }: Span): Promise<RecordedCall[]> {
+    const records: RecordedCall[] = [];
+    for await (const cdr of this.#deps.source.queryCDR(new Date(from), new Date(to))) {
+      const record = readRecordedCall(cdr);
+      if (record && !this.#deps.claimed.has(record.callHistoryId)) records.push(record);
+    }
+    return records;
+  }
+
+  /** The nearest pairs first, so that of two calls between the same people each gets its own records. */
+  #assign(due: readonly Waiting[], records: readonly RecordedCall[]): void {
+    const pairs = due.flatMap(waiting =>
+      records.flatMap(record => {
+        const distance = distanceOf(waiting.call, record);
+        return distance === null ? [] : [{ waiting, record, distance }];
+      }),
+    );
+    pairs.sort((one, other) => one.distance - other.distance);
+    for (const { waiting, record } of pairs) {
+      const { callId } = waiting.call;
+      if (!this.#waiting.has(callId) || this.#deps.claimed.has(record.callHistoryId)) continue;
+      // The row of the conversation itself may still be missing while those before it are there.
+      if (!record.isOver && waiting.attempt < this.#options.delaysMs.length - 1) continue;
+      this.#waiting.delete(callId);
+      this.#deps.complete(waiting.call, record);
+    }
+  }
+
+  #postpone(waiting: Waiting): void {
+    waiting.attempt += 1;
+    const delay = this.#options.delaysMs[waiting.attempt];
+    if (delay === undefined) this.#waiting.delete(waiting.call.callId);
+    else waiting.dueAt = waiting.endedAt + delay;
+  }
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+function spansOf(due: readonly Waiting[]): Span[] {
+  const starts = due.map(({ call }) => Date.parse(call.startedAt ?? '')).sort((one, other) => one - other);
+  const spans: { from: number; to: number }[] = [];
+  for (const start of starts) {
+    const last = spans.at(-1);
+    if (last && start - last.to <= MERGE_MS) last.to = start + AROUND_START_MS;
+    else spans.push({ from: start - AROUND_START_MS, to: start + AROUND_START_MS });
+  }
+  return spans;
+}

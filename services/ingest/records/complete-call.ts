@@ -1,0 +1,73 @@
+import { type Call, type CallEvent, callIdOf, type FormerLeg, type Party } from '../call-model/call.ts';
+import type { RecordedCall } from './recorded-call.ts';
+
+/**
+ * A call that was watched, with what its records add. What was seen stands: a record fills what nobody saw, and says
+ * why a call was not answered, which call control never shows.
+ */
+export function completeCall(call: Call, record: RecordedCall): Call {
+  return {
+    ...call,
+    direction: call.direction ?? record.direction,
+    startedAt: call.startedAt ?? isoOf(record.startedAt),
+    answeredAt: call.answeredAt ?? isoOf(record.answeredAt),
+    endedAt: call.endedAt ?? isoOf(record.endedAt),
+    caller: fillParty(call.caller, record.caller),
+    callee: fillParty(call.callee, record.callee),
+    did: record.did ?? call.did,
+    via: call.via ?? record.via,
+    answeredBy: call.answeredBy ?? record.answeredBy,
+    formerLegs: call.formerLegs.map(leg => fillLeg(leg, record)),
+    disposition: call.disposition === 'answered' ? 'answered' : record.disposition,
+    cdr: { callHistoryId: record.callHistoryId, mainCallHistoryId: record.mainCallHistoryId },
+  };
+}
+
+/** A call that nobody watched. It never had a number of call control. */
+export type RecoveredCall = Omit<Call, 'pbxCallId'> & { readonly pbxCallId: null };
+
+export function recoverCall(record: RecordedCall): { call: RecoveredCall; events: readonly CallEvent[] } {
+  const callId = callIdOf(record.startedAt, record.callHistoryId.replaceAll('-', '').slice(-8));
+  const isAnswered = record.disposition === 'answered';
+  const call: RecoveredCall = {
+    callId,
+    pbxCallId: null,
+    conversationId: callId,
+    linked: null,
+    direction: record.direction,
+    state: 'ended',
+    startedAt: isoOf(record.startedAt),
+    ringingAt: null,
+    answeredAt: isoOf(record.answeredAt),
+    endedAt: isoOf(record.endedAt),
+    caller: record.caller,
+    callee: record.callee,
+    did: record.did,
+    via: record.via,
+    answeredBy: record.answeredBy,
+    legs: [],
+    formerLegs: record.legs,
+    disposition: record.disposition,
+    reason: 'reconciled',
+    cdr: { callHistoryId: record.callHistoryId, mainCallHistoryId: record.mainCallHistoryId },
+  };
+  const answer = isAnswered ? (['call.answered'] as const) : [];
+  return { call, events: ['call.started', ...answer, 'call.ended'] };
+}
+
+function fillParty(seen: Party, recorded: Party): Party {
+  return {
+    number: seen.number ?? recorded.number,
+    name: seen.name ?? recorded.name,
+    dn: seen.dn ?? (seen.number === null ? recorded.dn : null),
+  };
+}
+
+function fillLeg(leg: FormerLeg, record: RecordedCall): FormerLeg {
+  if (leg.outcome !== null) return leg;
+  return { ...leg, outcome: record.legs.find(each => each.dn === leg.dn)?.outcome ?? null };
+}
+
+function isoOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

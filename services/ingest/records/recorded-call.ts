@@ -1,0 +1,139 @@
+import type { Direction, Disposition, FormerLeg, LegOutcome, Party, Via } from '../call-model/call.ts';
+import { NOBODY } from '../call-model/call.ts';
+import type { CdrCall, CdrEnd, CdrSegment } from '../pbx/cdr.ts';
+
+/**
+ * What a chain of call detail records says about a call, in the words of the call model. Records know what call control
+ * does not show: the called number, why an attempt failed, who talked while nobody watched (3cx.md §3.2). Times are
+ * Unix ms.
+ */
+export interface RecordedCall {
+  readonly callHistoryId: string;
+  readonly mainCallHistoryId: string | null;
+  readonly direction: Direction;
+  readonly startedAt: number;
+  readonly answeredAt: number | null;
+  readonly endedAt: number | null;
+  readonly caller: Party;
+  readonly callee: Party;
+  readonly did: string | null;
+  readonly via: Via | null;
+  readonly answeredBy: string | null;
+  readonly disposition: Disposition;
+  /** Every extension that a segment names. */
+  readonly dns: readonly string[];
+  /** The outside party's number; null for a call between extensions. */
+  readonly outsideNumber: string | null;
+  readonly legs: readonly FormerLeg[];
+  /** A segment says that somebody hung up, or that there is nowhere left to go: nothing follows it. */
+  readonly isOver: boolean;
+}
+
+/** How a segment ends when the whole call does; after the others another segment follows. */
+const LAST_REASONS: ReadonlySet<string | null> = new Set([
+  'src_participant_terminated',
+  'dst_participant_terminated',
+  'no_route',
+]);
+
+export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
+  const [first] = cdr.segments;
+  if (!first) return null;
+  const last = cdr.segments.at(-1) ?? first;
+  const direction = directionOf(cdr.segments);
+  const answered = cdr.segments.filter(segment => isAnsweredByPerson(segment, direction));
+  const answer = answered[0];
+  const asked = cdr.segments.filter(segment => isExtension(segment.destination));
+  const outside =
+    direction === 'outbound' ? cdr.segments.findLast(segment => isOutside(segment.destination))?.destination : null;
+  const callee = direction === 'outbound' ? outside : (answered.at(-1) ?? asked.at(-1) ?? last).destination;
+  const via = viaOf(cdr.segments);
+  const ends = cdr.segments.map(segment => segment.endedAt);
+  const outsideNumber =
+    direction === 'internal' ? null : ((direction === 'inbound' ? first.source : outside)?.number ?? null);
+  return {
+    callHistoryId: cdr.callHistoryId,
+    mainCallHistoryId: cdr.mainCallHistoryId,
+    direction,
+    startedAt: first.startedAt,
+    answeredAt: answer?.answeredAt ?? null,
+    endedAt: ends.includes(null) ? null : Math.max(...ends.map(end => end ?? 0)),
+    caller: toParty(first.source),
+    callee: callee ? toParty(callee) : NOBODY,
+    did: cdr.segments.find(segment => segment.source.did)?.source.did ?? null,
+    via,
+    answeredBy: direction === 'outbound' ? null : (answered.at(-1)?.destination.dn ?? null),
+    disposition: answer ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
+    dns: dnsOf(cdr.segments),
+    outsideNumber,
+    legs: asked.map(segment => toLeg(segment, answered)),
+    isOver: !ends.includes(null) && cdr.segments.some(segment => LAST_REASONS.has(segment.terminationReason)),
+  };
+}
+
+function directionOf(segments: readonly CdrSegment[]): Direction {
+  if (segments[0] && isOutside(segments[0].source)) return 'inbound';
+  const goesOut = (segment: CdrSegment) =>
+    isOutside(segment.destination) || segment.destination.entityType === 'outbound_rule';
+  return segments.some(goesOut) ? 'outbound' : 'internal';
+}
+
+/** A queue, a menu and a voice mail answer too; that is not what is meant. */
+function isAnsweredByPerson(segment: CdrSegment, direction: Direction): boolean {
+  if (segment.answeredAt === null) return false;
+  return direction === 'outbound' ? isOutside(segment.destination) : isExtension(segment.destination);
+}
+
+function unansweredBecause(
+  segments: readonly CdrSegment[],
+  { direction, via }: { direction: Direction; via: Via | null },
+): Disposition {
+  if (direction !== 'outbound') return via?.type === 'queue' ? 'abandoned' : 'missed';
+  const says = (word: string) =>
+    segments.some(({ terminationReason, terminationReasonDetails, creationForwardReason }) =>
+      [terminationReason, terminationReasonDetails, creationForwardReason].includes(word),
+    );
+  if (says('busy')) return 'busy';
+  return says('no_route') || says('rejected') || says('not_registered') || says('no_destinations')
+    ? 'failed'
+    : 'cancelled';
+}
+
+function viaOf(segments: readonly CdrSegment[]): Via | null {
+  for (const { destination } of segments) {
+    if (destination.dn === null) continue;
+    if (destination.entityType === 'queue') return { dn: destination.dn, type: 'queue' };
+    if (destination.entityType?.startsWith('ring_group')) return { dn: destination.dn, type: 'ring_group' };
+  }
+  return null;
+}
+
+function toLeg(segment: CdrSegment, answered: readonly CdrSegment[]): FormerLeg {
+  const { destination, endedAt } = segment;
+  const leftAt = endedAt === null ? null : new Date(endedAt).toISOString();
+  return { dn: destination.dn ?? '', participantId: 0, leftAt, outcome: outcomeOf(segment, answered) };
+}
+
+function outcomeOf(segment: CdrSegment, answered: readonly CdrSegment[]): LegOutcome {
+  if (answered.includes(segment)) return 'answered';
+  return segment.terminationReasonDetails === 'completed_elsewhere' ? 'answered_elsewhere' : 'missed';
+}
+
+function dnsOf(segments: readonly CdrSegment[]): string[] {
+  const ends = segments.flatMap(({ source, destination }) => [source, destination]);
+  return [...new Set(ends.filter(isExtension).flatMap(end => end.dn ?? []))];
+}
+
+function toParty(end: CdrEnd): Party {
+  // The DN of an outside party is the trunk's, which many calls share: not the party.
+  if (isOutside(end)) return { number: end.number, name: end.name, dn: null };
+  return { number: end.number ?? end.dn, name: end.name, dn: end.dn };
+}
+
+function isExtension(end: CdrEnd): boolean {
+  return end.entityType === 'extension' || (end.entityType === null && end.dn !== null && end.number === null);
+}
+
+function isOutside(end: CdrEnd): boolean {
+  return end.entityType === 'external_line' || (end.entityType === null && end.number !== null);
+}

@@ -1,0 +1,143 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { Counter, type Registry } from 'prom-client';
+import type { Call } from '../call-model/call.ts';
+import type { CdrSource } from '../pbx/cdr.ts';
+import { CallCompletion } from './call-completion.ts';
+import { completeCall } from './complete-call.ts';
+import { GapHealing, type Outage } from './gap-healing.ts';
+import { parseRecovery, type RecoveryNotes, toFinalizedEntry, toRecoveredEntry } from './record-entry.ts';
+
+/**
+ * What the PBX's call records add to what call control shows: why a call ended and which number was called, for calls
+ * that were watched; and the calls nobody watched, after an outage.
+ */
+export interface RecordsOptions {
+  readonly delaysMs: readonly number[];
+  readonly maxWaiting: number;
+  readonly giveUpAfterMs: number;
+}
+
+export interface RecordsDeps {
+  readonly source: CdrSource;
+  /** Puts an entry in its place between the frames. */
+  readonly write: (entry: NewEntry) => void;
+  readonly openCalls: () => Iterable<Call>;
+  /** What an earlier process left: its notes, and the calls of its last entries. */
+  readonly earlier: { readonly recovery: Readonly<Record<string, string>>; readonly recentCalls: readonly Call[] };
+  readonly notes: RecoveryNotes;
+  readonly errors: ErrorSink;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly now?: () => number;
+}
+
+/** Longer than any pass of a healing, so that what it must not take for new is still known. */
+const REMEMBER_MS = 3_600_000;
+const FORGET_EVERY_MS = 600_000;
+/** Calls that ended lately; in an hour a busy office has a thousand. */
+const MAX_RECENT = 5_000;
+
+export class Records {
+  readonly #deps: RecordsDeps;
+  readonly #now: () => number;
+  readonly #claimed: Map<string, number>;
+  readonly #completion: CallCompletion;
+  readonly #healing: GapHealing;
+  readonly #forgetTimer: NodeJS.Timeout;
+  readonly #pending: Outage[];
+  #recent: { call: Call; at: number }[];
+  #monitored: ReadonlySet<string> = new Set();
+
+  constructor(options: RecordsOptions, deps: RecordsDeps) {
+    this.#deps = deps;
+    this.#now = deps.now ?? Date.now;
+    const { source, errors, logger } = deps;
+    const { outages, taken } = parseRecovery(deps.earlier.recovery);
+    this.#claimed = taken;
+    this.#pending = outages;
+    this.#recent = deps.earlier.recentCalls.map(call => ({ call, at: this.#now() }));
+    const registers = [deps.registry];
+    const finalized = new Counter({
+      name: 'relay_calls_finalized_total',
+      help: 'Ended calls whose records were found at the PBX',
+      registers,
+    });
+    const recovered = new Counter({
+      name: 'relay_calls_recovered_total',
+      help: 'Calls inside outages that were recovered from the PBX records',
+      registers,
+    });
+    const claimed = this.#claimed;
+    this.#completion = new CallCompletion(
+      { delaysMs: options.delaysMs, maxWaiting: options.maxWaiting },
+      {
+        source,
+        claimed,
+        logger,
+        now: this.#now,
+        complete: (call, record) => {
+          claimed.set(record.callHistoryId, this.#now());
+          finalized.inc();
+          deps.write(toFinalizedEntry(this.#now(), completeCall(call, record)));
+        },
+      },
+    );
+    this.#healing = new GapHealing(
+      { delaysMs: options.delaysMs, giveUpAfterMs: options.giveUpAfterMs },
+      {
+        source,
+        claimed,
+        errors,
+        logger,
+        now: this.#now,
+        knownCalls: () => this.#knownCalls(),
+        isMonitored: dns => dns.some(dn => this.#monitored.has(dn)),
+        recover: record => {
+          claimed.set(record.callHistoryId, this.#now());
+          recovered.inc();
+          deps.write(toRecoveredEntry(this.#now(), record));
+        },
+        healed: outage => deps.notes.dropOutage(outage.from),
+      },
+    );
+    this.#forgetTimer = setInterval(() => this.#forget(), FORGET_EVERY_MS).unref();
+  }
+
+  ended(call: Call): void {
+    this.#recent.push({ call, at: this.#now() });
+    if (this.#recent.length > MAX_RECENT) this.#recent = this.#recent.slice(MAX_RECENT / 10);
+    this.#completion.ended(call);
+  }
+
+  /** Healed once a snapshot has shown which calls are still there. */
+  outage(outage: Outage): void {
+    this.#pending.push(outage);
+  }
+
+  /** The PBX has shown its calls, and with them the DNs that concern us. */
+  snapshotTaken(dns: readonly string[]): void {
+    this.#monitored = new Set(dns);
+    for (const outage of this.#pending.splice(0)) this.#healing.heal(outage);
+  }
+
+  stop(): void {
+    clearInterval(this.#forgetTimer);
+    this.#completion.stop();
+    this.#healing.stop();
+  }
+
+  *#knownCalls(): Generator<Call> {
+    yield* this.#deps.openCalls();
+    for (const { call } of this.#recent) yield call;
+  }
+
+  #forget(): void {
+    const before = this.#now() - REMEMBER_MS;
+    this.#recent = this.#recent.filter(({ at }) => at > before);
+    const old = [...this.#claimed].filter(([, at]) => at < before).map(([id]) => id);
+    for (const id of old) this.#claimed.delete(id);
+    this.#deps.notes.dropRecords(old);
+  }
+}
