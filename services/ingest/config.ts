@@ -32,6 +32,17 @@ export const ingestConfig = {
   INGEST_RECONNECT_QUICK_MS: integer({ min: 10, max: 60_000, default: 1_000 }),
   INGEST_RECONNECT_FIRST_MS: integer({ min: 10, max: 60_000, default: 5_000 }),
   INGEST_RECONNECT_MAX_MS: integer({ min: 10, max: 600_000, default: 30_000 }),
+  INGEST_SILENCE_MS: integer({ min: 0, max: 3_600_000, default: 15_000 }),
+  INGEST_XAPI_TIMEOUT_MS: integer({ min: 100, max: 300_000, default: 10_000 }),
+  INGEST_XAPI_ATTEMPTS: integer({ min: 1, max: 10, default: 3 }),
+  INGEST_XAPI_MAX_BYTES: integer({ min: 64 * 1024, max: 1024 * MIB, default: 16 * MIB }),
+  INGEST_XAPI_CIRCUIT_FAILURES: integer({ min: 1, max: 1_000, default: 5 }),
+  INGEST_XAPI_CIRCUIT_OPEN_MS: integer({ min: 100, max: 600_000, default: 5_000 }),
+  PBX_INI: z.string().min(1).optional(),
+  PBX_DB_URL: url(['postgres', 'postgresql'], 'postgres://logsreader:secret@127.0.0.1:5432/database_single').optional(),
+  INGEST_DB_CONNECT_TIMEOUT_MS: integer({ min: 100, max: 60_000, default: 3_000 }),
+  INGEST_DB_STATEMENT_TIMEOUT_MS: integer({ min: 100, max: 600_000, default: 30_000 }),
+  INGEST_DB_MAX_SEGMENTS: integer({ min: 1, max: 1_000_000, default: 5_000 }),
 };
 
 export type IngestConfig = Readonly<z.infer<z.ZodObject<typeof ingestConfig>>>;

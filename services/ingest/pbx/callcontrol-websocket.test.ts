@@ -1,7 +1,5 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
-import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { waitFor } from '../../../test/harness/wait-for.ts';
@@ -43,27 +41,17 @@ afterEach(async () => {
 });
 
 function start(auth: 'auto' | 'bearer' | 'basic' = 'auto'): void {
-  connection = new CallControlWebSocket(
-    {
-      pbxUrl: `http://127.0.0.1:${port}`,
-      credentials: { clientId: 'relay', clientSecret: 's' },
-      pingMs: 30,
-      pongDeadlineMs: 100,
-      maxFrameBytes: 1_000,
-    },
-    {
-      token: {
-        ensureValidToken: async () => `t${minted}`,
-        tokenExpiry: 0,
-        invalidate: token => {
-          if (token === `t${minted}`) minted += 1;
-        },
+  connection = new CallControlWebSocket(`http://127.0.0.1:${port}`, 'relay', 's', {
+    ...{ pingMs: 30, pongDeadlineMs: 100, maxFrameBytes: 1_000 },
+    token: {
+      ensureValidToken: async () => `t${minted}`,
+      tokenExpiry: 0,
+      invalidate: token => {
+        if (token === `t${minted}`) minted += 1;
       },
-      plan: createReconnectPlan({ auth, quickMs: 20, firstMs: 20, maxMs: 50 }),
-      logger: createLogger({ name: 'test', level: 'silent' }),
-      registry: createMetrics('test'),
     },
-  );
+    plan: createReconnectPlan({ auth, quickMs: 20, firstMs: 20, maxMs: 50 }),
+  });
   news = [];
   connection.subscribe(each => news.push(each));
   connection.start();
@@ -144,5 +132,43 @@ describe('the call-control socket', () => {
     server.listen(port, '127.0.0.1');
     await reached('open');
     expect(connection.error).toBeNull();
+  });
+
+  test('told to reconnect does so at once, whether it is open or waiting', async () => {
+    start();
+    await reached('open');
+    connection.reconnect('an operator asked');
+    await reached('open', 2);
+    expect(news.find(each => each.kind === 'lost')).toMatchObject({ detail: 'an operator asked' });
+    const closed = new Promise(resolve => server.close(resolve));
+    for (const socket of sockets) socket.terminate();
+    await closed;
+    await waitFor(() => connection.error?.includes('ECONNREFUSED'), { what: 'the reason' });
+    server.listen(port, '127.0.0.1');
+    connection.reconnect('an operator asked');
+    await reached('open', 3);
+    expect(connection.readyState).toBe(1);
+  });
+
+  test('says with which code it was closed', async () => {
+    start();
+    await reached('open');
+    sockets[0]?.close(1012, 'service restart');
+    await reached('lost');
+    expect(news.find(each => each.kind === 'lost')).toMatchObject({ detail: 'closed with 1012 service restart' });
+  });
+
+  test('needs no more than an address and an API client', async () => {
+    server.on('request', (_, response) => response.end(JSON.stringify({ access_token: 'own', expires_in: 60 })));
+    connection = new CallControlWebSocket(`http://127.0.0.1:${port}`, 'relay', 's');
+    news = [];
+    const unsubscribe = connection.subscribe(each => news.push(each));
+    connection.start();
+    await reached('open');
+    expect(authorizations).toEqual(['Bearer own']);
+    unsubscribe();
+    sockets[0]?.send('{}');
+    connection.stop();
+    expect(kinds()).toEqual(['open']);
   });
 });

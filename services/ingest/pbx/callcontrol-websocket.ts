@@ -1,10 +1,12 @@
-import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { WebSocket } from 'ws';
 import { type ConnectionInput, type ConnectionState, nextConnectionState } from './connection-states.ts';
-import type { OAuthToken } from './oauth-token.ts';
-import type { ReconnectPlan } from './reconnect-plan.ts';
+import { createOAuthToken, type OAuthToken } from './oauth-token.ts';
+import { pbxUrlFrom } from './pbx-address.ts';
+import { createPbxHttp, type PbxHttp } from './pbx-http.ts';
+import { createReconnectPlan, type ReconnectPlan } from './reconnect-plan.ts';
 
 /** What the connection tells its subscribers, in the order in which it happened. `at` is Unix ms. */
 export type SocketNews =
@@ -14,23 +16,25 @@ export type SocketNews =
   | { readonly kind: 'unreadable'; readonly at: number; readonly reason: string; readonly bytes: Buffer }
   | { readonly kind: 'lost'; readonly at: number; readonly detail: string };
 
+/** All have a default; what several clients of one PBX should share is handed in. */
 export interface CallControlWebSocketOptions {
-  /** Base address of the PBX, `http` or `https`. */
-  readonly pbxUrl: string;
-  readonly credentials: { readonly clientId: string; readonly clientSecret: string };
-  readonly pingMs: number;
-  readonly pongDeadlineMs: number;
-  readonly maxFrameBytes: number;
-}
-
-export interface CallControlWebSocketDeps {
-  readonly token: OAuthToken;
-  readonly plan: ReconnectPlan;
-  readonly logger: Logger;
-  readonly registry: Registry;
+  /** The owner of the token: one per API client, because a new token kills the one before. */
+  readonly token?: OAuthToken;
+  readonly plan?: ReconnectPlan;
+  /** How to sign in, where no plan is given: Bearer, then Basic when that is refused, unless one is named. */
+  readonly auth?: 'auto' | 'bearer' | 'basic';
+  readonly pingMs?: number;
+  readonly pongDeadlineMs?: number;
+  readonly maxFrameBytes?: number;
+  readonly logger?: Logger;
+  readonly registry?: Registry;
   readonly now?: () => number;
 }
 
+const PING_MS = 5_000;
+const PONG_DEADLINE_MS = 10_000;
+const MAX_FRAME_BYTES = 1024 * 1024;
+const RECONNECT = { quickMs: 1_000, firstMs: 5_000, maxMs: 30_000 };
 const DIAL_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -42,9 +46,14 @@ const CLOSE_TIMEOUT_MS = 1_000;
  * reports a terminated socket's end a turn later, which must not count as the loss of its successor.
  */
 export class CallControlWebSocket {
-  readonly #options: CallControlWebSocketOptions;
-  readonly #deps: CallControlWebSocketDeps;
+  readonly #url: string;
+  readonly #basic: string;
+  readonly #token: OAuthToken;
+  readonly #plan: ReconnectPlan;
+  readonly #logger: Logger;
+  readonly #limits: { readonly pingMs: number; readonly pongDeadlineMs: number; readonly maxFrameBytes: number };
   readonly #now: () => number;
+  readonly #ownHttp: PbxHttp | null;
   readonly #handlers = new Set<(news: SocketNews) => void>();
   readonly #reconnects: Counter;
   #state: ConnectionState = 'idle';
@@ -57,11 +66,26 @@ export class CallControlWebSocket {
   #pongTimer: NodeJS.Timeout | undefined;
   #waitMs = 0;
 
-  constructor(options: CallControlWebSocketOptions, deps: CallControlWebSocketDeps) {
-    this.#options = options;
-    this.#deps = deps;
-    this.#now = deps.now ?? Date.now;
-    const registers = [deps.registry];
+  constructor(fqdn: string, clientId: string, clientSecret: string, options: CallControlWebSocketOptions = {}) {
+    const pbxUrl = pbxUrlFrom(fqdn);
+    this.#url = `${pbxUrl.replace(/^http/, 'ws')}/callcontrol/ws`;
+    this.#basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
+    this.#now = options.now ?? Date.now;
+    if (options.token) {
+      this.#token = options.token;
+      this.#ownHttp = null;
+    } else {
+      this.#ownHttp = createPbxHttp(pbxUrl, { maxSockets: 1 });
+      this.#token = createOAuthToken({ http: this.#ownHttp.http }, { clientId, clientSecret });
+    }
+    this.#plan = options.plan ?? createReconnectPlan({ auth: options.auth ?? 'auto', ...RECONNECT });
+    this.#logger = options.logger ?? createLogger({ name: 'callcontrol', level: 'silent' });
+    this.#limits = {
+      pingMs: options.pingMs ?? PING_MS,
+      pongDeadlineMs: options.pongDeadlineMs ?? PONG_DEADLINE_MS,
+      maxFrameBytes: options.maxFrameBytes ?? MAX_FRAME_BYTES,
+    };
+    const registers = [options.registry ?? new Registry()];
     const isOpen = () => this.#state === 'open';
     this.#reconnects = new Counter({
       name: 'relay_pbx_connections_total',
@@ -103,16 +127,27 @@ export class CallControlWebSocket {
     this.#feed('start');
   }
 
-  /** Gives the connection up and dials anew, for example because it is open but silent. */
+  /** As the WebSocket of the platform counts: 1 is open. */
+  get readyState(): number {
+    return this.#socket?.readyState ?? WebSocket.CLOSED;
+  }
+
+  /**
+   * Gives the connection up and dials anew, for example because it is open but silent; where it waits for its next
+   * attempt, that comes at once.
+   */
   reconnect(why: string): void {
     if (this.#state === 'open') this.#lose(why);
+    if (this.#state !== 'waiting') return;
+    clearTimeout(this.#waitTimer);
+    this.#feed('waited');
   }
 
   /** Closes the socket and stays away until `release`: for a process that can take no more. */
   hold(why: string): void {
     if (this.#state === 'held' || this.#state === 'stopped') return;
     this.#error = why;
-    this.#deps.logger.error({ why }, 'PBX connection closed until there is room again');
+    this.#logger.error({ why }, 'PBX connection closed until there is room again');
     const wasOpen = this.#state === 'open';
     this.#feed('hold');
     if (wasOpen) this.#tell({ kind: 'lost', at: this.#now(), detail: why });
@@ -136,6 +171,7 @@ export class CallControlWebSocket {
   stop(): void {
     this.#feed('stop');
     this.#handlers.clear();
+    this.#ownHttp?.stop();
   }
 
   #feed(input: ConnectionInput): void {
@@ -165,29 +201,25 @@ export class CallControlWebSocket {
   }
 
   async #authorize(): Promise<void> {
-    if (this.#deps.plan.scheme === 'basic') {
+    if (this.#plan.scheme === 'basic') {
       this.#feed('authorized');
       return;
     }
     try {
-      this.#bearer = await this.#deps.token.ensureValidToken();
+      this.#bearer = await this.#token.ensureValidToken();
       this.#feed('authorized');
     } catch (error) {
-      if (this.#state === 'authorizing') this.#fail(messageOf(error), this.#deps.plan.afterFailure());
+      if (this.#state === 'authorizing') this.#fail(messageOf(error), this.#plan.afterFailure());
       this.#feed('not-authorized');
     }
   }
 
   #dial(): void {
-    const { clientId, clientSecret } = this.#options.credentials;
-    const authorization =
-      this.#deps.plan.scheme === 'basic'
-        ? `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`
-        : `Bearer ${this.#bearer}`;
-    const socket = new WebSocket(`${this.#options.pbxUrl.replace(/^http/, 'ws')}/callcontrol/ws`, {
+    const authorization = this.#plan.scheme === 'basic' ? `Basic ${this.#basic}` : `Bearer ${this.#bearer}`;
+    const socket = new WebSocket(this.#url, {
       headers: { authorization },
       handshakeTimeout: DIAL_TIMEOUT_MS,
-      maxPayload: this.#options.maxFrameBytes,
+      maxPayload: this.#limits.maxFrameBytes,
       perMessageDeflate: false,
       followRedirects: false,
     });
@@ -209,7 +241,7 @@ export class CallControlWebSocket {
     socket.on('pong', () => isCurrent() && this.#heard());
     socket.on('error', error => {
       if (!isCurrent()) return;
-      const reason = unreadableReasonOf(error, this.#options.maxFrameBytes);
+      const reason = unreadableReasonOf(error, this.#limits.maxFrameBytes);
       if (reason) this.#tell({ kind: 'unreadable', at: this.#now(), reason, bytes: Buffer.alloc(0) });
       this.#lose(error.message);
     });
@@ -219,10 +251,10 @@ export class CallControlWebSocket {
   #announce(): void {
     this.#openedAt = this.#now();
     this.#error = null;
-    this.#deps.plan.succeeded();
+    this.#plan.succeeded();
     this.#reconnects.inc();
-    this.#deps.logger.info({ scheme: this.#deps.plan.scheme }, 'PBX connected');
-    this.#pingTimer = setInterval(() => this.#ping(), this.#options.pingMs);
+    this.#logger.info({ scheme: this.#plan.scheme }, 'PBX connected');
+    this.#pingTimer = setInterval(() => this.#ping(), this.#limits.pingMs);
     this.#tell({ kind: 'open', at: this.#openedAt });
   }
 
@@ -231,8 +263,8 @@ export class CallControlWebSocket {
     this.#socket.ping();
     // Armed once until something comes: a deadline that each ping moves would never pass.
     this.#pongTimer ??= setTimeout(
-      () => this.#lose(`silent: no answer to a ping for ${this.#options.pongDeadlineMs} ms`),
-      this.#options.pongDeadlineMs,
+      () => this.#lose(`silent: no answer to a ping for ${this.#limits.pongDeadlineMs} ms`),
+      this.#limits.pongDeadlineMs,
     );
   }
 
@@ -242,19 +274,17 @@ export class CallControlWebSocket {
   }
 
   #refused(status: number): void {
-    const { plan, token } = this.#deps;
-    if (status === 401 && plan.scheme === 'bearer') token.invalidate(this.#bearer);
-    this.#fail(refusalSentence(status), plan.afterRefusal(status));
+    if (status === 401 && this.#plan.scheme === 'bearer') this.#token.invalidate(this.#bearer);
+    this.#fail(refusalSentence(status), this.#plan.afterRefusal(status));
     this.#feed('refused');
   }
 
   #lose(detail: string): void {
     const wasOpen = this.#state === 'open';
     const at = this.#now();
-    const { plan } = this.#deps;
     this.#fail(
       wasOpen ? `the PBX connection was lost: ${detail}` : `the PBX cannot be reached: ${detail}`,
-      wasOpen ? plan.afterLoss(at - this.#openedAt) : plan.afterFailure(),
+      wasOpen ? this.#plan.afterLoss(at - this.#openedAt) : this.#plan.afterFailure(),
     );
     this.#feed('lost');
     if (wasOpen) this.#tell({ kind: 'lost', at, detail });
@@ -264,7 +294,7 @@ export class CallControlWebSocket {
     const isNews = this.#error !== sentence;
     this.#error = sentence;
     this.#waitMs = waitMs;
-    this.#deps.logger[isNews ? 'warn' : 'debug']({ retryInMs: waitMs }, sentence);
+    this.#logger[isNews ? 'warn' : 'debug']({ retryInMs: waitMs }, sentence);
   }
 
   #dropSocket(): void {

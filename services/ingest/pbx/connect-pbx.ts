@@ -6,43 +6,55 @@ import { CallControlWebSocket } from './callcontrol-websocket.ts';
 import { createOAuthToken } from './oauth-token.ts';
 import { createPbxHttp } from './pbx-http.ts';
 import { createReconnectPlan } from './reconnect-plan.ts';
+import { XAPIClient } from './xapi-client.ts';
 
 export interface PbxConnection {
   readonly api: CallControlApi;
   /** Not started yet. */
   readonly socket: CallControlWebSocket;
+  readonly xapi: XAPIClient;
   stop(): void;
 }
 
-/** Everything that talks to the PBX shares one token and one pool of connections. */
+/** Everything that talks to the PBX over HTTP shares one token: a second owner would kill it again and again. */
 export function connectPbx(config: IngestConfig, deps: { logger: Logger; registry: Registry }): PbxConnection {
   const pbxUrl = pbxUrlOf(config);
-  const credentials = { clientId: config.CLIENT_ID, clientSecret: config.CLIENT_SECRET };
+  const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret } = config;
   // Two beside the entity GETs: the token and the snapshot must not queue behind them.
   const http = createPbxHttp(pbxUrl, { maxSockets: config.INGEST_GET_CONCURRENCY + 2 });
-  const token = createOAuthToken({ http: http.http }, credentials);
+  const token = createOAuthToken({ http: http.http }, { clientId, clientSecret });
   const plan = createReconnectPlan({
     auth: config.CALLCONTROL_AUTH,
     quickMs: config.INGEST_RECONNECT_QUICK_MS,
     firstMs: config.INGEST_RECONNECT_FIRST_MS,
     maxMs: config.INGEST_RECONNECT_MAX_MS,
   });
-  const socket = new CallControlWebSocket(
-    {
-      pbxUrl,
-      credentials,
-      pingMs: config.INGEST_PING_MS,
-      pongDeadlineMs: config.INGEST_PONG_DEADLINE_MS,
-      maxFrameBytes: config.INGEST_MAX_FRAME_BYTES,
-    },
-    { token, plan, ...deps },
-  );
+  const socket = new CallControlWebSocket(pbxUrl, clientId, clientSecret, {
+    token,
+    plan,
+    pingMs: config.INGEST_PING_MS,
+    pongDeadlineMs: config.INGEST_PONG_DEADLINE_MS,
+    maxFrameBytes: config.INGEST_MAX_FRAME_BYTES,
+    ...deps,
+  });
+  // With connections of its own: an XAPI that hangs must not take those of call control.
+  const xapi = new XAPIClient(pbxUrl, clientId, clientSecret, {
+    token,
+    timeoutMs: config.INGEST_XAPI_TIMEOUT_MS,
+    attempts: config.INGEST_XAPI_ATTEMPTS,
+    maxBytes: config.INGEST_XAPI_MAX_BYTES,
+    circuitFailures: config.INGEST_XAPI_CIRCUIT_FAILURES,
+    circuitOpenMs: config.INGEST_XAPI_CIRCUIT_OPEN_MS,
+    ...deps,
+  });
   const api = createCallControlApi({ pbx: http, token });
   return {
     api,
     socket,
+    xapi,
     stop() {
       socket.stop();
+      xapi.stop();
       http.stop();
     },
   };

@@ -25,6 +25,19 @@ describe('after a refusal', () => {
     expect([plan.afterRefusal(401), plan.scheme]).toEqual([10_000, 'bearer']);
   });
 
+  test('a scheme that has worked is kept over some refusals, and left when they go on', () => {
+    const plan = createReconnectPlan(options);
+    plan.succeeded();
+    const schemes = Array.from({ length: 8 }, () => {
+      plan.afterRefusal(401);
+      return plan.scheme;
+    });
+    expect(schemes).toEqual([...Array.from({ length: 7 }, () => 'bearer'), 'basic']);
+    plan.succeeded();
+    plan.afterRefusal(401);
+    expect(plan.scheme).toBe('basic');
+  });
+
   test('a scheme that is told is never changed', () => {
     const plan = createReconnectPlan({ ...options, auth: 'bearer' });
     for (let i = 0; i < 5; i += 1) plan.afterRefusal(401);

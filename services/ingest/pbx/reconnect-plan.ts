@@ -7,7 +7,8 @@ import { createBackoff } from '@3cx-relay/shared/runtime/retry.ts';
  *   first attempt comes quickly. After that 5 s, growing to 30 s, for ever.
  * - A 401 on the upgrade throws the token away and tries once more quickly: an old token is the usual reason. Only when
  *   a fresh token is refused too is it worth trying Basic, which the published specification asks for and no V20 is
- *   known to accept (3cx.md C4). Minting at every attempt instead would kill the token that others use.
+ *   known to accept (3cx.md C4). Minting at every attempt instead would kill the token that others use. What has worked
+ *   before is not given up for a few refusals: a PBX that restarts may refuse everybody for a while.
  */
 export type AuthScheme = 'bearer' | 'basic';
 
@@ -25,6 +26,8 @@ export interface ReconnectPlan {
 
 /** Shorter than this, and the server that accepted us threw us out: quick attempts would hammer it. */
 const HEALTHY_AFTER_MS = 1_000;
+/** So often a scheme that had worked may be refused, fresh tokens included, before the other one is tried. */
+const PROVEN_REFUSALS = 4;
 
 export function createReconnectPlan(options: {
   auth: 'auto' | 'bearer' | 'basic';
@@ -37,6 +40,8 @@ export function createReconnectPlan(options: {
   const backoff = createBackoff({ firstMs: options.firstMs, maxMs: options.maxMs }, random);
   let scheme: AuthScheme = options.auth === 'basic' ? 'basic' : 'bearer';
   let isTokenFresh = false;
+  let isProven = false;
+  let refusals = 0;
   const quick = () => Math.round(options.quickMs / 4 + (random() * options.quickMs * 3) / 4);
 
   return {
@@ -55,12 +60,19 @@ export function createReconnectPlan(options: {
         return quick();
       }
       isTokenFresh = false;
-      if (options.auth === 'auto') scheme = scheme === 'bearer' ? 'basic' : 'bearer';
+      refusals += 1;
+      if (options.auth === 'auto' && refusals >= (isProven ? PROVEN_REFUSALS : 1)) {
+        scheme = scheme === 'bearer' ? 'basic' : 'bearer';
+        isProven = false;
+        refusals = 0;
+      }
       return backoff.next();
     },
     afterFailure: () => backoff.next(),
     succeeded() {
       isTokenFresh = false;
+      isProven = true;
+      refusals = 0;
     },
   };
 }
