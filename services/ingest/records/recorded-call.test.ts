@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest';
+import type { RecordedCall } from './recorded-call.ts';
+import { readRecordedCall } from './recorded-call.ts';
+import { chain, entity, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
+
+function read(...segments: Parameters<typeof chain> extends [string, ...infer S] ? S : never): RecordedCall {
+  const record = readRecordedCall(chain(ID, ...segments));
+  if (!record) throw new Error('no record');
+  return record;
+}
+
+const customer = trunk('+4930123456', '+493023125900');
+const queue = entity('queue', '800');
+
+describe('a chain of records', () => {
+  test('from outside tells the called number, who answered and when', () => {
+    expect(readRecordedCall(inboundChain())).toMatchObject({
+      direction: 'inbound',
+      startedAt: T0,
+      answeredAt: T0 + 4_000,
+      endedAt: T0 + 30_000,
+      caller: { number: '+4930123456', dn: null },
+      callee: { number: '101', name: 'Ada', dn: '101' },
+      did: '+493023125900',
+      answeredBy: '101',
+      disposition: 'answered',
+      dns: ['101'],
+      isOver: true,
+    });
+  });
+
+  test('through a queue says which phones rang in vain and which took it', () => {
+    const record = read(
+      segment({ source: customer, destination: queue, terminationReason: 'continued_in', times: [0, 10, 9_000] }),
+      segment({
+        source: queue,
+        destination: extension('101'),
+        terminationReason: 'rejected',
+        terminationReasonDetails: 'busy',
+        times: [100, null, 200],
+      }),
+      segment({
+        source: queue,
+        destination: extension('102'),
+        terminationReason: 'cancelled',
+        terminationReasonDetails: 'completed_elsewhere',
+        times: [300, null, 5_000],
+      }),
+      segment({
+        source: queue,
+        destination: extension('103'),
+        terminationReason: 'dst_participant_terminated',
+        times: [300, 5_000, 9_000],
+      }),
+    );
+    expect(record).toMatchObject({
+      via: { dn: '800', type: 'queue' },
+      answeredAt: T0 + 5_000,
+      answeredBy: '103',
+      disposition: 'answered',
+    });
+    expect(record.legs.map(leg => [leg.dn, leg.outcome])).toEqual([
+      ['101', 'missed'],
+      ['102', 'answered_elsewhere'],
+      ['103', 'answered'],
+    ]);
+  });
+
+  test('of a queue that answered without an agent is abandoned, because a queue is nobody', () => {
+    const record = read(
+      segment({
+        source: customer,
+        destination: queue,
+        terminationReason: 'src_participant_terminated',
+        times: [0, 10, 60_000],
+      }),
+    );
+    expect(record).toMatchObject({ disposition: 'abandoned', answeredAt: null, isOver: true });
+  });
+
+  test.each([
+    ['rejected', 'busy', 'busy'],
+    ['no_route', 'none', 'failed'],
+    ['rejected', 'none', 'failed'],
+    ['src_participant_terminated', 'terminated_by_originator', 'cancelled'],
+    ['cancelled', 'no_answer', 'cancelled'],
+  ])('to the outside that ended with %s, %s is %s', (terminationReason, terminationReasonDetails, disposition) => {
+    const source = extension('101', 'Ada');
+    expect(
+      read(
+        segment({ source, destination: customer, terminationReason, terminationReasonDetails, times: [0, null, 9] }),
+      ),
+    ).toMatchObject({ direction: 'outbound', disposition, outsideNumber: '+4930123456', answeredBy: null });
+  });
+
+  test('between extensions is internal, and missed when the other one does not answer', () => {
+    const record = read(
+      segment({
+        source: extension('101'),
+        destination: extension('102'),
+        terminationReason: 'cancelled',
+        times: [0, null, 9],
+      }),
+    );
+    expect(record).toMatchObject({ direction: 'internal', disposition: 'missed', dns: ['101', '102'] });
+  });
+
+  test('without the row of the conversation is not over', () => {
+    const record = read(
+      segment({ source: customer, destination: queue, terminationReason: 'continued_in', times: [0, 10, 5_000] }),
+      segment({
+        source: queue,
+        destination: extension('102'),
+        terminationReason: 'cancelled',
+        terminationReasonDetails: 'completed_elsewhere',
+        times: [300, null, 5_000],
+      }),
+    );
+    expect(record.isOver).toBe(false);
+  });
+
+  test('that is empty is no call', () => {
+    expect(readRecordedCall(chain(ID))).toBeNull();
+  });
+});

@@ -1,0 +1,219 @@
+import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
+import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Call } from '../call-model/call.ts';
+import { CallModel } from '../call-model/call-model.ts';
+import { leg } from '../call-model/test-legs.ts';
+import { toGapEntry } from './record-entry.ts';
+import { Records } from './records.ts';
+import { chain, createShelf, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
+
+/** The clock stands still until a test moves it: what is tested is when a record is looked for and what becomes of it. */
+beforeEach(() => {
+  vi.useFakeTimers({ now: T0 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const OPTIONS = { delaysMs: [3_000, 10_000], maxWaiting: 3, giveUpAfterMs: 100_000 };
+
+function createDesk(earlier: { recovery?: Record<string, string>; recentCalls?: Call[] } = {}) {
+  const shelf = createShelf();
+  const entries: NewEntry[] = [];
+  const told: string[] = [];
+  const dropped: number[] = [];
+  const open: Call[] = [];
+  const records = new Records(OPTIONS, {
+    source: shelf,
+    write: entry => entries.push(entry),
+    openCalls: () => open,
+    earlier: { recovery: earlier.recovery ?? {}, recentCalls: earlier.recentCalls ?? [] },
+    notes: { dropOutage: from => dropped.push(from), dropRecords: () => undefined },
+    errors: { logError: (_, severity) => told.push(severity) },
+    logger: pino({ level: 'silent' }),
+    registry: createMetrics('test'),
+  });
+  const bodies = () => entries.map(entry => JSON.parse(entry.body) as { event: string; events?: string[]; call: Call });
+  return { shelf, records, entries, bodies, told, dropped, open };
+}
+
+/** A call to 101 that was watched from its start and rang only. */
+function watchedCall(at = 0, fields: object = {}): Call {
+  const model = new CallModel({ graceMs: 0 });
+  const seen = (ms: number) => ({ at: T0 + at + ms, isWatched: true });
+  model.upsert(leg({ dn: '101', id: 1, ...fields }), seen(50));
+  model.remove({ dn: '101', id: 1 }, seen(30_000));
+  return JSON.parse(model.tick(T0 + at + 40_000)[0]?.callJson ?? 'null') as Call;
+}
+
+describe('a call that was watched', () => {
+  test('is completed once its records appear: called number, answer, ids', async () => {
+    const { records, shelf, bodies, entries } = createDesk();
+    records.ended(watchedCall());
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(bodies()).toEqual([]);
+    shelf.put(inboundChain());
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(bodies()).toMatchObject([
+      {
+        event: 'call.finalized',
+        origin: 'cdr',
+        data: null,
+        call: { disposition: 'answered', did: '+493023125900', answeredBy: '101', cdr: { callHistoryId: ID } },
+      },
+    ]);
+    expect(entries[0]).toMatchObject({ dn: '101', event: 'call.finalized', state: [{ field: `cdr:${ID}` }] });
+  });
+
+  test('goes without when no record appears in time, and nobody asks any more', async () => {
+    const { records, shelf, bodies } = createDesk();
+    records.ended(watchedCall());
+    await vi.advanceTimersByTimeAsync(60_000);
+    const { reads } = shelf;
+    shelf.put(inboundChain());
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([shelf.reads, bodies()]).toEqual([reads, []]);
+  });
+
+  test('does not take the records of another number, of other people or of another minute', async () => {
+    const { records, shelf, bodies } = createDesk();
+    const source = trunk('+4930999999');
+    const other = segment({
+      source,
+      destination: extension('101'),
+      terminationReason: 'no_route',
+      times: [0, null, 9],
+    });
+    const elsewhere = { ...other, source: trunk('+4930123456'), destination: extension('105') };
+    shelf.put(chain('a', other), chain('b', elsewhere), inboundChain('c', 5_200), inboundChain('d', -5_200));
+    records.ended(watchedCall());
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(bodies()).toEqual([]);
+  });
+
+  test('of two calls between the same people each gets the records nearest to it', async () => {
+    const { records, shelf, bodies } = createDesk();
+    shelf.put(inboundChain('second', 3_000), inboundChain('first', 0));
+    const [first, second] = [watchedCall(0), watchedCall(3_000)];
+    records.ended(second);
+    records.ended(first);
+    await vi.advanceTimersByTimeAsync(5_000);
+    const pairs = bodies().map(({ call }) => [call.callId, call.cdr?.callHistoryId]);
+    expect(new Set(pairs.map(String))).toEqual(new Set([`${first.callId},first`, `${second.callId},second`]));
+  });
+
+  test('waits in a bounded row: of too many the earliest go without', async () => {
+    const { records, shelf, bodies } = createDesk();
+    for (const [i, id] of ['a', 'b', 'c', 'd'].entries()) {
+      shelf.put(inboundChain(id, i * 100_000));
+      records.ended({ ...watchedCall(i * 100_000), callId: id });
+    }
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(bodies().map(({ call }) => call.callId)).toEqual(['b', 'c', 'd']);
+  });
+});
+
+describe('an outage', () => {
+  const outage = { from: T0 - 10_000, to: T0 + 60_000 };
+
+  test('gives back the calls that began and ended in it, as records tell them, after the snapshot', async () => {
+    const { records, shelf, bodies, told, dropped } = createDesk();
+    shelf.put(inboundChain());
+    records.outage(outage);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies()).toEqual([]);
+    records.snapshotTaken(['101', '102']);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies()).toMatchObject([
+      {
+        event: 'call.ended',
+        events: ['call.started', 'call.answered', 'call.ended'],
+        origin: 'cdr',
+        call: {
+          pbxCallId: null,
+          startedAt: '2026-03-02T09:00:00.000Z',
+          answeredAt: '2026-03-02T09:00:04.000Z',
+          endedAt: '2026-03-02T09:00:30.000Z',
+          reason: 'reconciled',
+          disposition: 'answered',
+        },
+      },
+    ]);
+    expect([told, dropped]).toEqual([['info'], [outage.from]]);
+  });
+
+  test('gives back nothing of phones that are none of ours, nor what reaches out of it', async () => {
+    const { records, shelf, bodies } = createDesk();
+    shelf.put(inboundChain('before', -20_000), inboundChain('beyond', 40_000), inboundChain('inside', 5_000));
+    records.outage(outage);
+    records.snapshotTaken(['102']);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies()).toEqual([]);
+    const ours = createDesk();
+    ours.shelf.put(inboundChain('before', -20_000), inboundChain('beyond', 40_000), inboundChain('inside', 5_000));
+    ours.records.outage(outage);
+    ours.records.snapshotTaken(['101']);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(ours.bodies().map(({ call }) => call.cdr?.callHistoryId)).toEqual(['inside']);
+  });
+
+  test('does not give back a call that was watched, whether it ended meanwhile, goes on, or is in the last entries', async () => {
+    for (const known of ['ended', 'open', 'earlier'] as const) {
+      const call = watchedCall();
+      const { records, shelf, bodies, open } = createDesk(known === 'earlier' ? { recentCalls: [call] } : {});
+      if (known === 'ended') records.ended(call);
+      if (known === 'open') open.push({ ...call, state: 'connected' });
+      records.outage(outage);
+      records.snapshotTaken(['101']);
+      shelf.put(inboundChain());
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(bodies().filter(({ event }) => event === 'call.ended')).toEqual([]);
+    }
+  });
+
+  test('that an earlier process left is healed by the next, without what the earlier one gave back', async () => {
+    const gap = toGapEntry(outage.to, { from: outage.from, to: outage.to, detail: 'x' });
+    const recovery = Object.fromEntries((gap.state ?? []).map(({ field, value }) => [field, value ?? '']));
+    const { records, shelf, bodies } = createDesk({ recovery: { ...recovery, 'cdr:taken': String(T0) } });
+    shelf.put(inboundChain('taken'), inboundChain('left', 10_000));
+    records.snapshotTaken(['101']);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies().map(({ call }) => call.cdr?.callHistoryId)).toEqual(['left']);
+  });
+
+  test('is tried again while the records cannot be read, and given up aloud', async () => {
+    const { records, shelf, bodies, told, dropped } = createDesk();
+    shelf.put(inboundChain());
+    shelf.fail(new Error('the database is away'));
+    records.outage(outage);
+    records.snapshotTaken(['101']);
+    await vi.advanceTimersByTimeAsync(50_000);
+    expect([bodies(), told, dropped]).toEqual([[], [], []]);
+    shelf.fail(null);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(bodies()).toHaveLength(1);
+
+    const lost = createDesk();
+    lost.shelf.fail(new Error('the database is away'));
+    lost.records.outage(outage);
+    lost.records.snapshotTaken(['101']);
+    await vi.advanceTimersByTimeAsync(150_000);
+    expect([lost.told, lost.dropped]).toEqual([['error'], [outage.from]]);
+  });
+
+  test('gives a chain without its end back at the last pass only, because rows come late', async () => {
+    const { records, shelf, bodies } = createDesk();
+    const [first] = inboundChain().segments;
+    if (!first) throw new Error('no segment');
+    shelf.put(chain(ID, { ...first, destination: extension('101'), terminationReason: 'redirected' }));
+    records.outage(outage);
+    records.snapshotTaken(['101']);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(bodies()).toEqual([]);
+    shelf.put(inboundChain());
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(bodies()).toMatchObject([{ call: { disposition: 'answered' } }]);
+  });
+});
