@@ -95,7 +95,7 @@ describe('a call that was watched', () => {
 
   test('of two calls between the same people each gets the records nearest to it', async () => {
     const { records, shelf, bodies } = createDesk();
-    shelf.put(inboundChain('second', 3_000), inboundChain('first', 0));
+    shelf.put(inboundChain('first', 0), inboundChain('second', 3_000));
     const [first, second] = [watchedCall(0), watchedCall(3_000)];
     records.ended(second);
     records.ended(first);
