@@ -1,6 +1,6 @@
 import { connectForJobs } from '@3cx-relay/shared/jobs/connection.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
-import { createJobWorker } from '@3cx-relay/shared/jobs/job-worker.ts';
+import { createJobWorker, type JobReport } from '@3cx-relay/shared/jobs/job-worker.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
@@ -20,6 +20,9 @@ export interface JobsDeps {
   readonly trim: TrimDeps;
   readonly trimLimits: TrimLimits;
   readonly months: Months;
+  readonly report: JobReport;
+  /** Removes rows past retention from the tables beside events. */
+  readonly dropPastRows: () => Promise<void>;
 }
 
 export interface Jobs {
@@ -43,6 +46,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       ...jobs,
       queue: 'persist',
       concurrency: DRAINS,
+      report: deps.report,
       handlers: {
         'drain-channel': async ({ channel }, signal) => {
           await drainChannel(deps.persist, channel, signal);
@@ -54,6 +58,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       ...jobs,
       queue: 'upkeep',
       concurrency: 1,
+      report: deps.report,
       handlers: {
         'trim-log': async (_, signal) => {
           await trimChannels(deps.trim, deps.trimLimits, signal);
@@ -62,6 +67,7 @@ export function createJobs(deps: JobsDeps): Jobs {
         'keep-months': async () => {
           await deps.months.createAhead();
           await deps.months.dropPast();
+          await deps.dropPastRows();
           return null;
         },
       },

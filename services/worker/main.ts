@@ -1,48 +1,57 @@
+import { createServiceErrors } from '@3cx-relay/shared/errors/service-errors.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
-import { migrate } from '@3cx-relay/shared/store/migrate.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
 import { type WorkerConfig, workerConfig } from './config.ts';
+import { dropPastRows } from './drop-past-rows.ts';
 import { createJobs, DRAINS } from './jobs.ts';
+import { migrateAndTell } from './migrate-and-tell.ts';
 import { createMonths } from './partitions.ts';
 import { createPersistMetrics } from './persist-metrics.ts';
 import { createProbe } from './probe.ts';
+import { createJobReport } from './report-jobs.ts';
 import { createTrimMetrics } from './trim.ts';
 
 /** A copy may need a second connection to create its month; one is for upkeep and one for the probe. */
 const CONNECTIONS = 2 * DRAINS + 2;
 
 async function start(config: WorkerConfig, logger: Logger, registry: Registry): Promise<RunningService> {
-  await migrate({ databaseUrl: config.DATABASE_URL, logger });
-  const store = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay worker', max: CONNECTIONS, logger });
   const log = connectRedis(config.REDIS_URL, { name: 'worker', logger });
   const keys = createLogKeys(config.PBX_ID);
-  const { pool } = store;
   const { redis } = log;
+  const reporting = createServiceErrors({ redis, keys }, { service: 'worker', logger });
+  const { errors } = reporting;
+  await migrateAndTell(config.DATABASE_URL, { ...reporting, logger });
+  const store = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay worker', max: CONNECTIONS, logger });
+  const { pool } = store;
 
   const months = createMonths({ pool, logger }, { historyDays: config.HISTORY_DAYS });
   const jobs = createJobs({
     redisUrl: config.REDIS_URL,
     keys,
     logger,
-    persist: { redis, keys, pool, months, metrics: createPersistMetrics(registry), logger },
+    persist: { redis, keys, pool, months, metrics: createPersistMetrics(registry), logger, errors },
     trim: { redis, keys, pool, metrics: createTrimMetrics(registry), logger },
     trimLimits: { hours: config.LOG_HOURS, maxBytes: config.LOG_MAX_BYTES },
     months,
+    report: createJobReport({ logger, errors }),
+    dropPastRows: () => dropPastRows({ pool, logger }, { historyDays: config.HISTORY_DAYS }),
   });
   const probes = [
     createProbe({ name: 'Redis', check: () => redis.ping() }),
     createProbe({ name: 'PostgreSQL', check: () => pool.query('SELECT 1') }),
   ];
   return {
+    errors,
     readiness: () => probes.flatMap(probe => probe.reasons()),
     stop: [
       { name: 'jobs', deadlineMs: 7_000, run: () => jobs.stop() },
+      { name: 'error entries', deadlineMs: 1_500, run: () => reporting.stop(1_000) },
       {
         name: 'stores',
         deadlineMs: 2_000,

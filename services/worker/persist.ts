@@ -1,3 +1,5 @@
+import { announce } from '@3cx-relay/shared/errors/announce.ts';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { raiseHighWater } from '@3cx-relay/shared/log/high-water.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
@@ -14,6 +16,7 @@ import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
 import type { Months } from './partitions.ts';
 import type { PersistMetrics } from './persist-metrics.ts';
 import { storeBatch } from './store-batch.ts';
+import { fillTables } from './tables/fill-tables.ts';
 
 /**
  * Copies a channel of the log to PostgreSQL, each entry once whatever is killed when.
@@ -29,6 +32,7 @@ export interface PersistDeps {
   readonly months: Months;
   readonly metrics: PersistMetrics;
   readonly logger: Logger;
+  readonly errors?: ErrorSink;
 }
 
 type BatchOutcome =
@@ -96,6 +100,7 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
 
   await deps.months.ensure(channel, entries);
   await storeBatch({ client, channel, onUnstorable: (entry, error) => reportUnstorable(deps, entry, error) }, entries);
+  await fillTables({ client, onUnstorable: (row, error) => reportUnfilled(copy, row, error) }, channel, entries);
   await movePosition(client, channel, { epoch: last.epoch, seq: last.seq });
   return { kind: 'copied', rows: entries.length, isMore: last.seq < log.head };
 }
@@ -136,24 +141,36 @@ async function waitForNewEpoch(copy: Copy, persisted: LogPosition, log: LogInfo)
   const { deps, channel } = copy;
   deps.metrics.lag.set({ channel }, 0);
   if (!(await raiseHighWater({ redis: deps.redis, keys: deps.keys, channel }, persisted))) return;
-  deps.logger.error(
-    { channel, persisted, head: log.head },
-    'the log in Redis ends before what PostgreSQL has: it was rolled back, and its next entry begins a new epoch',
-  );
+  announce(deps, {
+    component: 'log',
+    severity: 'error',
+    message: `the log of "${channel}" in Redis ends before what PostgreSQL has: Redis came back with older data, and clients are told of the gap; check appendfsync and the last failover`,
+    details: { persisted, head: log.head },
+  });
 }
 
 function reportGap(copy: Copy, position: LogPosition, gap: NonNullable<Resolved['gap']>): void {
   copy.deps.metrics.gaps.inc({ channel: copy.channel, reason: gap.reason });
-  copy.deps.logger.error(
-    { channel: copy.channel, persisted: position, gap },
-    'the log does not go on where PostgreSQL had got to: entries between are in neither',
-  );
+  announce(copy.deps, {
+    component: 'log',
+    severity: 'error',
+    message: `the log of "${copy.channel}" does not go on where PostgreSQL had got to: entries between are in neither; check whether Redis was restarted without its data`,
+    details: { persisted: position, gap },
+  });
 }
 
 function reportUnstorable(deps: PersistDeps, entry: LogEntry, error: unknown): void {
   deps.metrics.unstorable.inc({ channel: entry.channel });
-  deps.logger.error(
-    { channel: entry.channel, epoch: entry.epoch, seq: entry.seq, err: error },
-    'PostgreSQL refused a log entry: its body is stored as text',
-  );
+  announce(deps, {
+    component: 'persist',
+    severity: 'error',
+    message: `PostgreSQL refused an entry of "${entry.channel}": nothing is lost, its body is stored as text`,
+    details: { epoch: entry.epoch, seq: entry.seq, error },
+  });
+}
+
+/** The entry itself is stored; only the table that is made from it goes without. */
+function reportUnfilled({ deps, channel }: Copy, row: unknown, error: unknown): void {
+  deps.metrics.unstorable.inc({ channel });
+  deps.logger.error({ channel, row, err: error }, 'PostgreSQL refused a row that an entry stands for');
 }

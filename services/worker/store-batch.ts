@@ -1,8 +1,8 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
-import { isRefusedByData } from '@3cx-relay/shared/store/data-error.ts';
 import { insertEvents } from '@3cx-relay/shared/store/events.ts';
 import type { PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { storeInHalves } from './in-halves.ts';
 
 /**
  * Stores a batch even when PostgreSQL refuses one of its rows.
@@ -21,32 +21,19 @@ export interface Batch {
 const MAX_ATTRIBUTE_LENGTH = 500;
 const LATEST_MS = Date.UTC(9999, 0);
 
-export async function storeBatch(batch: Batch, entries: readonly LogEntry[]): Promise<void> {
-  const refusal = await tryInsert(batch, entries);
-  if (!refusal) return;
-  const [first, ...others] = entries;
-  if (first && others.length === 0) {
-    batch.onUnstorable(first, refusal.error);
-    await insertEvents(batch.client, batch.channel, [toStorable(first)]);
-    return;
-  }
-  const middle = Math.ceil(entries.length / 2);
-  await storeBatch(batch, entries.slice(0, middle));
-  await storeBatch(batch, entries.slice(middle));
-}
-
-/** A savepoint keeps the transaction, and with it the lock on the channel, alive when the insert is refused. */
-async function tryInsert(batch: Batch, entries: readonly LogEntry[]): Promise<{ error: unknown } | null> {
-  await batch.client.query('SAVEPOINT batch');
-  try {
-    await insertEvents(batch.client, batch.channel, entries);
-    await batch.client.query('RELEASE SAVEPOINT batch');
-    return null;
-  } catch (error) {
-    if (!isRefusedByData(error)) throw error;
-    await batch.client.query('ROLLBACK TO SAVEPOINT batch');
-    return { error };
-  }
+export function storeBatch({ client, channel, onUnstorable }: Batch, entries: readonly LogEntry[]): Promise<void> {
+  const store = (some: readonly LogEntry[]) => insertEvents(client, channel, some);
+  return storeInHalves(
+    {
+      client,
+      store,
+      async onRefused(entry, error) {
+        onUnstorable(entry, error);
+        await store([toStorable(entry)]);
+      },
+    },
+    entries,
+  );
 }
 
 function toStorable(entry: LogEntry): LogEntry {

@@ -13,8 +13,8 @@ import { ErrorWriter } from './error-writer.ts';
  */
 export interface ServiceErrors {
   readonly errors: ErrorSink;
-  /** Writes what waits for at most `flushMs`; false when something was left. */
-  stop(flushMs: number): Promise<boolean>;
+  /** Writes what waits, for at most `flushMs`. */
+  stop(flushMs: number): Promise<void>;
 }
 
 /** Thousands of entries: an outage of Redis brings few, since each kind is written every ten seconds at most. */
@@ -34,9 +34,9 @@ export function createServiceErrors(
   const errors = new ErrorWriter({ service: options.service, write: entry => writer.write(entry) });
   return {
     errors,
-    stop(flushMs) {
+    async stop(flushMs) {
       errors.flush();
-      return writer.stop(flushMs);
+      await writer.stop(flushMs);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { UnrecoverableError, Worker } from 'bullmq';
+import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { isJobName, JOBS, type JobNameIn, type JobPayload, type JobResult, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
 import { endWithin } from './end-within.ts';
@@ -12,6 +12,20 @@ export interface JobWorkerOptions<Name extends QueueName> extends JobsDeps {
   readonly queue: Name;
   readonly concurrency: number;
   readonly handlers: JobHandlers<Name>;
+  readonly report?: JobReport;
+}
+
+/** A run of a job, for one who tells of it. `key` is that of its schedule, or its name when nobody scheduled it. */
+export interface JobRun {
+  readonly key: string;
+  readonly name: string;
+  readonly data: unknown;
+}
+
+/** Hears of every end of a job. */
+export interface JobReport {
+  onFailed(job: JobRun, error: unknown): void;
+  onCompleted(job: JobRun): void;
 }
 
 export interface JobWorker {
@@ -68,17 +82,27 @@ export function createJobWorker<Name extends QueueName>(options: JobWorkerOption
 }
 
 /** A job that runs every second fails every second while a server is away: one line when it begins, one when it ends. */
-function reportFailures<Name extends QueueName>(worker: Worker, { queue, logger }: JobWorkerOptions<Name>): void {
+function reportFailures<Name extends QueueName>(worker: Worker, options: JobWorkerOptions<Name>): void {
+  const { queue, logger, report } = options;
   const failing = new Set<string>();
   worker.on('failed', (job, error) => {
-    const name = job?.name ?? '';
-    const level = failing.has(name) ? 'debug' : 'warn';
-    logger[level]({ queue, job: name, err: error }, 'a job failed, it will run again at its next time');
-    failing.add(name);
+    const run = toRun(job);
+    const level = failing.has(run.key) ? 'debug' : 'warn';
+    logger[level]({ queue, job: run.key, err: error }, 'a job failed, it will run again at its next time');
+    failing.add(run.key);
+    report?.onFailed(run, error);
   });
   worker.on('completed', job => {
-    if (failing.delete(job.name)) logger.info({ queue, job: job.name }, 'the job succeeds again');
+    const run = toRun(job);
+    if (failing.delete(run.key)) logger.info({ queue, job: run.key }, 'the job succeeds again');
+    report?.onCompleted(run);
   });
+}
+
+/** The jobs of one schedule are the same thing again and again, those of another one are not: each channel has its own. */
+function toRun(job: Job | undefined): JobRun {
+  const name = job?.name ?? '';
+  return { key: job?.repeatJobKey ?? name, name, data: job?.data };
 }
 
 function handlerOf<Name extends QueueName>(options: JobWorkerOptions<Name>, name: string): AnyHandler | undefined {

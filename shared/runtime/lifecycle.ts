@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import type { ErrorSink } from '../errors/error-sink.ts';
 import { createInternalServer, type InternalServer, type ReadinessCheck } from './internal-server.ts';
 import type { Logger } from './logger.ts';
 import { messageOf, OperatorError } from './operator-error.ts';
@@ -13,6 +14,8 @@ export interface StopPhase {
 export interface RunningService {
   /** Reasons why this process should get no work; asked at every probe. */
   readonly readiness: ReadinessCheck;
+  /** Hears of an error that nobody caught; one of the phases writes what waits there. */
+  readonly errors?: ErrorSink;
   /** In order: stop accepting → tell clients → drain → flush → close stores. */
   readonly stop: readonly StopPhase[];
 }
@@ -62,14 +65,14 @@ export async function runService(options: ServiceOptions): Promise<void> {
 
   process.on('SIGTERM', () => void stop('SIGTERM', 0));
   process.on('SIGINT', () => void stop('SIGINT', 0));
-  process.on('uncaughtException', error => {
-    logger.fatal({ err: error }, `${name}: unexpected error`);
-    void stop('unexpected error', 1);
-  });
-  process.on('unhandledRejection', error => {
-    logger.fatal({ err: error }, `${name}: unexpected rejection`);
-    void stop('unexpected rejection', 1);
-  });
+  const fall = (cause: string, error: unknown) => {
+    logger.fatal({ err: error }, `${name}: ${cause}`);
+    const message = `${name} ends because of an ${cause} and is to be started again: report it with these details`;
+    service?.errors?.logError(name, 'critical', message, { error });
+    void stop(cause, 1);
+  };
+  process.on('uncaughtException', error => fall('unexpected error', error));
+  process.on('unhandledRejection', error => fall('unexpected rejection', error));
 
   try {
     internal = await createInternalServer({
