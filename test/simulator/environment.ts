@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LAYOUTS } from './database/layout.ts';
 import type { SimulatorOptions } from './simulator.ts';
 
 const whole = (fallback: number) =>
@@ -16,6 +17,17 @@ const schema = z.object({
   SIM_TIME_SCALE: z.coerce.number({ error: 'must be a number' }).positive('must be more than 0').default(0.25),
   SIM_SEED: whole(1),
   SIM_EXTENSIONS: whole(30).pipe(z.number().min(2, 'must be 2 or more').max(800, 'must be at most 800')),
+  SIM_DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\/./, 'must be the address of a PostgreSQL role that may create databases and roles')
+    .optional(),
+  SIM_DATABASE_NAME: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,49}$/, 'must be lower-case letters, digits and "_", at most 50')
+    .default('database_single'),
+  SIM_DATABASE_LAYOUT: z.enum(LAYOUTS, { error: `must be one of ${LAYOUTS.join(', ')}` }).default('v20'),
+  SIM_DATABASE_LATE_MS: whole(3000),
+  SIM_INI_DIR: z.string().min(1, 'must not be empty').optional(),
 });
 
 /** What `main.ts` reads from its environment, or one error with a sentence per wrong value. */
@@ -33,6 +45,17 @@ export function parseEnvironment(env: Readonly<Record<string, string | undefined
     timeScale: data.SIM_TIME_SCALE,
     seed: data.SIM_SEED,
     extensions: data.SIM_EXTENSIONS,
+    lateness: { maxMs: data.SIM_DATABASE_LATE_MS },
+    ...(data.SIM_DATABASE_URL === undefined
+      ? {}
+      : {
+          database: {
+            adminUrl: data.SIM_DATABASE_URL,
+            name: data.SIM_DATABASE_NAME,
+            layout: data.SIM_DATABASE_LAYOUT,
+            ...(data.SIM_INI_DIR === undefined ? {} : { iniDir: data.SIM_INI_DIR }),
+          },
+        }),
   };
 }
 

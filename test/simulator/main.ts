@@ -6,7 +6,10 @@ const say = (line: Record<string, unknown>): void => {
 };
 
 try {
-  const simulator = await createSimulator(parseEnvironment(process.env));
+  const simulator = await createSimulator({
+    ...parseEnvironment(process.env),
+    onWarning: msg => say({ level: 'warn', msg }),
+  });
   let isStopping = false;
   const stop = async (signal: string): Promise<void> => {
     // A second signal means that somebody does not want to wait.

@@ -12,8 +12,9 @@ const PLACES: Record<LayoutName, string> = {
   spec: 'var/lib/3cxpbx/Instance1/Bin/3CXPhoneSystem.ini',
 };
 
-export function iniPath(root: string, layout: LayoutName): string {
-  return join(root, PLACES[layout]);
+/** Anything but `spec` is the default layout; the simulator itself refuses a name it does not know. */
+export function iniPath(root: string, layout: string | undefined): string {
+  return join(root, layout === 'spec' ? PLACES.spec : PLACES.v20);
 }
 
 /** Written beside and renamed, so that nobody reads half of it, and readable by its owner only: it holds passwords. */

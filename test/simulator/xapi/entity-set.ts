@@ -1,0 +1,14 @@
+import type { ApiClient } from '../pbx/api-client.ts';
+import type { EntityType, Row } from './odata-rows.ts';
+
+/** A collection below `/xapi/v1`. */
+export type EntitySet = {
+  readonly type: EntityType;
+  rows(): readonly Row[];
+  /** `$orderby` is accepted and has no effect. */
+  readonly ignoresOrder?: boolean;
+  /** Left out: any client with XAPI. */
+  readonly role?: ApiClient['role'];
+};
+
+export type Singleton = { readonly type: EntityType; row(): Row };
