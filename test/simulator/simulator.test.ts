@@ -56,7 +56,12 @@ test('every DN is listed, with the route point of the API client itself', async 
   }>;
   expect(list).toHaveLength(31);
   expect(list[0]).toMatchObject({ dn: '100', type: 'Wextension', participants: [] });
-  expect(list.at(-1)).toEqual({ dn: 'relay', type: 'Wroutepoint', devices: [], participants: [] });
+  expect(list.at(-1)).toEqual({
+    dn: 'relay',
+    type: 'Wroutepoint',
+    devices: [{ dn: 'relay', device_id: 'sip:relay@127.0.0.1:5483', user_agent: '3CX Route Point' }],
+    participants: [],
+  });
   const { body: devices } = await client.get('/callcontrol/100/devices', token);
   const [device] = devices as Array<{ device_id: string }>;
   const one = await client.get(`/callcontrol/100/devices/${encodeURIComponent(device?.device_id ?? '')}`, token);
@@ -270,7 +275,11 @@ test('a request over the socket is answered to the one who asked', async () => {
 
 test('bad input names the field and what would be right', async () => {
   for (const [path, body, message] of [
-    ['/sim/calls', { scenario: 'inbund' }, 'scenario: must be one of inbound, missed, outbound, internal'],
+    [
+      '/sim/calls',
+      { scenario: 'inbund' },
+      expect.stringContaining('scenario: must be one of inbound, missed, outbound, busy'),
+    ],
     ['/sim/calls', { scenario: 'inbound', dn: '999' }, 'dn: there is no extension 999; choose from 100 to 129'],
     ['/sim/burst', { events: 0 }, 'events: must be 1 or more'],
     ['/sim/traffic', { callsPerMinute: -1 }, 'callsPerMinute: must be 0 or more'],

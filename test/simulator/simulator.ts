@@ -1,5 +1,8 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import type { PbxDatabaseOptions } from './database/pbx-database.ts';
+import { createRecords } from './database/records.ts';
+import type { Lateness } from './database/segment-log.ts';
 import { createFaultControls } from './faults/fault-controls.ts';
 import { FaultDesk } from './faults/fault-desk.ts';
 import { Feed } from './feed/feed.ts';
@@ -9,13 +12,15 @@ import { createCallControlReads } from './http/callcontrol-reads.ts';
 import { attachCallControlSocket } from './http/callcontrol-socket.ts';
 import { createClientRoutes } from './http/client-routes.ts';
 import { createPbxRoutes } from './http/pbx-routes.ts';
+import { createRecordsRoutes } from './http/records-routes.ts';
 import { createPbxServer } from './http/server.ts';
 import { createSimRoutes } from './http/sim-routes.ts';
 import { createSocketRequests } from './http/socket-requests.ts';
 import { Burst } from './pbx/burst.ts';
-import { createCallControlApi } from './pbx/call-control.ts';
+import { CallControlApi } from './pbx/call-control.ts';
 import { CallEngine } from './pbx/call-engine.ts';
 import { CallPlanner } from './pbx/call-plans.ts';
+import type { CdrSegment } from './pbx/cdr-segment.ts';
 import { ClientRegister } from './pbx/client-register.ts';
 import { type Clock, systemClock } from './pbx/clock.ts';
 import { createDirectory } from './pbx/directory.ts';
@@ -23,6 +28,7 @@ import { createRandom } from './pbx/random.ts';
 import { Switchboard } from './pbx/switchboard.ts';
 import { TokenOffice } from './pbx/tokens.ts';
 import { Traffic } from './pbx/traffic.ts';
+import { createXapi } from './xapi/xapi.ts';
 
 export type SimulatorOptions = {
   clientId: string;
@@ -36,6 +42,14 @@ export type SimulatorOptions = {
   extensions?: number;
   maxFrames?: number;
   clock?: Clock;
+  /** The PBX's own PostgreSQL database; without it XAPI alone tells of calls that are over. */
+  database?: PbxDatabaseOptions;
+  /** How late detail records are seen. */
+  lateness?: Partial<Lateness>;
+  /** Told what an operator should know. */
+  onWarning?: (message: string) => void;
+  /** Told every detail record when its segment has ended. */
+  onSegment?: (segment: CdrSegment) => void;
 };
 
 export type Simulator = { readonly url: string; readonly port: number; stop(): Promise<void> };
@@ -49,18 +63,38 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
 
   const log = new FrameLog(options.maxFrames ?? 2_000_000);
   const hub = new SocketHub({ clock, lastN: () => log.last, maxBufferedBytes: MAX_SOCKET_BUFFER_BYTES });
-  const feed = new Feed({ log, hub, clock });
   const register = new ClientRegister({ id: clientId, secret: clientSecret });
+  const feed = new Feed({ log, hub, clock, isMonitored: dn => register.isMonitored(dn) });
   const tokens = new TokenOffice({
     clock,
     register,
     onWorthless: (token, closesSockets) => void (closesSockets && hub.closeHoldersOf(token)),
   });
 
-  const board = new Switchboard((eventType, entity) => feed.announce(eventType, entity));
+  const board = new Switchboard((eventType, entity, about) => feed.announce(eventType, entity, about));
   const directory = createDirectory(createRandom(seed, 'directory'), options.extensions ?? 30);
-  const engine = new CallEngine({ board, directory, clock, random: createRandom(seed, 'calls') });
-  const planner = new CallPlanner({ directory, board, random: createRandom(seed, 'plans') }, options.timeScale ?? 0.25);
+  const records = createRecords({
+    clock,
+    directory,
+    random: createRandom(seed, 'records'),
+    warn: options.onWarning ?? (() => undefined),
+    database: options.database,
+    lateness: options.lateness ?? {},
+  });
+  const engine = new CallEngine({
+    board,
+    directory,
+    clock,
+    random: createRandom(seed, 'calls'),
+    onSegment: segment => {
+      records.add(segment);
+      options.onSegment?.(segment);
+    },
+  });
+  const planner = new CallPlanner(
+    { directory, board, random: createRandom(seed, 'plans'), routePoint: clientId },
+    options.timeScale ?? 0.25,
+  );
   const traffic = new Traffic({ engine, planner, clock, random: createRandom(seed, 'traffic') });
   const burst = new Burst({
     engine,
@@ -69,12 +103,12 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     clock,
     random: createRandom(seed, 'burst'),
     anyDn: directory.dns[0] ?? clientId,
-    frameCount: () => log.last,
+    eventCount: () => feed.announced,
     batch: send => hub.batch(send),
   });
 
   const desk = new FaultDesk(clock);
-  const api = createCallControlApi({ board, engine, planner, directory, clientId });
+  const api = new CallControlApi({ board, engine, planner, directory, register });
   const restart = (): void => {
     burst.stop();
     engine.restart();
@@ -82,13 +116,19 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     hub.closeAll(1012, 'service restart');
   };
   const faults = createFaultControls({ desk, hub, feed, tokens, monotonicMs: () => clock.monotonicMs() });
+  const xapi = createXapi({
+    ...{ tokens, register, engine, directory, clock, segments: records.segments },
+    random: createRandom(seed, 'history'),
+  });
   const server = createPbxServer({
     clock,
     faults: desk,
     reads: createCallControlReads({ tokens, register, api }),
     routers: [
       createPbxRoutes({ tokens, register, api }),
+      xapi.router,
       createClientRoutes({ register, directory }),
+      createRecordsRoutes({ records, xapi: xapi.settings }),
       createSimRoutes({
         engine,
         planner,
@@ -96,6 +136,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
         burst,
         directory,
         tokens,
+        register,
         faults,
         log,
         hub,
@@ -110,7 +151,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     register,
     hub,
     faults: desk,
-    onRequest: createSocketRequests({ api, feed }),
+    onRequest: createSocketRequests({ api, feed, register }),
   });
 
   await listen(server, options.port ?? 0);
@@ -132,6 +173,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       server.close();
       server.closeAllConnections();
       await closed;
+      await records.stop();
     },
   };
 }

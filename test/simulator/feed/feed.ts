@@ -1,18 +1,29 @@
 import type { Clock } from '../pbx/clock.ts';
+import type { EventAbout } from '../pbx/switchboard.ts';
 import type { FrameKind, FrameLog } from './frame-log.ts';
 import type { SocketHub } from './socket-hub.ts';
 
 const RESPONSE = 4;
 
-type FeedDeps = { log: FrameLog; hub: SocketHub; clock: Clock };
+type FeedDeps = {
+  log: FrameLog;
+  hub: SocketHub;
+  clock: Clock;
+  /** False for a DN that no API client lists. */
+  isMonitored: (dn: string) => boolean;
+};
 
 /**
  * Turns events into frames. Recording and sending happen in the same breath, so the recorded order is the sent order;
  * `delivered` means handed to at least one open socket that is not stalled, which is all a PBX can know.
+ *
+ * An event on a DN that no API client lists is no frame: it takes no sequence number and is not recorded. One that some
+ * client lists is recorded whether or not that client is connected.
  */
 export class Feed {
   readonly #deps: FeedDeps;
   #sequence = 0;
+  #announced = 0;
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
@@ -22,26 +33,31 @@ export class Feed {
    * The frame text as captured from V20 (3cx.md §1.3), spelled by hand because dn and id need no escaping and this
    * line runs 20,000 times a second. `attached_data` is null on upserts and removes in every capture.
    */
-  announce(eventType: number, entity: string): void {
+  announce(eventType: number, entity: string, { dn, attachedData }: EventAbout): void {
+    this.#announced++;
+    if (!this.#deps.isMonitored(dn)) return;
     const sequence = ++this.#sequence;
+    const data = attachedData === undefined ? 'null' : JSON.stringify(attachedData);
     this.#emit(
-      `{"sequence":${sequence},"event":{"event_type":${eventType},"entity":"${entity}","attached_data":null}}`,
+      `{"sequence":${sequence},"event":{"event_type":${eventType},"entity":"${entity}","attached_data":${data}}}`,
       'frame',
+      dn,
     );
   }
 
   /** The answer to a request over the socket goes to the one who asked. Its outer shape is not captured (3cx.md C6, §7). */
-  respond(socketId: number, entity: string, data: Readonly<Record<string, unknown>>): void {
+  respond(asker: { socketId: number; clientNumber: number }, data: { Path: string } & Record<string, unknown>): void {
     const { log, hub, clock } = this.#deps;
-    const event = { event_type: RESPONSE, entity, attached_data: data };
-    const delivered = !hub.isStalled;
+    const event = { event_type: RESPONSE, entity: data.Path, attached_data: data };
+    const deliveredTo = hub.isStalled ? 0 : 1 << asker.clientNumber;
     const text = JSON.stringify({ sequence: ++this.#sequence, event });
-    const { bytes } = log.append(text, { at: clock.now(), delivered, kind: 'frame' });
-    if (delivered) hub.sendTo(socketId, bytes);
+    const { bytes } = log.append(text, { at: clock.now(), deliveredTo, kind: 'frame' });
+    if (deliveredTo !== 0) hub.sendTo(asker.socketId, bytes);
   }
 
-  garbage(content: string | Buffer): void {
-    this.#emit(content, typeof content === 'string' ? 'garbage-text' : 'garbage-binary');
+  /** `asText` sends bytes that are no UTF-8 in a text frame, which a WebSocket library answers with close 1007. */
+  garbage(content: string | Buffer, asText = false): void {
+    this.#emit(content, typeof content === 'string' ? 'garbage-text' : 'garbage-binary', null, asText);
   }
 
   /** The PBX restarts: whether a real one starts its sequence again is unknown (3cx.md §7), this one does. */
@@ -53,10 +69,15 @@ export class Feed {
     return this.#sequence;
   }
 
-  #emit(content: string | Buffer, kind: FrameKind): void {
+  /** Events so far, also those that nobody listed. */
+  get announced(): number {
+    return this.#announced;
+  }
+
+  #emit(content: string | Buffer, kind: FrameKind, dn: string | null, asText = false): void {
     const { log, hub, clock } = this.#deps;
-    const delivered = hub.isListening;
-    const { bytes } = log.append(content, { at: clock.now(), delivered, kind });
-    if (delivered) hub.send(bytes, kind === 'garbage-binary');
+    const deliveredTo = hub.audience(dn);
+    const { bytes } = log.append(content, { at: clock.now(), deliveredTo, kind });
+    if (deliveredTo !== 0) hub.send(bytes, kind === 'garbage-binary' && !asText, dn);
   }
 }

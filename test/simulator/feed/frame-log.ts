@@ -15,14 +15,16 @@ type Block = {
   bytes: Buffer;
   ends: Uint32Array;
   at: Float64Array;
+  /** Bit n: handed to a socket of the API client with number n. */
+  deliveredTo: Uint32Array;
   flags: Uint8Array;
 };
 
 const BLOCK_FRAMES = 8192;
 const BLOCK_BYTES = 1024 * 1024;
-const DELIVERED = 1;
-const GARBAGE_TEXT = 2;
-const GARBAGE_BINARY = 4;
+const GARBAGE_TEXT = 1;
+const GARBAGE_BINARY = 2;
+const ANY_CLIENT = 0xffff_ffff;
 const FLAG_OF: Record<FrameKind, number> = { frame: 0, 'garbage-text': GARBAGE_TEXT, 'garbage-binary': GARBAGE_BINARY };
 
 export class FrameLog {
@@ -34,7 +36,7 @@ export class FrameLog {
     this.#maxFrames = maxFrames;
   }
 
-  append(content: string | Buffer, entry: { at: number; delivered: boolean; kind: FrameKind }): LoggedFrame {
+  append(content: string | Buffer, entry: { at: number; deliveredTo: number; kind: FrameKind }): LoggedFrame {
     const size = Buffer.byteLength(content);
     const block = this.#blockFor(size);
     const start = block.used;
@@ -43,7 +45,8 @@ export class FrameLog {
     block.used += size;
     block.ends[block.count] = block.used;
     block.at[block.count] = entry.at;
-    block.flags[block.count] = FLAG_OF[entry.kind] | (entry.delivered ? DELIVERED : 0);
+    block.flags[block.count] = FLAG_OF[entry.kind];
+    block.deliveredTo[block.count] = entry.deliveredTo;
     block.count++;
     return { bytes: block.bytes.subarray(start, block.used), n: ++this.#lastN };
   }
@@ -59,16 +62,17 @@ export class FrameLog {
 
   /**
    * A page as JSON text. The stored text of a frame is pasted in as it is: what was sent is shown byte for byte, and a
-   * page of 10,000 costs no parsing. `next` is the `after` of the following page.
+   * page of 10,000 costs no parsing. `next` is the `after` of the following page. `delivered` speaks of the clients in
+   * the mask, of all when it is left out.
    */
-  pageJson(afterN: number, limit: number): string {
+  pageJson(afterN: number, limit: number, clientMask = ANY_CLIENT): string {
     const parts: string[] = [];
     let next = Math.max(afterN, this.first - 1);
     for (const block of this.#blocks) {
       if (parts.length >= limit) break;
       if (block.firstN + block.count <= next + 1) continue;
       for (let index = next + 1 - block.firstN; index < block.count && parts.length < limit; index++) {
-        parts.push(frameJson(block, index));
+        parts.push(frameJson(block, index, clientMask));
         next = block.firstN + index;
       }
     }
@@ -85,6 +89,7 @@ export class FrameLog {
       bytes: Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, size)),
       ends: new Uint32Array(BLOCK_FRAMES),
       at: new Float64Array(BLOCK_FRAMES),
+      deliveredTo: new Uint32Array(BLOCK_FRAMES),
       flags: new Uint8Array(BLOCK_FRAMES),
     };
     this.#blocks.push(block);
@@ -95,10 +100,11 @@ export class FrameLog {
   }
 }
 
-function frameJson(block: Block, index: number): string {
+function frameJson(block: Block, index: number, clientMask: number): string {
   const bytes = block.bytes.subarray(index === 0 ? 0 : block.ends[index - 1], block.ends[index]);
   const flags = block.flags[index] ?? 0;
-  const head = `{"n":${block.firstN + index},"at":${block.at[index]},"delivered":${(flags & DELIVERED) !== 0}`;
+  const isDelivered = ((block.deliveredTo[index] ?? 0) & clientMask) !== 0;
+  const head = `{"n":${block.firstN + index},"at":${block.at[index]},"delivered":${isDelivered}`;
   if (flags & GARBAGE_BINARY) return `${head},"frame":null,"raw":"${bytes.toString('base64')}","encoding":"base64"}`;
   const text = bytes.toString();
   return flags & GARBAGE_TEXT ? `${head},"frame":null,"raw":${JSON.stringify(text)}}` : `${head},"frame":${text}}`;

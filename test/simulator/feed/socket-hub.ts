@@ -12,12 +12,14 @@ export type SocketRecord = {
   lastN: number | null;
 };
 
-type Client = { socket: WebSocket; wire: Duplex; token: string; record: SocketRecord };
+/** On whose behalf a socket is open. `sees` is asked per frame: the list of DNs may change while the socket is open. */
+export type SocketOwner = { token: string; clientNumber: number; sees: (dn: string) => boolean };
+type Client = { socket: WebSocket; wire: Duplex; owner: SocketOwner; record: SocketRecord };
 type HubDeps = { clock: Clock; lastN: () => number; maxBufferedBytes: number };
 
 const MAX_RECORDS = 10_000;
 
-/** The open call-control sockets. Every frame goes to all of them, in one order. */
+/** The open call-control sockets. A frame goes to all whose API client lists its DN, in one order. */
 export class SocketHub {
   readonly #deps: HubDeps;
   readonly #clients = new Set<Client>();
@@ -27,12 +29,13 @@ export class SocketHub {
   #lastId = 0;
   #stalledUntilMs = 0;
   #answersPings = true;
+  #toLose = 0;
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
   }
 
-  add(socket: WebSocket, wire: Duplex, token: string): number {
+  add(socket: WebSocket, wire: Duplex, owner: SocketOwner): number {
     const { clock, lastN } = this.#deps;
     const record = {
       id: ++this.#lastId,
@@ -42,7 +45,7 @@ export class SocketHub {
       firstN: lastN() + 1,
       lastN: null,
     };
-    const client: Client = { socket, wire, token, record };
+    const client: Client = { socket, wire, owner, record };
     this.#clients.add(client);
     this.#records.push(record);
     if (this.#records.length > MAX_RECORDS) this.#records.shift();
@@ -59,11 +62,28 @@ export class SocketHub {
     return record.id;
   }
 
-  /** True when a frame sent now would be handed to somebody. */
-  get isListening(): boolean {
-    if (this.isStalled) return false;
-    for (const { socket } of this.#clients) if (socket.readyState === socket.OPEN) return true;
-    return false;
+  /**
+   * Whom a frame about this DN would be handed to now, one bit per API client; 0 is nobody. A null DN concerns all.
+   * Asking counts: a frame that is to be lost is lost here.
+   */
+  audience(dn: string | null): number {
+    if (this.isStalled) return 0;
+    let clients = 0;
+    for (const { socket, owner } of this.#clients) {
+      if (socket.readyState === socket.OPEN && (dn === null || owner.sees(dn))) clients |= 1 << owner.clientNumber;
+    }
+    if (clients === 0 || this.#toLose === 0) return clients;
+    this.#toLose--;
+    return 0;
+  }
+
+  /** The next frames go to nobody although sockets are open: what a reconcile has to find. */
+  loseNext(count: number): void {
+    this.#toLose = count;
+  }
+
+  get toLose(): number {
+    return this.#toLose;
   }
 
   get isStalled(): boolean {
@@ -78,9 +98,9 @@ export class SocketHub {
     return this.#clients.size;
   }
 
-  send(bytes: Buffer, binary: boolean): void {
+  send(bytes: Buffer, binary: boolean, dn: string | null): void {
     for (const client of this.#clients) {
-      if (client.socket.readyState !== client.socket.OPEN) continue;
+      if (client.socket.readyState !== client.socket.OPEN || (dn !== null && !client.owner.sees(dn))) continue;
       client.socket.send(bytes, { binary });
       // Nobody knows what a 3CX does with a client that never reads; ours must not run out of memory for it.
       if (client.socket.bufferedAmount > this.#deps.maxBufferedBytes) this.#drop(client);
@@ -109,6 +129,7 @@ export class SocketHub {
 
   resume(): void {
     this.#stalledUntilMs = 0;
+    this.#toLose = 0;
   }
 
   /** The connection breaks without a close frame: the client sees 1006. */
@@ -133,7 +154,7 @@ export class SocketHub {
   }
 
   closeHoldersOf(token: string): void {
-    for (const { socket, token: held } of this.#clients) if (held === token) socket.close(1008, 'token expired');
+    for (const { socket, owner } of this.#clients) if (owner.token === token) socket.close(1008, 'token expired');
   }
 
   #drop(client: Client): void {

@@ -25,7 +25,7 @@ export function createCallControlReads({ tokens, register, api }: ReadsDeps) {
       response.writeHead(refusal, { 'content-length': 0 }).end();
       return true;
     }
-    const { status, body } = api.read(segments);
+    const { status, body } = api.read(bearer.client, segments);
     const text = JSON.stringify(body);
     response
       .writeHead(status, {

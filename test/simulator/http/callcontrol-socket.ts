@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { FaultDesk } from '../faults/fault-desk.ts';
 import type { SocketHub } from '../feed/socket-hub.ts';
-import type { ClientRegister } from '../pbx/client-register.ts';
+import { type ClientRegister, monitors } from '../pbx/client-register.ts';
 import type { TokenOffice } from '../pbx/tokens.ts';
 
 type SocketDeps = {
@@ -14,7 +14,7 @@ type SocketDeps = {
   hub: SocketHub;
   faults: FaultDesk;
   /** A request that arrived over the socket, to be answered on the same socket only. */
-  onRequest: (socketId: number, text: string) => void;
+  onRequest: (asker: { socketId: number; clientId: string }, text: string) => void;
 };
 
 const MAX_REQUEST_BYTES = 1024 * 1024;
@@ -39,8 +39,13 @@ export function attachCallControlSocket({ server, tokens, register, hub, faults,
     const refusal = register.refusalOf(bearer.client);
     if (refusal !== null) return refuse(wire, refusal);
     sockets.handleUpgrade(request, wire, head, socket => {
-      const socketId = hub.add(socket, wire, bearer.token);
-      socket.on('message', message => onRequest(socketId, message.toString()));
+      const { client, token } = bearer;
+      const sees = (dn: string) => {
+        const now = register.get(client.id);
+        return now !== undefined && monitors(now, dn);
+      };
+      const socketId = hub.add(socket, wire, { token, clientNumber: register.numberOf(client), sees });
+      socket.on('message', message => onRequest({ socketId, clientId: client.id }, message.toString()));
     });
   });
 }

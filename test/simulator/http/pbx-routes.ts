@@ -49,7 +49,8 @@ export function createPbxRoutes({ tokens, register, api }: PbxRoutesDeps): Route
     const body = await readJson(ctx.req);
     const input = parseInput(actionSchema, body ?? null);
     // The router has decoded nothing yet at this point: the raw path keeps %2F inside a device id apart.
-    const answer = api.act(callControlSegments(new URL(ctx.url, 'http://pbx').pathname) ?? [], input);
+    const segments = callControlSegments(new URL(ctx.url, 'http://pbx').pathname) ?? [];
+    const answer = api.act(bearer.client, segments, input);
     ctx.status = answer.status;
     ctx.body = answer.body;
   });

@@ -5,11 +5,20 @@ import type { SocketHub } from '../feed/socket-hub.ts';
 import type { Burst } from '../pbx/burst.ts';
 import type { CallEngine } from '../pbx/call-engine.ts';
 import type { CallPlanner } from '../pbx/call-plans.ts';
+import type { ClientRegister } from '../pbx/client-register.ts';
 import type { Directory } from '../pbx/directory.ts';
 import type { TokenOffice } from '../pbx/tokens.ts';
 import type { Traffic } from '../pbx/traffic.ts';
 import { BadInput, parseInput, readJson } from './request-body.ts';
-import { burstSchema, callSchema, faultSchema, pageSchema, tokenSchema, trafficSchema } from './sim-schemas.ts';
+import {
+  burstSchema,
+  callSchema,
+  faultSchema,
+  framesSchema,
+  pageSchema,
+  tokenSchema,
+  trafficSchema,
+} from './sim-schemas.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 type SimRoutesDeps = {
@@ -19,6 +28,7 @@ type SimRoutesDeps = {
   burst: Burst;
   directory: Directory;
   tokens: TokenOffice;
+  register: ClientRegister;
   faults: FaultControls;
   log: FrameLog;
   hub: SocketHub;
@@ -28,7 +38,7 @@ type SimRoutesDeps = {
 
 /** The hand of the tester: makes things happen and tells what really happened. Loopback only, therefore without keys. */
 export function createSimRoutes(deps: SimRoutesDeps): Router {
-  const { engine, planner, traffic, burst, directory, tokens, faults, log, hub } = deps;
+  const { engine, planner, traffic, burst, directory, tokens, register, faults, log, hub } = deps;
   const router = new Router({ prefix: '/sim' });
 
   router.get('/health', ctx => {
@@ -37,14 +47,18 @@ export function createSimRoutes(deps: SimRoutesDeps): Router {
 
   router.post('/calls', async ctx => {
     const wish = parseInput(callSchema, await readJson(ctx.req));
-    requireExtension('dn', wish.dn, directory);
-    if (wish.scenario === 'internal') requireExtension('number', wish.number, directory);
+    requireDns(wish, directory, register);
     if (wish.dn !== undefined && wish.dn === wish.number) {
       throw new BadInput([{ field: 'number', message: 'must differ from dn' }]);
     }
     const { call } = engine.start(planner.complete(withoutUndefined(wish)));
     ctx.status = 201;
-    ctx.body = { callid: call.callid, ...call.plan, participants: call.legs.map(({ dn, id }) => ({ dn, id })) };
+    ctx.body = {
+      callid: call.callid,
+      ...call.plan,
+      callHistoryId: call.history.id,
+      participants: call.legs.map(({ dn, id }) => ({ dn, id })),
+    };
   });
   router.get('/calls', ctx => {
     const { after, limit } = parseInput(pageSchema, ctx.query);
@@ -85,9 +99,11 @@ export function createSimRoutes(deps: SimRoutesDeps): Router {
   });
 
   router.get('/frames', ctx => {
-    const { after, limit } = parseInput(pageSchema, ctx.query);
+    const { after, limit, client: id } = parseInput(framesSchema, ctx.query);
+    const client = id === undefined ? undefined : register.get(id);
+    if (id !== undefined && !client) throw new BadInput([{ field: 'client', message: `there is no API client ${id}` }]);
     ctx.type = 'application/json';
-    ctx.body = log.pageJson(after, limit);
+    ctx.body = log.pageJson(after, limit, client && 1 << register.numberOf(client));
   });
   router.get('/sockets', ctx => {
     ctx.body = { sockets: hub.records };
@@ -102,10 +118,13 @@ export function createSimRoutes(deps: SimRoutesDeps): Router {
       traffic: traffic.settings,
       burst: burst.state,
       extensions: [...directory.extensions.values()].map(({ dn, name }) => ({ dn, name })),
+      queues: [...directory.queues.values()],
+      ringGroups: [...directory.ringGroups.values()],
       totals: engine.ledger.totals,
-      active: engine.active().map(({ callid, plan, startedAt, answeredAt, legs }) => ({
+      active: engine.active().map(({ callid, plan, history, startedAt, answeredAt, legs }) => ({
         callid,
         scenario: plan.scenario,
+        callHistoryId: history.isKept ? history.id : null,
         startedAt,
         answeredAt,
         participants: legs,
@@ -125,8 +144,31 @@ export function createSimRoutes(deps: SimRoutesDeps): Router {
   return router;
 }
 
+type DnFields = Partial<
+  Record<'dn' | 'number' | 'answeredBy' | 'transferTo' | 'queue' | 'ringGroup', string | undefined>
+>;
+type WishedDns = DnFields & { scenario: string; agents?: string[] | undefined; busyAgents?: string[] | undefined };
+
+function requireDns(wish: WishedDns, directory: Directory, register: ClientRegister): void {
+  // A route point calls and is called like an extension, in the calls that reach it.
+  const isRoutePoint = wish.dn !== undefined && register.get(wish.dn) !== undefined;
+  if (!isRoutePoint) requireExtension('dn', wish.dn, directory);
+  if (wish.scenario === 'internal') requireExtension('number', wish.number, directory);
+  requireExtension('answeredBy', wish.answeredBy, directory);
+  requireExtension('transferTo', wish.transferTo, directory);
+  for (const dn of wish.agents ?? []) requireExtension('agents', dn, directory);
+  for (const dn of wish.busyAgents ?? []) requireExtension('busyAgents', dn, directory);
+  requireKnown('queue', wish.queue, [...directory.queues.keys()]);
+  requireKnown('ringGroup', wish.ringGroup, [...directory.ringGroups.keys()]);
+}
+
 function requireExtension(field: string, dn: string | undefined, directory: Directory): void {
   if (dn === undefined || directory.extensions.has(dn)) return;
   const message = `there is no extension ${dn}; choose from ${directory.dns.at(0)} to ${directory.dns.at(-1)}`;
   throw new BadInput([{ field, message }]);
+}
+
+function requireKnown(field: string, dn: string | undefined, known: readonly string[]): void {
+  if (dn === undefined || known.includes(dn)) return;
+  throw new BadInput([{ field, message: `there is no such ${field} as ${dn}; choose from ${known.join(', ')}` }]);
 }

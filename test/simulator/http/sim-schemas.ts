@@ -26,11 +26,25 @@ const FAULT_KINDS = [
 
 export const callSchema = z.strictObject({
   scenario: z.enum(SCENARIOS, { error: `must be one of ${SCENARIOS.join(', ')}` }),
-  dn: phone.optional(),
+  dn: z.string({ error: 'must be text' }).optional(),
   number: phone.optional(),
   ringMs: spanMs.optional(),
   talkMs: spanMs.optional(),
   answered: yesOrNo.optional(),
+  queue: phone.optional(),
+  ringGroup: phone.optional(),
+  agents: z.array(phone, { error: 'must be a list of extensions' }).min(1, 'must name at least one').optional(),
+  answeredBy: phone.optional(),
+  busyAgents: z.array(phone, { error: 'must be a list of extensions' }).optional(),
+  rounds: whole('how many rounds of polling nobody answers', 100).optional(),
+  removeFirst: yesOrNo.optional(),
+  transferTo: phone.optional(),
+  transferAnswered: yesOrNo.optional(),
+  digits: z
+    .string({ error: 'must be text' })
+    .regex(/^[0-9*#]{1,32}$/, 'must be keys: 0 to 9, * and #')
+    .optional(),
+  segments: whole('how many polling rows the CDR gets', 100_000).optional(),
 });
 
 export const trafficSchema = z.strictObject({
@@ -49,6 +63,7 @@ export const trafficSchema = z.strictObject({
 export const burstSchema = z.strictObject({
   events: whole('how many frames to send', 10_000_000).min(1, 'must be 1 or more'),
   perSecond: whole('frames per second', 200_000).min(1, 'must be 1 or more').default(1000),
+  cdr: yesOrNo.default(false),
 });
 
 export const faultSchema = z.strictObject({
@@ -101,3 +116,6 @@ export const pageSchema = z.object({
     .max(50_000, 'must be at most 50000')
     .default(10_000),
 });
+
+/** `client`: `delivered` then speaks of this API client's sockets only. */
+export const framesSchema = pageSchema.extend({ client: z.string().optional() });

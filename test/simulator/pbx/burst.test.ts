@@ -16,8 +16,14 @@ function createBurst(seed: number, extensions: number) {
     frames.push({ atMs: clock.monotonicMs(), type, entity, isPresent: board.find(dn, Number(id)) !== undefined });
   });
   const directory = createDirectory(createRandom(seed, 'directory'), extensions);
-  const engine = new CallEngine({ board, directory, clock, random: createRandom(seed, 'calls') });
-  const planner = new CallPlanner({ directory, board, random: createRandom(seed, 'plans') }, 1);
+  const engine = new CallEngine({
+    board,
+    directory,
+    clock,
+    random: createRandom(seed, 'calls'),
+    onSegment: () => undefined,
+  });
+  const planner = new CallPlanner({ directory, board, random: createRandom(seed, 'plans'), routePoint: 'relay' }, 1);
   const burst = new Burst({
     engine,
     planner,
@@ -25,7 +31,7 @@ function createBurst(seed: number, extensions: number) {
     clock,
     random: createRandom(seed, 'burst'),
     anyDn: '100',
-    frameCount: () => frames.length,
+    eventCount: () => frames.length,
     batch: send => send(),
   });
   return { board, burst, clock, directory, engine, frames };
@@ -39,7 +45,7 @@ test('a burst of any size sends exactly that many frames and leaves nobody on th
       fc.integer({ min: 2, max: 40 }),
       (events, seed, size) => {
         const { board, burst, clock, directory, engine, frames } = createBurst(seed, size);
-        burst.start({ events, perSecond: 10_000 });
+        burst.start({ events, perSecond: 10_000, cdr: false });
         clock.advance(10_000);
         expect(burst.state).toEqual({ running: false, sent: events, events });
         expect(frames).toHaveLength(events);
@@ -53,7 +59,7 @@ test('a burst of any size sends exactly that many frames and leaves nobody on th
 
 test('the participants of a burst exist while they are announced and every one is removed once', () => {
   const { burst, clock, engine, frames } = createBurst(5, 30);
-  burst.start({ events: 5000, perSecond: 20_000 });
+  burst.start({ events: 5000, perSecond: 20_000, cdr: false });
   clock.advance(1000);
   const upserts = frames.filter(({ type }) => type === 0);
   const removes = frames.filter(({ type }) => type === 1);
@@ -68,7 +74,7 @@ test('the participants of a burst exist while they are announced and every one i
 
 test('a burst is paced evenly in ticks of 10 ms', () => {
   const { burst, clock, frames } = createBurst(5, 30);
-  burst.start({ events: 4000, perSecond: 2000 });
+  burst.start({ events: 4000, perSecond: 2000, cdr: false });
   clock.advance(1000);
   expect(frames).toHaveLength(2000);
   const perTick = Map.groupBy(frames, ({ atMs }) => atMs);

@@ -1,11 +1,11 @@
 import type { CallEngine, LiveCall } from './call-engine.ts';
-import type { CallPlanner } from './call-plans.ts';
+import { BURST_MIX, type CallPlanner } from './call-plans.ts';
 import type { Cancel, Clock } from './clock.ts';
 import type { Participant } from './participant.ts';
 import type { Random } from './random.ts';
 import type { Switchboard } from './switchboard.ts';
 
-export type BurstOrder = { events: number; perSecond: number };
+export type BurstOrder = { events: number; perSecond: number; cdr: boolean };
 export type BurstState = { running: boolean; sent: number; events: number };
 
 type BurstDeps = {
@@ -16,8 +16,8 @@ type BurstDeps = {
   random: Random;
   /** Where the only frame of a burst of one points to; nobody is there. */
   anyDn: string;
-  /** Frames announced so far by anybody: the difference over one step tells whether the step sent one. */
-  frameCount: () => number;
+  /** Events announced so far by anybody: the difference over one step tells whether the step made one. */
+  eventCount: () => number;
   /** Lets the sockets write everything sent inside in one go. */
   batch: (send: () => void) => void;
 };
@@ -38,7 +38,7 @@ const MAX_CALLS_AT_ONCE = 24;
 export class Burst {
   readonly #deps: BurstDeps;
   #calls: LiveCall[] = [];
-  #order: BurstOrder = { events: 0, perSecond: 1 };
+  #order: BurstOrder = { events: 0, perSecond: 1, cdr: false };
   #sent = 0;
   #startedAtMs = 0;
   #lastSeen: Participant | null = null;
@@ -90,8 +90,8 @@ export class Burst {
   }
 
   #sendOne(): void {
-    const before = this.#deps.frameCount();
-    while (this.#deps.frameCount() === before) this.#step();
+    const before = this.#deps.eventCount();
+    while (this.#deps.eventCount() === before) this.#step();
     this.#sent++;
   }
 
@@ -111,14 +111,15 @@ export class Burst {
 
   #open(): LiveCall | null {
     const { engine, planner, random } = this.#deps;
+    const { cdr } = this.#order;
     // Up to three ringing repeats; nobody waits for these milliseconds.
     const skipped = { ringMs: 750 * (1 + random.below(4)), talkMs: 1 };
     if (this.#calls.length < MAX_CALLS_AT_ONCE && random.chance(0.5)) {
-      const plan = planner.fromTraffic();
-      if (plan) return engine.open({ ...plan, ...skipped });
+      const plan = planner.fromTraffic(BURST_MIX);
+      if (plan) return engine.open({ ...plan, ...skipped }, cdr);
     }
     // Ordinary traffic may hold every extension: the burst still has to go on, so it rings somebody's second line.
-    return this.#calls.length > 0 ? null : engine.open(planner.complete({ scenario: 'inbound', ...skipped }));
+    return this.#calls.length > 0 ? null : engine.open(planner.complete({ scenario: 'inbound', ...skipped }), cdr);
   }
 
   #clearOne(): void {

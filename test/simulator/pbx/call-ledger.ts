@@ -7,7 +7,6 @@ import {
   SCENARIOS,
   type ScenarioName,
 } from './call.ts';
-import type { Random } from './random.ts';
 
 type Outcomes = Record<Disposition, number> & { started: number };
 export type Totals = { started: number; ended: number; blocked: number; byScenario: Record<ScenarioName, Outcomes> };
@@ -39,9 +38,9 @@ export class CallLedger {
     this.#totals.blocked++;
   }
 
-  ended(call: Call, how: { run: number; endedAt: number; did: string | null; disposition?: Disposition }): void {
-    const { plan } = call;
-    const disposition = how.disposition ?? dispositionOf(call);
+  ended(call: Call, how: { run: number; endedAt: number; cut: boolean }): void {
+    const { plan, history } = call;
+    const disposition = dispositionOf(call, how.cut);
     this.#totals.ended++;
     this.#totals.byScenario[plan.scenario][disposition]++;
     this.#records.push({
@@ -52,11 +51,18 @@ export class CallLedger {
       direction: directionOf(plan.scenario),
       dn: plan.dn,
       number: plan.number,
-      did: how.did,
+      did: call.did,
       startedAt: call.startedAt,
       answeredAt: call.answeredAt,
       endedAt: how.endedAt,
       disposition,
+      cut: how.cut,
+      callHistoryId: history.isKept ? history.id : null,
+      mainCallHistoryId: history.isKept ? history.mainId : null,
+      transferredTo: call.transferredTo,
+      queue: plan.scenario === 'queue' ? plan.distributor : null,
+      ringGroup: plan.scenario === 'ringGroup' ? plan.distributor : null,
+      targets: Object.fromEntries(call.targets),
     });
     if (this.#records.length > MAX_RECORDS + TRIM_STEP) this.#records = this.#records.slice(-MAX_RECORDS);
   }
@@ -73,11 +79,6 @@ export class CallLedger {
   }
 }
 
-/** Only calls from outside have dialled one of our numbers. */
-export function pickDid(call: Call, dids: readonly string[], random: Random): string | null {
-  return directionOf(call.plan.scenario) === 'inbound' ? random.pick(dids) : null;
-}
-
 function noOutcomes(): Outcomes {
-  return { started: 0, answered: 0, missed: 0, cancelled: 0, failed: 0 };
+  return { started: 0, answered: 0, missed: 0, abandoned: 0, busy: 0, cancelled: 0, failed: 0 };
 }

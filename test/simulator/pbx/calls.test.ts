@@ -1,28 +1,6 @@
 import { expect, test } from 'vitest';
-import { CallEngine } from './call-engine.ts';
-import { CallPlanner } from './call-plans.ts';
-import { createManualClock } from './clock.ts';
-import { createDirectory } from './directory.ts';
-import { createRandom } from './random.ts';
-import { Switchboard, UPSERT } from './switchboard.ts';
-import { Traffic } from './traffic.ts';
-
-type Heard = { atMs: number; type: number; entity: string; status: string };
-
-/** A PBX without its HTTP face, on a clock that the test moves. */
-function createOffice(seed = 7, timeScale = 1) {
-  const clock = createManualClock();
-  const heard: Heard[] = [];
-  const board: Switchboard = new Switchboard((type, entity) => {
-    const [, , dn = '', , id] = entity.split('/');
-    heard.push({ atMs: clock.monotonicMs(), type, entity, status: board.find(dn, Number(id))?.status ?? 'gone' });
-  });
-  const directory = createDirectory(createRandom(seed, 'directory'), 30);
-  const engine = new CallEngine({ board, directory, clock, random: createRandom(seed, 'calls') });
-  const planner = new CallPlanner({ directory, board, random: createRandom(seed, 'plans') }, timeScale);
-  const traffic = new Traffic({ engine, planner, clock, random: createRandom(seed, 'traffic') });
-  return { clock, heard, board, directory, engine, planner, traffic };
-}
+import { createOffice, type Heard } from './fixtures/office.ts';
+import { UPSERT } from './switchboard.ts';
 
 const statuses = (heard: Heard[]) => heard.map(({ status }) => status).filter((each, i, all) => each !== all[i - 1]);
 
@@ -100,18 +78,24 @@ test('the same seed plays the same hour of traffic, another seed another', () =>
   expect(play(3)).not.toEqual(play(4));
 });
 
-test('traffic keeps its rate over an hour, mixes all scenarios and never calls a busy extension', () => {
-  const { board, clock, directory, engine, traffic } = createOffice(11, 0.5);
+test('traffic keeps its rate over an hour, mixes all scenarios and begins no call on a busy extension', () => {
+  const { board, clock, engine, planner, traffic } = createOffice(11, 0.5);
+  const draw = planner.fromTraffic.bind(planner);
+  planner.fromTraffic = mix => {
+    const plan = draw(mix);
+    const rung = plan ? [plan.dn, ...plan.agents, ...(plan.scenario === 'internal' ? [plan.number] : [])] : [];
+    for (const dn of rung) expect(board.isBusy(dn), `${plan?.scenario} to ${dn}`).toBe(false);
+    return plan;
+  };
   traffic.set({ callsPerMinute: 12 });
-  for (let second = 0; second < 3600; second++) {
-    clock.advance(1000);
-    for (const dn of directory.dns) expect(board.on(dn).length).toBeLessThanOrEqual(1);
-  }
+  clock.advance(3_600_000);
   const { started, blocked, byScenario } = engine.ledger.totals;
-  // Poisson with mean 720 and deviation 27: five deviations either side.
+  // Poisson with mean 720 and deviation 27: five deviations either side. A consultation is two calls.
   expect(started + blocked).toBeGreaterThan(585);
-  expect(started + blocked).toBeLessThan(855);
-  for (const { started: count } of Object.values(byScenario)) expect(count).toBeGreaterThan(20);
+  expect(started + blocked).toBeLessThan(880);
+  const { prompt, ...drawn } = byScenario;
+  expect(prompt.started).toBe(0);
+  for (const [scenario, { started: count }] of Object.entries(drawn)) expect(count, scenario).toBeGreaterThan(0);
   traffic.stop();
   clock.advance(3_600_000);
   expect(engine.active()).toEqual([]);
@@ -143,7 +127,7 @@ test('a restart ends calls without a Remove and starts all ids again', () => {
   clock.advance(600_000);
   expect(heard).toHaveLength(before);
   expect(board.on('101')).toEqual([]);
-  expect(engine.ledger.page(0, 1).calls[0]).toMatchObject({ disposition: 'failed', run: 0 });
+  expect(engine.ledger.page(0, 1).calls[0]).toMatchObject({ disposition: 'failed', cut: true, run: 0 });
   expect(engine.start(planner.complete({ scenario: 'inbound', dn: '101' })).call).toMatchObject({
     callid: 1,
     legs: [{ id: 1 }],

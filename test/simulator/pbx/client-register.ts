@@ -53,6 +53,12 @@ export class ClientRegister {
     return client && secret !== '' && client.secret === secret ? client : null;
   }
 
+  /** Whether anybody would be told about this DN: a PBX makes no event that nobody has asked for. */
+  isMonitored(dn: string): boolean {
+    for (const client of this.#clients.values()) if (client.hasCallControl && monitors(client, dn)) return true;
+    return false;
+  }
+
   /** The status that call control refuses this client with, or null when it may come in. */
   refusalOf(client: ApiClient): number | null {
     return this.licence.enterprise && client.hasCallControl ? null : this.licence.status;

@@ -1,12 +1,18 @@
 import type { Random } from './random.ts';
 
-type Device = { dn: string; device_id: string; user_agent: string };
+export type Device = { dn: string; device_id: string; user_agent: string };
 type Extension = { dn: string; name: string; devices: Device[] };
+/** A DN that only hands calls on: it has no devices, and no API client can list it (3cx.md §1.1). */
+export type Distributor = { dn: string; name: string; agents: readonly string[] };
 
 /** Who works here and who is outside. Fixed for one seed. */
 export type Directory = {
   extensions: ReadonlyMap<string, Extension>;
   dns: readonly string[];
+  queues: ReadonlyMap<string, Distributor>;
+  ringGroups: ReadonlyMap<string, Distributor>;
+  /** What is registered for a DN. A route point has one device as well: the official IVR sample calls from it. */
+  devicesOf(dn: string): readonly Device[];
   trunkDn: string;
   /** Called numbers of the trunk. Call control does not reveal them (3cx.md C §1.5): they appear in ground truth only. */
   dids: readonly string[];
@@ -16,6 +22,7 @@ export type Directory = {
 
 const FIRST_EXTENSION = 100;
 const OUTSIDE_NUMBERS = 240;
+const TEAM_SIZE = 5;
 
 const NAMES = [
   'Amelia Hart, Jonas Becker, Priya Nair, Tomás Ortega, Ingrid Solberg, Marcus Webb, Leila Haddad, Owen Pritchard',
@@ -43,6 +50,7 @@ export function createDirectory(random: Random, extensionCount: number): Directo
     extensions.set(dn, { dn, name: nameOf(index), devices: createDevices(dn, random) });
   }
 
+  const dns = [...extensions.keys()];
   const outside = Array.from({ length: OUTSIDE_NUMBERS }, () => {
     const range = random.pick(OUTSIDE_RANGES);
     return range === '+1202555'
@@ -52,7 +60,13 @@ export function createDirectory(random: Random, extensionCount: number): Directo
 
   return {
     extensions,
-    dns: [...extensions.keys()],
+    dns,
+    queues: distributors([
+      { dn: '800', name: 'Support', agents: teamOf(dns, 0) },
+      { dn: '801', name: 'Sales', agents: teamOf(dns, 1) },
+    ]),
+    ringGroups: distributors([{ dn: '810', name: 'Reception', agents: teamOf(dns, 2) }]),
+    devicesOf: dn => extensions.get(dn)?.devices ?? [routePointDevice(dn)],
     trunkDn: '10007',
     dids: Array.from({ length: 8 }, (_, index) => `+49302312590${index}`),
     outsideNumber(draw) {
@@ -60,6 +74,16 @@ export function createDirectory(random: Random, extensionCount: number): Directo
       return outside[Math.floor(draw.unit() ** 2 * outside.length)] ?? '+442079460000';
     },
   };
+}
+
+/** Teams of five, the first again when the office is too small for another. */
+function teamOf(dns: readonly string[], index: number): readonly string[] {
+  const team = dns.slice(index * TEAM_SIZE, (index + 1) * TEAM_SIZE);
+  return team.length >= 2 ? team : dns.slice(0, TEAM_SIZE);
+}
+
+function distributors(list: readonly Distributor[]): ReadonlyMap<string, Distributor> {
+  return new Map(list.map(each => [each.dn, each]));
 }
 
 function nameOf(index: number): string {
@@ -84,6 +108,11 @@ function createDevices(dn: string, random: Random): Device[] {
     desk,
     { dn, device_id: `sip:${dn}@127.0.0.1:5483;rinstance=${instance}`, user_agent: '3CX Mobile Client 20.0.7' },
   ];
+}
+
+/** The name of a real one is not captured. */
+function routePointDevice(dn: string): Device {
+  return { dn, device_id: `sip:${dn}@127.0.0.1:5483`, user_agent: '3CX Route Point' };
 }
 
 function digits(random: Random, count: number): string {

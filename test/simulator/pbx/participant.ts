@@ -1,4 +1,4 @@
-type DnType = 'None' | 'Wextension' | 'Wroutepoint' | 'Wqueue' | 'Wexternalline' | 'Wspecialmenu';
+type DnType = 'None' | 'Wextension' | 'Wroutepoint' | 'Wqueue' | 'Wexternalline' | 'Wspecialmenu' | 'Wringgroup';
 type ParticipantStatus = 'Dialing' | 'Ringing' | 'Connected';
 
 /** One leg of a call on one DN, with the field names and order of the V20 call-control API (3cx.md §1.5). */

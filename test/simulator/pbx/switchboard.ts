@@ -1,10 +1,16 @@
 import { type LegDraft, type Participant, toParticipant } from './participant.ts';
 
+/** `event_type` of a frame; 4, the answer to a socket request, is the feed's own (3cx.md C6). */
 export const UPSERT = 0;
-const REMOVE = 1;
+export const REMOVE = 1;
+export const DTMF = 2;
+export const PROMPT_FINISHED = 3;
+
+/** The DN an event belongs to decides who is told; `attachedData` is null on every captured Upsert and Remove (C3). */
+export type EventAbout = { readonly dn: string; readonly attachedData?: unknown };
 
 /** Receives one event per change, in order; the feed turns it into a frame. */
-export type Announce = (eventType: typeof UPSERT | typeof REMOVE, entity: string) => void;
+export type Announce = (eventType: number, entity: string, about: EventAbout) => void;
 
 /**
  * Who is on which DN right now: the single truth behind REST answers and events. A change is made here first and
@@ -35,11 +41,22 @@ export class Switchboard {
   }
 
   upsert(participant: Pick<Participant, 'dn' | 'id'>): void {
-    this.#announce(UPSERT, entityOf(participant));
+    this.#announce(UPSERT, entityOf(participant), participant);
   }
 
   leave(participant: Participant): void {
-    if (this.#byDn.get(participant.dn)?.delete(participant.id)) this.#announce(REMOVE, entityOf(participant));
+    if (this.#byDn.get(participant.dn)?.delete(participant.id))
+      this.#announce(REMOVE, entityOf(participant), participant);
+  }
+
+  /** Something that happens to a participant without changing it: a key pressed, a prompt played to its end. */
+  report(eventType: number, { dn, id }: Pick<Participant, 'dn' | 'id'>, attachedData: unknown = null): void {
+    this.#announce(eventType, entityOf({ dn, id }), { dn, attachedData });
+  }
+
+  /** An event about anything else: a device, or whatever a tester makes up. */
+  raise(eventType: number, entity: string, about: EventAbout): void {
+    this.#announce(eventType, entity, about);
   }
 
   find(dn: string, id: number): Participant | undefined {
