@@ -32,6 +32,13 @@ export const ingestConfig = {
   INGEST_RECONNECT_QUICK_MS: integer({ min: 10, max: 60_000, default: 1_000 }),
   INGEST_RECONNECT_FIRST_MS: integer({ min: 10, max: 60_000, default: 5_000 }),
   INGEST_RECONNECT_MAX_MS: integer({ min: 10, max: 600_000, default: 30_000 }),
+  INGEST_RECORDS_DELAYS_MS: z
+    .string()
+    .regex(/^\d+(,\d+)*$/, 'must be times in ms after the end of a call, for example 3000,10000,30000')
+    .default('3000,10000,30000,90000')
+    .transform(text => text.split(',').map(Number)),
+  INGEST_RECORDS_WAITING: integer({ min: 1, max: 1_000_000, default: 5_000 }),
+  INGEST_RECORDS_GIVE_UP_MS: integer({ min: 1_000, max: 86_400_000, default: 3_600_000 }),
   INGEST_SILENCE_MS: integer({ min: 0, max: 3_600_000, default: 15_000 }),
   INGEST_XAPI_TIMEOUT_MS: integer({ min: 100, max: 300_000, default: 10_000 }),
   INGEST_XAPI_ATTEMPTS: integer({ min: 1, max: 10, default: 3 }),
