@@ -1,3 +1,4 @@
+import { componentSample, RECONNECTABLE, type Reconnectable } from '@3cx-relay/shared/jobs/component-state.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
@@ -6,7 +7,8 @@ import type { Hub } from './live/hub.ts';
 import type { Tail } from './live/tail.ts';
 
 export interface ComponentHealth {
-  readonly state: 'up' | 'degraded' | 'down';
+  /** `absent`: not configured, and nothing is wrong with that. */
+  readonly state: 'up' | 'degraded' | 'down' | 'absent';
   readonly latencyMs?: number;
   readonly error?: string | null;
   readonly [detail: string]: unknown;
@@ -16,7 +18,9 @@ export interface HealthReport {
   /** `down`: no event reaches a client. `degraded`: history is served, but something upstream is missing. */
   readonly status: 'ok' | 'degraded' | 'down';
   readonly version: string;
-  readonly components: Readonly<Record<'redis' | 'log' | 'postgres' | 'ingest' | 'pbx', ComponentHealth>>;
+  /** `pbx` is what ingest's own state says; the connections in it are told one by one once they were looked at. */
+  readonly components: Readonly<Record<'redis' | 'log' | 'postgres' | 'ingest' | 'pbx', ComponentHealth>> &
+    Readonly<Partial<Record<Reconnectable, ComponentHealth>>>;
   readonly clients: number;
 }
 
@@ -39,6 +43,7 @@ const ingestStatus = z.looseObject({
   state: z.enum(['connected', 'connecting', 'down']),
   lastFrameAt: z.unknown().optional(),
   error: z.string().nullable().optional(),
+  components: z.array(z.unknown()).default([]),
 });
 
 /** Anybody may ask, so that asking often must cost nothing: everybody within the same moment gets the same report. */
@@ -70,7 +75,7 @@ async function readHealth(deps: HealthDeps): Promise<HealthReport> {
       : { state: 'down', silentForMs, error: 'the log has not answered for some time' };
   const components = { redis, log, postgres, ...ingest };
   const isDown = redis.state === 'down' || log.state === 'down';
-  const isWhole = Object.values(components).every(component => component.state === 'up');
+  const isWhole = Object.values(components).every(({ state }) => state === 'up' || state === 'absent');
   return {
     status: isDown ? 'down' : isWhole ? 'ok' : 'degraded',
     version: deps.version,
@@ -96,13 +101,15 @@ async function check(ask: () => Promise<unknown>): Promise<ComponentHealth> {
 }
 
 /** Ingest says every few seconds how it is, in a key that expires: no word means that it is not running. */
-async function readIngest(deps: HealthDeps): Promise<{ ingest: ComponentHealth; pbx: ComponentHealth }> {
+async function readIngest(
+  deps: HealthDeps,
+): Promise<Pick<HealthReport['components'], 'ingest' | 'pbx' | Reconnectable>> {
   const unknown = { state: 'down', error: 'ingest says nothing: is it running?' } as const;
   try {
     const text = await deps.redis.get(deps.keys.ingestStatus);
     if (text === null) return { ingest: unknown, pbx: unknown };
     const status = ingestStatus.parse(JSON.parse(text));
-    const { state, error, ...details } = status;
+    const { state, error, components, ...details } = status;
     return {
       ingest: { state: 'up', error: null },
       pbx: {
@@ -110,9 +117,23 @@ async function readIngest(deps: HealthDeps): Promise<{ ingest: ComponentHealth; 
         state: state === 'connected' ? 'up' : state === 'down' ? 'down' : 'degraded',
         error: error ?? null,
       },
+      ...connectionsOf(components),
     };
   } catch {
     const unreadable = { state: 'down', error: 'nothing is known of it while Redis does not answer' } as const;
     return { ingest: unreadable, pbx: unreadable };
   }
+}
+
+/** What this version does not know is left out: the other side may be newer. */
+function connectionsOf(components: readonly unknown[]): Partial<Record<Reconnectable, ComponentHealth>> {
+  const connections: Partial<Record<Reconnectable, ComponentHealth>> = {};
+  for (const each of components) {
+    const { data: sample } = componentSample.safeParse(each);
+    const name = RECONNECTABLE.find(known => known === sample?.component);
+    if (!sample || !name) continue;
+    const { state, latencyMs, error, since, checkedAt } = sample;
+    connections[name] = { state, ...(latencyMs === null ? {} : { latencyMs }), error, since, checkedAt };
+  }
+  return connections;
 }

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
@@ -11,6 +12,7 @@ import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import { createPanelFiles } from './admin/panel-files.ts';
 import { servePanel } from './admin/panel-route.ts';
+import { createAuditLog } from './audit-log.ts';
 import type { relayConfig } from './config.ts';
 import { createHealthReport } from './health.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
@@ -24,6 +26,7 @@ import { createTail, type Tail } from './live/tail.ts';
 import { createWebSocketEndpoint } from './live/websocket-endpoint.ts';
 import packageJson from './package.json' with { type: 'json' };
 import { createApp } from './public/app.ts';
+import { createCommandDesk } from './public/commands/command-desk.ts';
 
 export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
 
@@ -77,7 +80,13 @@ export async function createRelay(
     pingPostgres,
   });
   const panel = config.ADMIN_ENABLED ? servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, logger)) : null;
-  const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, panel, logger });
+  const audit = createAuditLog({ redis: commands.redis, keys, logger });
+  const queue = createJobQueue('pbx', { connection: commands, keys, logger });
+  const desk = createCommandDesk(
+    { redis: commands.redis, keys, queue, audit },
+    { maxCommands: config.RELAY_MAX_COMMANDS, timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS },
+  );
+  const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, desk, panel, logger });
   const server = createServer(app.callback());
   const sockets = createWebSocketEndpoint(
     server,
@@ -130,7 +139,7 @@ export async function createRelay(
         name: 'close stores',
         deadlineMs: 2_000,
         run: async () => {
-          await apiKeys.stop();
+          await Promise.all([apiKeys.stop(), queue.stop(), audit.stop(AUDIT_FLUSH_MS)]);
           await Promise.all([passwordHash.stop(), store.stop(), commands.stop(), blocking.stop()]);
         },
       },
@@ -149,6 +158,7 @@ async function finishRequests(server: Server): Promise<void> {
   }
 }
 
+const AUDIT_FLUSH_MS = 500;
 const FINISH_REQUESTS_MS = 1_000;
 const READY_SILENCE_MS = 4_000;
 

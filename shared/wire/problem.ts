@@ -9,6 +9,19 @@ const CATALOGUE = {
   forbidden: { status: 403, title: 'Forbidden' },
   not_found: { status: 404, title: 'Not Found' },
   method_not_allowed: { status: 405, title: 'Method Not Allowed' },
+  payload_too_large: { status: 413, title: 'Content Too Large' },
+  /** The idempotency key was used for something else. */
+  idempotency_conflict: { status: 409, title: 'Conflict' },
+  too_many_commands: { status: 429, title: 'Too Many Requests' },
+  /** The PBX said no; the relay and its key are in order. */
+  pbx_forbidden: { status: 403, title: 'Forbidden' },
+  pbx_gone: { status: 404, title: 'Not Found' },
+  pbx_not_possible: { status: 409, title: 'Conflict' },
+  pbx_rejected: { status: 409, title: 'Conflict' },
+  /** Certainly not executed: to try again is safe. */
+  pbx_unavailable: { status: 503, title: 'Service Unavailable' },
+  /** Nobody knows whether it was executed: to try again without the same idempotency key is not safe. */
+  pbx_timeout: { status: 504, title: 'Gateway Timeout' },
   internal: { status: 500, title: 'Internal Server Error' },
   too_many_connections: { status: 503, title: 'Service Unavailable' },
   stopping: { status: 503, title: 'Service Unavailable' },

@@ -8,9 +8,11 @@ import helmet from 'koa-helmet';
 import type { HealthReport } from '../health.ts';
 import type { Authenticate } from '../keys/authenticate.ts';
 import type { Arrivals } from '../live/arrivals.ts';
+import type { CommandDesk } from './commands/command-desk.ts';
 import { ProblemError } from './problem-error.ts';
 import type { RelayState } from './require-permission.ts';
 import { addActiveCalls } from './routes/active-calls.ts';
+import { addCalls } from './routes/calls.ts';
 import { addEvents } from './routes/events.ts';
 import { addHealth } from './routes/health.ts';
 
@@ -20,6 +22,7 @@ export interface AppDeps {
   readonly arrivals: Arrivals;
   readonly authenticate: Authenticate;
   readonly report: () => Promise<HealthReport>;
+  readonly desk: CommandDesk;
   /** What answers under `/admin/`; null when this instance has no panel. */
   readonly panel: Middleware<RelayState> | null;
   readonly logger: Logger;
@@ -32,6 +35,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addHealth(router, deps.report);
   addActiveCalls(router, deps);
   addEvents(router, deps);
+  addCalls(router, deps.desk);
 
   app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
   app.use(async (context, next) => {

@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http';
+import { firstIssue } from '@3cx-relay/shared/wire/client-messages.ts';
+import type { z } from 'zod';
+import { ProblemError } from './problem-error.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** The body of a request as the schema wants it; an empty body counts as `{}`. @throws ProblemError naming the field */
+export async function readJsonBody<Schema extends z.ZodType>(
+  request: IncomingMessage,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const text = await readText(request);
+  const result = schema.safeParse(text.trim() === '' ? {} : parseJson(text));
+  if (result.success) return result.data;
+  const { field, message } = firstIssue(result.error);
+  throw new ProblemError('invalid_request', field ? `${field}: ${message}` : message, field);
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) {
+      throw new ProblemError('payload_too_large', `the body must not be longer than ${MAX_BODY_BYTES} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProblemError('invalid_request', 'the body must be a JSON object');
+  }
+}

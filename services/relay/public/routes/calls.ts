@@ -1,0 +1,89 @@
+import type { Actor } from '@3cx-relay/shared/jobs/call-command.ts';
+import type Router from '@koa/router';
+import type { RouterContext } from '@koa/router';
+import type { z } from 'zod';
+import { clientAddress } from '../client-address.ts';
+import type { CommandAnswer } from '../commands/command-answer.ts';
+import {
+  ACTION_BODIES,
+  callBody,
+  idempotencyKey,
+  type ParticipantAction,
+  participantName,
+} from '../commands/command-bodies.ts';
+import type { CommandDesk, CommandRequest } from '../commands/command-desk.ts';
+import { readJsonBody } from '../json-body.ts';
+import { ProblemError } from '../problem-error.ts';
+import { type RelayState, requirePermission } from '../require-permission.ts';
+
+const RETRY_AFTER_SECONDS = 1;
+
+/** `POST /relay/calls` and `POST /relay/calls/{participant}/{action}`: call control, executed by ingest. */
+export function addCalls(router: Router<RelayState>, desk: CommandDesk): void {
+  router.post('/relay/calls', requirePermission('write'), async context => {
+    const { dn, ...body } = await readJsonBody(context.req, callBody);
+    await answer(context, desk, { action: 'makecall', subject: dn, body: toCommandBody(body) });
+  });
+  for (const action of Object.keys(ACTION_BODIES) as ParticipantAction[]) {
+    router.post(`/relay/calls/:participant/${action}`, requirePermission('write'), async context => {
+      const subject = parse('participant', participantName, context.params.participant);
+      const body = await readJsonBody(context.req, ACTION_BODIES[action]);
+      await answer(context, desk, { action, subject, body: toCommandBody(body) });
+    });
+  }
+}
+
+async function answer(
+  context: RouterContext<RelayState>,
+  desk: CommandDesk,
+  asked: Pick<CommandRequest, 'action' | 'subject' | 'body'>,
+): Promise<void> {
+  const header = context.get('idempotency-key');
+  const request = {
+    ...asked,
+    actor: actorOf(context.state),
+    address: clientAddress(context.req),
+    idempotencyKey: header === '' ? undefined : parse('Idempotency-Key', idempotencyKey, header),
+  };
+  try {
+    send(context, await desk.submit(request));
+  } catch (error) {
+    if (error instanceof ProblemError && error.problem.code === 'too_many_commands') retryLater(context);
+    throw error;
+  }
+}
+
+function send(context: RouterContext<RelayState>, { status, body }: CommandAnswer): void {
+  if (status === 503) retryLater(context);
+  context.status = status;
+  context.body = JSON.stringify(body);
+  context.type = status < 400 ? 'application/json' : 'application/problem+json';
+  context.set('cache-control', 'no-store');
+}
+
+function retryLater(context: RouterContext<RelayState>): void {
+  context.set('retry-after', String(RETRY_AFTER_SECONDS));
+}
+
+function actorOf({ key }: RelayState): Actor {
+  if (!key) throw new Error('a command needs a key');
+  return { kind: 'api_key', id: String(key.id), name: key.clientName };
+}
+
+function parse<Schema extends z.ZodType<string>>(field: string, schema: Schema, text: string | undefined): string {
+  const result = schema.safeParse(text);
+  if (result.success) return result.data;
+  const message = `${field}: ${result.error.issues[0]?.message ?? 'is not valid'}`;
+  throw new ProblemError('invalid_request', message, field);
+}
+
+type Absent<T> = { [K in keyof T]: T[K] | undefined };
+
+/** A field that was left out must be absent for those below, not present and undefined. */
+function toCommandBody({
+  timeout,
+  ...rest
+}: Partial<Absent<CommandRequest['body']>> & { timeout?: number | undefined }) {
+  const body = { ...rest, timeoutSeconds: timeout };
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as CommandRequest['body'];
+}
