@@ -59,3 +59,20 @@ test('a half-made cluster of an interrupted start is replaced', async () => {
   expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   await server.stop();
 }, 60_000);
+
+test('an administrator can be added to a cluster that exists, and is the same one ever after', async () => {
+  const dir = join(parent, 'postgres');
+  const first = await startPostgres({ dir, fsync: false });
+  expect(first.adminUrl).toBeUndefined();
+  await first.stop();
+
+  const second = await startPostgres({ dir, fsync: false, administrator: 'simulator' });
+  expect(await query(second.adminUrl ?? '', 'CREATE DATABASE of_the_pbx')).toEqual([]);
+  await expect(query(second.url, 'CREATE DATABASE of_the_product')).rejects.toThrow('permission denied');
+  await second.stop();
+
+  const third = await startPostgres({ dir, fsync: false, port: second.port, administrator: 'simulator' });
+  expect(third.adminUrl).toBe(second.adminUrl);
+  expect(statSync(join(dir, 'simulator-password')).mode & 0o777).toBe(0o600);
+  await third.stop();
+}, 60_000);

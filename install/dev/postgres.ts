@@ -5,7 +5,7 @@ import { OperatorError } from './operator-error.js';
 import { reasonInLog } from './servers/log-reason.ts';
 import { obtainPostgresAccount } from './servers/postgres-account.ts';
 import { obtainPostgresBinaries, type PostgresBinaries } from './servers/postgres-binaries.ts';
-import { type Cluster, openCluster, ownerOfCluster } from './servers/postgres-cluster.ts';
+import { type Cluster, openAdministrator, openCluster, ownerOfCluster } from './servers/postgres-cluster.ts';
 import type { RunningServer } from './servers/running-server.ts';
 import { type Child, startChild } from './system/child.ts';
 import { findFreePort } from './system/ports.ts';
@@ -20,6 +20,8 @@ export type PostgresOptions = {
   /** The role and its database: `relay` unless told. */
   role?: string;
   mayCreateDatabases?: boolean;
+  /** A second role that may create databases and roles; `adminUrl` is its address. */
+  administrator?: string;
   logFile?: string;
   readyTimeoutMs?: number;
   /** Called before it is ready, so that an interrupted start can still be cleaned up. */
@@ -44,6 +46,9 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     role: { name: role, mayCreateDatabases: options.mayCreateDatabases ?? false },
   });
   await removeStaleLock(cluster);
+  const { administrator: name, dir } = options;
+  const admin =
+    name === undefined ? undefined : { name, password: await openAdministrator(cluster, { dir, name, binaries }) };
   const deadline = Date.now() + (options.readyTimeoutMs ?? 120_000);
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await findFreePort());
@@ -52,6 +57,9 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     if (await waitUntilReady(child, cluster, deadline)) {
       return {
         url: `postgres://${role}:${cluster.password}@127.0.0.1:${port}/${role}`,
+        ...(admin === undefined
+          ? {}
+          : { adminUrl: `postgres://${admin.name}:${admin.password}@127.0.0.1:${port}/postgres` }),
         version: binaries.version,
         port,
         pid: child.pid,

@@ -33,7 +33,7 @@ test('one command brings up calls that a client with the printed key sees, and C
 
   expect(await launcher.ended()).toBe(0);
   expect(alivePids(stack)).toEqual([]);
-  expect(readdirSync(box.dataDir).sort()).toEqual(['logs', 'postgres', 'redis', 'secrets.json', 'spool']);
+  expect(readdirSync(box.dataDir).sort()).toEqual(['logs', 'pbx', 'postgres', 'redis', 'secrets.json', 'spool']);
 });
 
 test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('%s to npm alone stops everything', async signal => {

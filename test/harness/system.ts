@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,13 +11,19 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { startRedis } from '../../install/dev/redis.ts';
 import { findFreePort } from '../../install/dev/system/ports.ts';
+import { databaseNames } from '../simulator/database/database-names.ts';
+import { iniPath } from '../simulator/database/ini-file.ts';
+import type { LayoutName } from '../simulator/database/layout.ts';
+import { dropPbxDatabase } from '../simulator/database/provision.ts';
 import { createTestDatabase } from './database.ts';
+import { databaseUrl } from './infra-access.ts';
 import { type ServiceName, type ServiceProcess, startService } from './processes.ts';
 import { adminSecret } from './relay.ts';
+import { waitFor } from './wait-for.ts';
 
 /**
  * The whole product as separate processes: simulator, ingest, relay and worker, with a Redis of their own that syncs
- * every write, as in production, and a database of their own.
+ * every write, as in production, and a database of their own. The simulated PBX has another one.
  */
 export type System = {
   relayUrl: string;
@@ -25,6 +32,8 @@ export type System = {
   redis: Redis;
   keys: LogKeys;
   postgres: pg.Pool;
+  /** The `3CXPhoneSystem.ini` of the simulated PBX. */
+  pbxIni: string;
   service(name: ServiceName): ServiceProcess;
   /** SIGKILL, then start again with the same settings; resolves when it is ready. */
   crash(name: ServiceName): Promise<void>;
@@ -35,17 +44,28 @@ export type System = {
 
 const client = { SIM_CLIENT_ID: 'relay', SIM_CLIENT_SECRET: 'simulated-secret' };
 
-export async function startSystem(settings: Record<string, string> = {}): Promise<System> {
+export async function startSystem(
+  settings: Record<string, string> = {},
+  options: { pbxLayout?: LayoutName } = {},
+): Promise<System> {
   const dir = await mkdtemp(join(tmpdir(), 'relay-system-'));
   const redisServer = await startRedis({ dir: join(dir, 'redis') });
   const database = await createTestDatabase();
   const apiKey = await createKey(database.url);
   const port = await findFreePort();
+  const pbxLayout = options.pbxLayout ?? 'v20';
+  const pbxDatabase = databaseNames(`database_${randomBytes(6).toString('hex')}`, databaseUrl());
+  const pbxIni = iniPath(join(dir, 'pbx'), pbxLayout);
   const env: Record<string, string> = {
     ...client,
     CLIENT_ID: client.SIM_CLIENT_ID,
     CLIENT_SECRET: client.SIM_CLIENT_SECRET,
     SIM_CALLS_PER_MINUTE: '0',
+    SIM_DATABASE_URL: databaseUrl(),
+    SIM_DATABASE_NAME: pbxDatabase.database,
+    SIM_DATABASE_LAYOUT: pbxLayout,
+    SIM_INI_DIR: join(dir, 'pbx'),
+    PBX_INI: pbxIni,
     REDIS_URL: redisServer.url,
     DATABASE_URL: database.url,
     ADMIN_SECRET: adminSecret,
@@ -60,6 +80,10 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
   await start('simulator');
   const simulatorUrl = service('simulator').internalUrl;
   env.PBX_URL = simulatorUrl;
+  await waitFor(async () => (await askSimulator<{ state: string }>('GET', '/sim/database')).state === 'ready', {
+    what: "the PBX's database",
+    timeoutMs: 20_000,
+  });
   await Promise.all([start('ingest'), start('relay'), start('worker')]);
   const redis = new Redis(redisServer.url);
   const postgres = new pg.Pool({ connectionString: database.url, max: 2 });
@@ -71,6 +95,12 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
     return found;
   }
 
+  async function askSimulator<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+    const response = await fetch(simulatorUrl + path, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+    return (await response.json()) as Answer;
+  }
+
   return {
     relayUrl: `http://127.0.0.1:${port}`,
     simulatorUrl,
@@ -78,16 +108,13 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
     redis,
     keys: createLogKeys('main'),
     postgres,
+    pbxIni,
     service,
     async crash(name) {
       await service(name).kill();
       await start(name);
     },
-    async sim<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-      const response = await fetch(simulatorUrl + path, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
-      if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
-      return (await response.json()) as Answer;
-    },
+    sim: askSimulator,
     async stop() {
       for (const name of ['simulator', 'ingest', 'relay', 'worker'] as const) {
         if (services.get(name)?.isAlive()) await service(name).stop();
@@ -95,6 +122,7 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
       await postgres.end();
       redis.disconnect();
       await database.drop();
+      await dropPbxDatabase(databaseUrl(), pbxDatabase);
       await redisServer.stop();
       await rm(dir, { recursive: true, force: true });
     },

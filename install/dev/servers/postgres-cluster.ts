@@ -80,21 +80,46 @@ async function initialise(cluster: Cluster, request: { binaries: PostgresBinarie
   );
   if (created.code !== 0) throw failed('initdb', created.output);
 
-  // Single-user mode needs no superuser password, so none exists: nobody but this folder's owner is superuser.
   const { name, mayCreateDatabases } = request.role;
-  const roles = await runCommand(
-    request.binaries.postgres,
-    ['--single', '-j', '-D', cluster.dataArgument, 'postgres'],
-    {
-      ...placement,
-      input: [
-        `CREATE ROLE ${name} LOGIN ${mayCreateDatabases ? 'CREATEDB CREATEROLE' : 'NOCREATEDB'} PASSWORD '${cluster.password}'`,
-        `CREATE DATABASE ${name} OWNER ${name}`,
-        '',
-      ].join(';\n\n'),
-    },
-  );
-  if (roles.code !== 0 || /\b(ERROR|FATAL):/.test(roles.output)) throw failed('creating the role', roles.output);
+  await runAsSuperuser(cluster, request.binaries, [
+    `CREATE ROLE ${name} LOGIN ${mayCreateDatabases ? 'CREATEDB CREATEROLE' : 'NOCREATEDB'} PASSWORD '${cluster.password}'`,
+    `CREATE DATABASE ${name} OWNER ${name}`,
+  ]);
+}
+
+/**
+ * A second login role that may create databases and roles, for what the product's own role must never be able to do.
+ * Made once, also in a cluster of an older start, while no server runs on it.
+ *
+ * @returns its password, kept in `<dir>/<name>-password`.
+ */
+export async function openAdministrator(
+  cluster: Cluster,
+  request: { dir: string; name: string; binaries: PostgresBinaries },
+): Promise<string> {
+  const { dir, name, binaries } = request;
+  const path = join(dir, `${name}-password`);
+  const kept = await readPassword(path);
+  if (kept !== undefined) return kept;
+  const password = newPassword();
+  await runAsSuperuser(cluster, binaries, [
+    // A start that was killed between here and the file has left the role behind.
+    `DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name}; END IF; END$$`,
+    `ALTER ROLE ${name} LOGIN CREATEDB CREATEROLE PASSWORD '${password}'`,
+  ]);
+  await writePassword(path, password);
+  return password;
+}
+
+/** Single-user mode needs no superuser password, so none exists: nobody but this folder's owner is superuser. */
+async function runAsSuperuser(cluster: Cluster, binaries: PostgresBinaries, statements: string[]): Promise<void> {
+  const result = await runCommand(binaries.postgres, ['--single', '-j', '-D', cluster.dataArgument, 'postgres'], {
+    ...cluster.account,
+    cwd: cluster.path,
+    timeoutMs: initDeadlineMs,
+    input: [...statements, ''].join(';\n\n'),
+  });
+  if (result.code !== 0 || /\b(ERROR|FATAL):/.test(result.output)) throw failed('creating the role', result.output);
 }
 
 function failed(step: string, output: string): OperatorError {
@@ -103,9 +128,22 @@ function failed(step: string, output: string): OperatorError {
 }
 
 async function keepPassword(path: string): Promise<string> {
-  const kept = await readFile(path, 'utf8').catch(() => undefined);
-  if (kept !== undefined && kept.trim() !== '') return kept.trim();
-  const password = randomBytes(24).toString('base64url');
-  await writeFile(path, `${password}\n`, { mode: 0o600 });
+  const kept = await readPassword(path);
+  if (kept !== undefined) return kept;
+  const password = newPassword();
+  await writePassword(path, password);
   return password;
+}
+
+async function readPassword(path: string): Promise<string | undefined> {
+  const kept = await readFile(path, 'utf8').catch(() => '');
+  return kept.trim() || undefined;
+}
+
+function newPassword(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+async function writePassword(path: string, password: string): Promise<void> {
+  await writeFile(path, `${password}\n`, { mode: 0o600 });
 }

@@ -12,6 +12,8 @@ export type DataFolder = {
   spool: string;
   redis: string;
   postgres: string;
+  /** The file system of the simulated PBX, as far as a reader looks into it. */
+  pbx: string;
   composeProject: string;
 };
 
@@ -26,6 +28,7 @@ export function openDataFolder(root: string, override: string | undefined): Data
     spool: join(path, 'spool'),
     redis: join(path, 'redis'),
     postgres: join(path, 'postgres'),
+    pbx: join(path, 'pbx'),
     composeProject: join(path, 'compose-project'),
   };
   try {

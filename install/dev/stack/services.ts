@@ -1,3 +1,4 @@
+import { iniPath } from '../../../test/simulator/database/ini-file.ts';
 import { findFreePort } from '../system/ports.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Environment } from './environment.ts';
@@ -12,12 +13,19 @@ export type ServicePlan = {
   definitions: ServiceDefinition[];
 };
 
+/** A phone system is configured, so there is nothing to simulate. */
+export function hasPbx(environment: Environment): boolean {
+  return environment.PBX_URL !== undefined || environment.FQDN !== undefined;
+}
+
 /** What each process is told. The simulator runs only when no phone system is configured. */
 export async function planServices(request: {
   environment: Environment;
   folder: DataFolder;
   secrets: Readonly<Secrets>;
   addresses: { redisUrl: string; databaseUrl: string };
+  /** Where the simulator may make the database of its PBX. */
+  databaseAdminUrl: string;
   relayPort: number;
 }): Promise<ServicePlan> {
   const { environment, folder, secrets, addresses, relayPort } = request;
@@ -29,8 +37,7 @@ export async function planServices(request: {
     DATABASE_URL: addresses.databaseUrl,
   };
   const relayUrl = `http://127.0.0.1:${relayPort}`;
-  const hasPbx = environment.PBX_URL !== undefined || environment.FQDN !== undefined;
-  const simulatorPort = hasPbx ? undefined : await findFreePort();
+  const simulatorPort = hasPbx(environment) ? undefined : await findFreePort();
   const simulatorUrl = simulatorPort === undefined ? undefined : `http://127.0.0.1:${simulatorPort}`;
 
   const definitions: ServiceDefinition[] = [
@@ -40,7 +47,12 @@ export async function planServices(request: {
       SPOOL_DIR: environment.SPOOL_DIR ?? folder.spool,
       ...(simulatorUrl === undefined
         ? {}
-        : { PBX_URL: simulatorUrl, CLIENT_ID: simulatorClientId, CLIENT_SECRET: secrets.simulatorSecret }),
+        : {
+            PBX_URL: simulatorUrl,
+            CLIENT_ID: simulatorClientId,
+            CLIENT_SECRET: secrets.simulatorSecret,
+            PBX_INI: environment.PBX_INI ?? iniPath(folder.pbx, environment.SIM_DATABASE_LAYOUT),
+          }),
     }),
     await withInternalPort('relay', {
       ...shared,
@@ -59,6 +71,8 @@ export async function planServices(request: {
         SIM_PORT: String(simulatorPort),
         SIM_CLIENT_ID: simulatorClientId,
         SIM_CLIENT_SECRET: secrets.simulatorSecret,
+        SIM_DATABASE_URL: environment.SIM_DATABASE_URL ?? request.databaseAdminUrl,
+        SIM_INI_DIR: folder.pbx,
         SIM_CALLS_PER_MINUTE: environment.SIM_CALLS_PER_MINUTE ?? '60',
       },
     });

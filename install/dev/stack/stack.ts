@@ -62,10 +62,13 @@ export class Stack {
     const { environment, folder, root, stopRequested } = this.#options;
     const relayPort = readPort(environment, { key: 'PORT', fallback: defaultPort });
     await requireFreePort(relayPort);
-    const addresses = await this.#startServers();
+    const { databaseAdminUrl, ...addresses } = await this.#startServers();
     stopRequested.throwIfAborted();
     const secrets = openSecrets(folder.secrets);
-    const plan = await planServices({ environment, folder, secrets: secrets.current, addresses, relayPort });
+    const plan = await planServices({
+      ...{ environment, folder, addresses, databaseAdminUrl, relayPort },
+      secrets: secrets.current,
+    });
     await this.#migrate(addresses.databaseUrl);
     stopRequested.throwIfAborted();
     const [credentials] = await settleAll(
@@ -114,7 +117,7 @@ export class Stack {
     removeStackFile(this.#options.folder.stackFile);
   }
 
-  async #startServers(): Promise<{ redisUrl: string; databaseUrl: string }> {
+  async #startServers(): Promise<{ redisUrl: string; databaseUrl: string; databaseAdminUrl: string }> {
     const { environment, folder } = this.#options;
     const [redisSource, postgresSource] = await Promise.all([
       chooseRedis(environment, folder),
@@ -125,10 +128,10 @@ export class Stack {
       this.#startServer('redis', redisSource, 'Redis'),
       this.#startServer('postgres', postgresSource, 'PostgreSQL'),
     ]);
-    return { redisUrl: redis, databaseUrl: postgres };
+    return { redisUrl: redis.url, databaseUrl: postgres.url, databaseAdminUrl: postgres.adminUrl ?? postgres.url };
   }
 
-  async #startServer(name: 'redis' | 'postgres', source: ServerSource, label: string): Promise<string> {
+  async #startServer(name: 'redis' | 'postgres', source: ServerSource, label: string): Promise<RunningServer> {
     const startedAt = Date.now();
     const supervisor = new Supervisor<RunningServer>({
       name,
@@ -136,10 +139,10 @@ export class Stack {
       onChange: () => this.#writeDescription(),
     });
     this.#supervisors.set(name, supervisor);
-    const { url, version } = await supervisor.start();
+    const server = await supervisor.start();
     supervisor.keepRunning();
-    succeed(label, version, Date.now() - startedAt);
-    return url;
+    succeed(label, server.version, Date.now() - startedAt);
+    return server;
   }
 
   async #migrate(databaseUrl: string): Promise<void> {
