@@ -1,3 +1,4 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { StateSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Registry } from 'prom-client';
@@ -7,10 +8,13 @@ import type { DurableLog } from './durable-log.ts';
 import type { EarlierRun } from './earlier-run.ts';
 import { Enricher } from './enrich.ts';
 import { OrderedWindow } from './ordered-window.ts';
+import type { CdrSource } from './pbx/cdr.ts';
 import type { PbxConnection } from './pbx/connect-pbx.ts';
 import { PbxFeed } from './pbx-feed.ts';
 import { Pipeline } from './pipeline.ts';
 import { Reconciler } from './reconciler.ts';
+import type { RecoveryNotes } from './records/record-entry.ts';
+import { Records } from './records/records.ts';
 
 /** The way of a frame, put together: socket → feed → window with enricher → model → log. */
 export interface Ingestion {
@@ -29,6 +33,9 @@ export function createIngestion(
     log: DurableLog;
     earlier: EarlierRun;
     readProjection: () => Promise<StateSnapshot>;
+    cdr: CdrSource;
+    notes: RecoveryNotes;
+    errors: ErrorSink;
     logger: Logger;
     registry: Registry;
   },
@@ -51,6 +58,25 @@ export function createIngestion(
       write: (channel, entry) => log.write(channel, entry),
       // What the PBX forbids it will forbid again.
       onUnresolved: reason => reason !== 'gone' && reason !== 'refused' && reconciler.soon(),
+      onCallEnded: call => records.ended(call),
+      onSnapshot: snapshot => records.snapshotTaken(snapshot.dns),
+      registry,
+    },
+  );
+  const records = new Records(
+    {
+      delaysMs: config.INGEST_RECORDS_DELAYS_MS,
+      maxWaiting: config.INGEST_RECORDS_WAITING,
+      giveUpAfterMs: config.INGEST_RECORDS_GIVE_UP_MS,
+    },
+    {
+      source: deps.cdr,
+      write: entry => pipeline.enqueue(() => log.write('calls', entry)),
+      openCalls: () => model.calls,
+      earlier: deps.earlier,
+      notes: deps.notes,
+      errors: deps.errors,
+      logger,
       registry,
     },
   );
@@ -76,6 +102,7 @@ export function createIngestion(
     window,
     logger,
     earlier: deps.earlier,
+    onOutage: outage => records.outage(outage),
     maxWindowBytes: config.INGEST_WINDOW_BYTES,
   });
   log.watch({
@@ -107,6 +134,7 @@ export function createIngestion(
     },
     drained: () => window.drained(),
     stop() {
+      records.stop();
       reconciler.disconnected();
       pipeline.stop();
     },

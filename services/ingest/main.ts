@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ErrorWriter } from '@3cx-relay/shared/errors/error-writer.ts';
 import { appendToLog } from '@3cx-relay/shared/log/append.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
@@ -13,6 +14,7 @@ import { DurableLog } from './durable-log.ts';
 import { readEarlierRun } from './earlier-run.ts';
 import { createIngestion } from './ingestion.ts';
 import { connectPbx } from './pbx/connect-pbx.ts';
+import { createRecoveryNotes } from './records/record-entry.ts';
 import { Spool } from './spool.ts';
 import { createStatusReporter } from './status.ts';
 
@@ -34,12 +36,22 @@ async function start(config: IngestConfig, deps: { logger: Logger; registry: Reg
   // What an earlier process could not write comes before anything new.
   await log.direct();
   const earlier = await readEarlierRun({ redis, keys }, { logger });
+  const errors = new ErrorWriter({
+    service: 'ingest',
+    write: entry => {
+      log.write('errors', entry);
+      return true;
+    },
+  });
   const pbx = connectPbx(config, deps);
   const ingestion = createIngestion(config, {
     pbx,
     log,
     earlier,
     readProjection: () => readSnapshot(redis, keys),
+    cdr: pbx.xapi,
+    notes: createRecoveryNotes(fields => redis.hdel(keys.recovery, ...fields)),
+    errors,
     ...deps,
   });
   const status = createStatusReporter({ redis, keys }, () => ({

@@ -22,6 +22,8 @@ export interface PbxFeedDeps {
   readonly window: OrderedWindow;
   readonly logger: Logger;
   readonly earlier: EarlierRun;
+  /** What happened in it is to be recovered; Unix ms. */
+  readonly onOutage: (outage: { from: number; to: number }) => void;
   readonly maxWindowBytes: number;
 }
 
@@ -66,7 +68,12 @@ export class PbxFeed {
   }
 
   #opened(at: number): void {
-    if (this.#outage) this.#deps.pipeline.gap(at, { ...this.#outage, to: Math.max(at, this.#outage.from ?? at) });
+    if (this.#outage) {
+      const { from } = this.#outage;
+      const to = Math.max(at, from ?? at);
+      this.#deps.pipeline.gap(at, { ...this.#outage, to });
+      if (from !== null) this.#deps.onOutage({ from, to });
+    }
     this.#outage = null;
     this.#openedAt = at;
     this.#sequence.reset();
