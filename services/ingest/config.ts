@@ -1,4 +1,4 @@
-import { commonConfig, integer, url } from '@3cx-relay/shared/runtime/config.ts';
+import { commonConfig, databaseConfig, integer, url } from '@3cx-relay/shared/runtime/config.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { z } from 'zod';
 
@@ -7,6 +7,8 @@ const MIB = 1024 * 1024;
 /** Everything ingest reads from its environment; the keys we invented carry the prefix INGEST_. */
 export const ingestConfig = {
   ...commonConfig,
+  /** Only to say whether it answers: ingest itself works without it. */
+  DATABASE_URL: databaseConfig.DATABASE_URL.optional(),
   PBX_URL: url(['http', 'https'], 'https://pbx.example.com:5001').optional(),
   FQDN: z
     .string()
@@ -27,6 +29,7 @@ export const ingestConfig = {
   INGEST_RECONCILE_MS: integer({ min: 1_000, max: 3_600_000, default: 45_000 }),
   INGEST_SNAPSHOT_DEADLINE_MS: integer({ min: 100, max: 60_000, default: 5_000 }),
   INGEST_END_GRACE_MS: integer({ min: 0, max: 60_000, default: 2_000 }),
+  INGEST_COMMAND_TIMEOUT_MS: integer({ min: 100, max: 60_000, default: 8_000 }),
   INGEST_PING_MS: integer({ min: 100, max: 60_000, default: 5_000 }),
   INGEST_PONG_DEADLINE_MS: integer({ min: 100, max: 120_000, default: 10_000 }),
   INGEST_RECONNECT_QUICK_MS: integer({ min: 10, max: 60_000, default: 1_000 }),

@@ -1,3 +1,4 @@
+import type { ComponentSample } from '@3cx-relay/shared/jobs/component-state.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
@@ -11,6 +12,10 @@ export interface IngestStatus {
   readonly spoolBytes: number;
   readonly pid: number;
   readonly error: string | null;
+  /** The last look of the monitor at each of its components. */
+  readonly components: readonly ComponentSample[];
+  /** `ingest`: the worker's schedule is silent, and ingest looks by itself. */
+  readonly checksDrivenBy: 'schedule' | 'ingest';
 }
 
 const EVERY_MS = 2_000;
