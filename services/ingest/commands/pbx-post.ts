@@ -52,6 +52,8 @@ export function createPbxPost(baseUrl: string, options: PbxPostOptions): PbxPost
         signal: AbortSignal.timeout(options.timeoutMs),
         headers: {
           authorization,
+          // An agent whose sockets are bounded would hand them on to those who wait, whatever it is told of keepAlive.
+          connection: 'close',
           accept: 'application/json',
           'content-type': 'application/json',
           'content-length': Buffer.byteLength(text),
