@@ -11,6 +11,9 @@ import { SocketHub } from './feed/socket-hub.ts';
 import { createCallControlReads } from './http/callcontrol-reads.ts';
 import { attachCallControlSocket } from './http/callcontrol-socket.ts';
 import { createClientRoutes } from './http/client-routes.ts';
+import { createEventRoutes } from './http/event-routes.ts';
+import { createFaultRoutes } from './http/fault-routes.ts';
+import { createParticipantStreams } from './http/participant-stream.ts';
 import { createPbxRoutes } from './http/pbx-routes.ts';
 import { createRecordsRoutes } from './http/records-routes.ts';
 import { createPbxServer } from './http/server.ts';
@@ -23,6 +26,7 @@ import { CallPlanner } from './pbx/call-plans.ts';
 import type { CdrSegment } from './pbx/cdr-segment.ts';
 import { ClientRegister } from './pbx/client-register.ts';
 import { type Clock, systemClock } from './pbx/clock.ts';
+import { createDeviceDesk } from './pbx/device-desk.ts';
 import { createDirectory } from './pbx/directory.ts';
 import { createRandom } from './pbx/random.ts';
 import { Switchboard } from './pbx/switchboard.ts';
@@ -68,7 +72,10 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   const tokens = new TokenOffice({
     clock,
     register,
-    onWorthless: (token, closesSockets) => void (closesSockets && hub.closeHoldersOf(token)),
+    onWorthless: (token, closesSockets) => {
+      streams.endHoldersOf(token);
+      if (closesSockets) hub.closeHoldersOf(token);
+    },
   });
 
   const board = new Switchboard((eventType, entity, about) => feed.announce(eventType, entity, about));
@@ -109,13 +116,19 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
 
   const desk = new FaultDesk(clock);
   const api = new CallControlApi({ board, engine, planner, directory, register });
+  const streams = createParticipantStreams({ tokens, register, api, board, clock });
+  const reads = createCallControlReads({ tokens, register, api });
   const restart = (): void => {
     burst.stop();
     engine.restart();
     feed.reset();
     hub.closeAll(1012, 'service restart');
   };
-  const faults = createFaultControls({ desk, hub, feed, tokens, monotonicMs: () => clock.monotonicMs() });
+  const faults = createFaultControls({
+    ...{ desk, hub, feed, tokens, board },
+    present: () => engine.active().flatMap(({ legs }) => legs),
+    monotonicMs: () => clock.monotonicMs(),
+  });
   const xapi = createXapi({
     ...{ tokens, register, engine, directory, clock, segments: records.segments },
     random: createRandom(seed, 'history'),
@@ -123,12 +136,14 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   const server = createPbxServer({
     clock,
     faults: desk,
-    reads: createCallControlReads({ tokens, register, api }),
+    reads: (request, response, path) => streams.take(request, response, path) || reads(request, response, path),
     routers: [
       createPbxRoutes({ tokens, register, api }),
       xapi.router,
       createClientRoutes({ register, directory }),
+      createEventRoutes({ api, board, devices: createDeviceDesk(directory, board), directory, engine }),
       createRecordsRoutes({ records, xapi: xapi.settings }),
+      createFaultRoutes({ faults, database: records.database?.faults ?? null }),
       createSimRoutes({
         engine,
         planner,
@@ -137,7 +152,6 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
         directory,
         tokens,
         register,
-        faults,
         log,
         hub,
         sequence: () => feed.sequence,
@@ -145,7 +159,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       }),
     ],
   });
-  attachCallControlSocket({
+  const upgrades = attachCallControlSocket({
     server,
     tokens,
     register,
@@ -168,6 +182,8 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       burst.stop();
       engine.stop();
       tokens.expire();
+      streams.stop();
+      upgrades.stop();
       hub.destroy();
       const closed = once(server, 'close');
       server.close();

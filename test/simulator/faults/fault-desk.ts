@@ -2,7 +2,7 @@ import type { Clock } from '../pbx/clock.ts';
 
 export const REST_FAULTS = ['http-error', 'slow', 'not-found'] as const;
 type RestFaultKind = (typeof REST_FAULTS)[number];
-export type RuleKind = RestFaultKind | 'reject-upgrade' | 'refuse-upgrade';
+export type RuleKind = RestFaultKind | 'reject-upgrade' | 'refuse-upgrade' | 'hang-upgrade';
 
 /** A fault that lasts: over when its count is used up or its time has come, whichever is first. */
 export type FaultRule = {

@@ -5,6 +5,15 @@ import type { SocketHub } from './socket-hub.ts';
 
 const RESPONSE = 4;
 
+/** Frames to keep back although somebody listens: what a reconcile has to find. Without a filter, any event. */
+export type Loss = {
+  count: number;
+  eventType: number | null;
+  dn: string | null;
+  /** The next frame gets the number of the lost one, so that not even a hole in the sequence tells. */
+  keepSequence: boolean;
+};
+
 type FeedDeps = {
   log: FrameLog;
   hub: SocketHub;
@@ -12,6 +21,8 @@ type FeedDeps = {
   /** False for a DN that no API client lists. */
   isMonitored: (dn: string) => boolean;
 };
+
+type Passage = { dn?: string | null; isLost?: boolean; asText?: boolean };
 
 /**
  * Turns events into frames. Recording and sending happen in the same breath, so the recorded order is the sent order;
@@ -24,6 +35,7 @@ export class Feed {
   readonly #deps: FeedDeps;
   #sequence = 0;
   #announced = 0;
+  #loss: Loss | null = null;
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
@@ -41,8 +53,21 @@ export class Feed {
     this.#emit(
       `{"sequence":${sequence},"event":{"event_type":${eventType},"entity":"${entity}","attached_data":${data}}}`,
       'frame',
-      dn,
+      { dn, isLost: this.#isToBeLost(eventType, dn) },
     );
+  }
+
+  lose(loss: Loss | null): void {
+    this.#loss = loss;
+  }
+
+  get loss(): Loss | null {
+    return this.#loss;
+  }
+
+  /** The sequence starts again although nothing restarted. */
+  resetSequence(): void {
+    this.#sequence = 0;
   }
 
   /** The answer to a request over the socket goes to the one who asked. Its outer shape is not captured (3cx.md C6, §7). */
@@ -57,12 +82,12 @@ export class Feed {
 
   /** `asText` sends bytes that are no UTF-8 in a text frame, which a WebSocket library answers with close 1007. */
   garbage(content: string | Buffer, asText = false): void {
-    this.#emit(content, typeof content === 'string' ? 'garbage-text' : 'garbage-binary', null, asText);
+    this.#emit(content, typeof content === 'string' ? 'garbage-text' : 'garbage-binary', { asText });
   }
 
   /** The PBX restarts: whether a real one starts its sequence again is unknown (3cx.md §7), this one does. */
   reset(): void {
-    this.#sequence = 0;
+    this.resetSequence();
   }
 
   get sequence(): number {
@@ -74,10 +99,21 @@ export class Feed {
     return this.#announced;
   }
 
-  #emit(content: string | Buffer, kind: FrameKind, dn: string | null, asText = false): void {
+  #emit(content: string | Buffer, kind: FrameKind, { dn = null, isLost = false, asText = false }: Passage): void {
     const { log, hub, clock } = this.#deps;
-    const deliveredTo = hub.audience(dn);
+    const deliveredTo = isLost ? 0 : hub.audience(dn);
     const { bytes } = log.append(content, { at: clock.now(), deliveredTo, kind });
     if (deliveredTo !== 0) hub.send(bytes, kind === 'garbage-binary' && !asText, dn);
+  }
+
+  /** Only a frame that somebody would have got can be lost. */
+  #isToBeLost(eventType: number, dn: string): boolean {
+    const loss = this.#loss;
+    if (!loss || (loss.eventType !== null && loss.eventType !== eventType)) return false;
+    if ((loss.dn !== null && loss.dn !== dn) || this.#deps.hub.audience(dn) === 0) return false;
+    loss.count--;
+    if (loss.count <= 0) this.#loss = null;
+    if (loss.keepSequence) this.#sequence--;
+    return true;
   }
 }

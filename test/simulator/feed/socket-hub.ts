@@ -29,7 +29,6 @@ export class SocketHub {
   #lastId = 0;
   #stalledUntilMs = 0;
   #answersPings = true;
-  #toLose = 0;
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
@@ -64,7 +63,6 @@ export class SocketHub {
 
   /**
    * Whom a frame about this DN would be handed to now, one bit per API client; 0 is nobody. A null DN concerns all.
-   * Asking counts: a frame that is to be lost is lost here.
    */
   audience(dn: string | null): number {
     if (this.isStalled) return 0;
@@ -72,18 +70,7 @@ export class SocketHub {
     for (const { socket, owner } of this.#clients) {
       if (socket.readyState === socket.OPEN && (dn === null || owner.sees(dn))) clients |= 1 << owner.clientNumber;
     }
-    if (clients === 0 || this.#toLose === 0) return clients;
-    this.#toLose--;
-    return 0;
-  }
-
-  /** The next frames go to nobody although sockets are open: what a reconcile has to find. */
-  loseNext(count: number): void {
-    this.#toLose = count;
-  }
-
-  get toLose(): number {
-    return this.#toLose;
+    return clients;
   }
 
   get isStalled(): boolean {
@@ -129,7 +116,6 @@ export class SocketHub {
 
   resume(): void {
     this.#stalledUntilMs = 0;
-    this.#toLose = 0;
   }
 
   /** The connection breaks without a close frame: the client sees 1006. */
@@ -139,12 +125,14 @@ export class SocketHub {
     return dropped;
   }
 
-  closeAll(code: number, reason: string): void {
-    for (const client of [...this.#clients]) {
+  closeAll(code: number, reason: string): number {
+    const closing = [...this.#clients];
+    for (const client of closing) {
       this.#forget(client);
       client.record.code = code;
       client.socket.close(code, reason);
     }
+    return closing.length;
   }
 
   /** The end of the simulator itself, also for sockets whose client never answers the close. */

@@ -25,13 +25,22 @@ const SOCKET_PATH = '/callcontrol/ws';
  * (3cx.md C4). No hello, no subscription: frames flow once connected. Pings of the client are answered by the hub,
  * which can be told to fall silent.
  */
-export function attachCallControlSocket({ server, tokens, register, hub, faults, onRequest }: SocketDeps): void {
+export function attachCallControlSocket({ server, tokens, register, hub, faults, onRequest }: SocketDeps): {
+  stop(): void;
+} {
   const sockets = new WebSocketServer({ noServer: true, autoPong: false, maxPayload: MAX_REQUEST_BYTES });
+
+  const hanging = new Set<Duplex>();
 
   server.on('upgrade', (request: IncomingMessage, wire: Duplex, head: Buffer) => {
     wire.on('error', () => wire.destroy());
     if (new URL(request.url ?? '/', 'http://pbx').pathname !== SOCKET_PATH) return refuse(wire, 404);
     if (faults.take(['refuse-upgrade'], SOCKET_PATH)) return void wire.destroy();
+    if (faults.take(['hang-upgrade'], SOCKET_PATH)) {
+      hanging.add(wire);
+      wire.once('close', () => hanging.delete(wire));
+      return;
+    }
     const rejection = faults.take(['reject-upgrade'], SOCKET_PATH);
     if (rejection) return refuse(wire, rejection.status);
     const bearer = tokens.accept(request.headers.authorization);
@@ -48,6 +57,13 @@ export function attachCallControlSocket({ server, tokens, register, hub, faults,
       socket.on('message', message => onRequest({ socketId, clientId: client.id }, message.toString()));
     });
   });
+
+  return {
+    /** The server's own close does not know of connections whose upgrade nobody answered. */
+    stop() {
+      for (const wire of hanging) wire.destroy();
+    },
+  };
 }
 
 function refuse(wire: Duplex, status: number): void {

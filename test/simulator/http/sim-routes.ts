@@ -1,5 +1,4 @@
 import { Router } from '@koa/router';
-import type { FaultControls } from '../faults/fault-controls.ts';
 import type { FrameLog } from '../feed/frame-log.ts';
 import type { SocketHub } from '../feed/socket-hub.ts';
 import type { Burst } from '../pbx/burst.ts';
@@ -10,15 +9,8 @@ import type { Directory } from '../pbx/directory.ts';
 import type { TokenOffice } from '../pbx/tokens.ts';
 import type { Traffic } from '../pbx/traffic.ts';
 import { BadInput, parseInput, readJson } from './request-body.ts';
-import {
-  burstSchema,
-  callSchema,
-  faultSchema,
-  framesSchema,
-  pageSchema,
-  tokenSchema,
-  trafficSchema,
-} from './sim-schemas.ts';
+import { requireDns } from './required-dns.ts';
+import { burstSchema, callSchema, framesSchema, pageSchema, tokenSchema, trafficSchema } from './sim-schemas.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 type SimRoutesDeps = {
@@ -29,7 +21,6 @@ type SimRoutesDeps = {
   directory: Directory;
   tokens: TokenOffice;
   register: ClientRegister;
-  faults: FaultControls;
   log: FrameLog;
   hub: SocketHub;
   sequence: () => number;
@@ -38,7 +29,7 @@ type SimRoutesDeps = {
 
 /** The hand of the tester: makes things happen and tells what really happened. Loopback only, therefore without keys. */
 export function createSimRoutes(deps: SimRoutesDeps): Router {
-  const { engine, planner, traffic, burst, directory, tokens, register, faults, log, hub } = deps;
+  const { engine, planner, traffic, burst, directory, tokens, register, log, hub } = deps;
   const router = new Router({ prefix: '/sim' });
 
   router.get('/health', ctx => {
@@ -87,17 +78,6 @@ export function createSimRoutes(deps: SimRoutesDeps): Router {
     ctx.body = burst.state;
   });
 
-  router.post('/faults', async ctx => {
-    ctx.body = faults.apply(withoutUndefined(parseInput(faultSchema, await readJson(ctx.req))));
-  });
-  router.get('/faults', ctx => {
-    ctx.body = { faults: faults.active() };
-  });
-  router.delete('/faults', ctx => {
-    faults.clear();
-    ctx.body = { faults: faults.active() };
-  });
-
   router.get('/frames', ctx => {
     const { after, limit, client: id } = parseInput(framesSchema, ctx.query);
     const client = id === undefined ? undefined : register.get(id);
@@ -142,33 +122,4 @@ export function createSimRoutes(deps: SimRoutesDeps): Router {
   });
 
   return router;
-}
-
-type DnFields = Partial<
-  Record<'dn' | 'number' | 'answeredBy' | 'transferTo' | 'queue' | 'ringGroup', string | undefined>
->;
-type WishedDns = DnFields & { scenario: string; agents?: string[] | undefined; busyAgents?: string[] | undefined };
-
-function requireDns(wish: WishedDns, directory: Directory, register: ClientRegister): void {
-  // A route point calls and is called like an extension, in the calls that reach it.
-  const isRoutePoint = wish.dn !== undefined && register.get(wish.dn) !== undefined;
-  if (!isRoutePoint) requireExtension('dn', wish.dn, directory);
-  if (wish.scenario === 'internal') requireExtension('number', wish.number, directory);
-  requireExtension('answeredBy', wish.answeredBy, directory);
-  requireExtension('transferTo', wish.transferTo, directory);
-  for (const dn of wish.agents ?? []) requireExtension('agents', dn, directory);
-  for (const dn of wish.busyAgents ?? []) requireExtension('busyAgents', dn, directory);
-  requireKnown('queue', wish.queue, [...directory.queues.keys()]);
-  requireKnown('ringGroup', wish.ringGroup, [...directory.ringGroups.keys()]);
-}
-
-function requireExtension(field: string, dn: string | undefined, directory: Directory): void {
-  if (dn === undefined || directory.extensions.has(dn)) return;
-  const message = `there is no extension ${dn}; choose from ${directory.dns.at(0)} to ${directory.dns.at(-1)}`;
-  throw new BadInput([{ field, message }]);
-}
-
-function requireKnown(field: string, dn: string | undefined, known: readonly string[]): void {
-  if (dn === undefined || known.includes(dn)) return;
-  throw new BadInput([{ field, message: `there is no such ${field} as ${dn}; choose from ${known.join(', ')}` }]);
 }

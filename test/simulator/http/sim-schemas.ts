@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GARBAGE_FORMS } from '../feed/garbage.ts';
 import { SCENARIOS } from '../pbx/call.ts';
 
 const whole = (what: string, most: number) =>
@@ -10,7 +11,7 @@ const whole = (what: string, most: number) =>
 
 const spanMs = whole('a time in milliseconds', 86_400_000);
 const count = whole('how many times', 10_000_000).min(1, 'must be 1 or more');
-const yesOrNo = z.boolean({ error: 'must be true or false' });
+export const yesOrNo = z.boolean({ error: 'must be true or false' });
 const phone = z.string({ error: 'must be text' }).regex(/^\+?\d{2,20}$/, 'must be digits, with or without a leading +');
 
 const FAULT_KINDS = [
@@ -22,7 +23,20 @@ const FAULT_KINDS = [
   'http-error',
   'slow',
   'not-found',
+  'close',
+  'hang-upgrade',
+  'lose',
+  'storm',
+  'reset-sequence',
+  'database-down',
+  'database-password',
+  'database-slow',
 ] as const;
+
+/** 1006 stands for no close frame at all. */
+function isCloseCode(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005) || (code >= 3000 && code <= 4999);
+}
 
 export const callSchema = z.strictObject({
   scenario: z.enum(SCENARIOS, { error: `must be one of ${SCENARIOS.join(', ')}` }),
@@ -79,6 +93,17 @@ export const faultSchema = z.strictObject({
   path: z.string({ error: 'must be text' }).startsWith('/', 'must start with /, for example /callcontrol').optional(),
   answerPings: yesOrNo.optional(),
   bytes: whole('the length of one oversized frame', 64 * 1024 * 1024).optional(),
+  form: z.enum(GARBAGE_FORMS, { error: `must be one of ${GARBAGE_FORMS.join(', ')}` }).optional(),
+  forever: yesOrNo.optional(),
+  code: z
+    .number({ error: 'must be a WebSocket close code' })
+    .int('must be a WebSocket close code')
+    .refine(isCloseCode, 'must be 1000 to 1003, 1006 to 1014 or 3000 to 4999')
+    .optional(),
+  eventType: z.number({ error: 'must be a number' }).int('must be a whole number').optional(),
+  dn: z.string({ error: 'must be text' }).optional(),
+  keepSequence: yesOrNo.optional(),
+  client: z.string({ error: 'must be the id of an API client' }).optional(),
 });
 
 export const tokenSchema = z.strictObject({
