@@ -1,3 +1,5 @@
+import { announce } from '@3cx-relay/shared/errors/announce.ts';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { AppendBatch, Appended } from '@3cx-relay/shared/log/append.ts';
 import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import { LogWriter } from '@3cx-relay/shared/log/log-writer.ts';
@@ -26,6 +28,7 @@ export interface DurableLogDeps {
   readonly append: (channel: Channel, batch: AppendBatch) => Promise<Appended>;
   readonly spool: Spool;
   readonly logger: Logger;
+  readonly errors?: ErrorSink;
   readonly registry: Registry;
 }
 
@@ -157,7 +160,10 @@ export class DurableLog {
 
   #startSpooling(why: string): void {
     this.#mode = 'spooling';
-    this.#deps.logger.error({ why }, 'the log cannot be written: entries go to the spool file until it can');
+    const message =
+      'the log cannot be written: entries go to the spool file until it can; check Redis at REDIS_URL, nothing is lost until SPOOL_MAX_BYTES';
+    // A turn later: the announcement is an entry, too, and must not overtake those that are on their way to the file.
+    queueMicrotask(() => announce(this.#deps, { component: 'log', severity: 'critical', message, details: { why } }));
     for (const [channel, writer] of this.#writers) this.#spoolUnacknowledged(channel, writer);
     this.#draining ??= this.#drain();
   }
@@ -183,8 +189,10 @@ export class DurableLog {
         } else if (!spool.isWriting && !spool.hasUnread && !this.#stopping.signal.aborted) {
           await spool.clear();
           if (spool.isWriting) continue;
-          logger.info({ entries: appended }, 'the spool file is in the log');
-          return this.#goDirect();
+          this.#goDirect();
+          const details = { entries: appended };
+          const message = 'the log is written again, and everything from the spool file is in it';
+          return announce(this.#deps, { component: 'log', severity: 'info', message, details });
         }
       } catch (error) {
         logger.debug({ err: error }, 'the spool file has to wait');

@@ -58,6 +58,7 @@ export function createIngestion(
       write: (channel, entry) => log.write(channel, entry),
       // What the PBX forbids it will forbid again.
       onUnresolved: reason => reason !== 'gone' && reason !== 'refused' && reconciler.soon(),
+      errors: deps.errors,
       onCallEnded: call => records.ended(call),
       onSnapshot: snapshot => records.snapshotTaken(snapshot.dns),
       registry,
@@ -92,6 +93,7 @@ export function createIngestion(
       enricher,
       window,
       logger,
+      errors: deps.errors,
       onSilence: () => pbx.socket.reconnect('open but silent: the PBX shows changes and sends no frames'),
     },
   );
@@ -110,7 +112,7 @@ export function createIngestion(
       if (hasRoom) return pbx.socket.release();
       const message =
         'the spool file is full: the PBX is not read until Redis is back; raise SPOOL_MAX_BYTES or repair Redis';
-      pipeline.report(Date.now(), { severity: 'critical', message, details: { spoolBytes: log.spoolBytes } });
+      pipeline.report({ severity: 'critical', message, details: { spoolBytes: log.spoolBytes } });
       pbx.socket.hold(message);
     },
     onLogLost(channel) {

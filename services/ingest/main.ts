@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { ErrorWriter } from '@3cx-relay/shared/errors/error-writer.ts';
+import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import { appendToLog } from '@3cx-relay/shared/log/append.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
@@ -12,21 +12,25 @@ import type { Registry } from 'prom-client';
 import { type IngestConfig, ingestConfig, pbxUrlOf } from './config.ts';
 import { DurableLog } from './durable-log.ts';
 import { readEarlierRun } from './earlier-run.ts';
+import { createIngestErrors, spoolUnwritable } from './errors/ingest-errors.ts';
+import { reportConnection } from './errors/report-connection.ts';
 import { createIngestion } from './ingestion.ts';
 import { connectPbx } from './pbx/connect-pbx.ts';
 import { createRecoveryNotes } from './records/record-entry.ts';
 import { Spool } from './spool.ts';
 import { createStatusReporter } from './status.ts';
 
-async function start(config: IngestConfig, deps: { logger: Logger; registry: Registry }): Promise<RunningService> {
-  const { logger } = deps;
+async function start(config: IngestConfig, own: { logger: Logger; registry: Registry }): Promise<RunningService> {
+  const { logger } = own;
+  const errors = createIngestErrors((channel, entry) => log.write(channel, entry));
+  const deps = { ...own, errors };
   const keys = createLogKeys(config.PBX_ID);
   const redisConnection = connectRedis(config.REDIS_URL, { name: 'ingest', logger });
   const { redis } = redisConnection;
   const spool = await Spool.open({
     folder: config.SPOOL_DIR,
     name: `ingest-${config.PBX_ID}.jsonl`,
-    onError: error => logger.error({ err: error }, 'the spool file cannot be written: check SPOOL_DIR and its disk'),
+    onError: error => announce(deps, spoolUnwritable(error)),
   });
   const writerId = `ingest-${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
   const log = new DurableLog(
@@ -36,13 +40,6 @@ async function start(config: IngestConfig, deps: { logger: Logger; registry: Reg
   // What an earlier process could not write comes before anything new.
   await log.direct();
   const earlier = await readEarlierRun({ redis, keys }, { logger });
-  const errors = new ErrorWriter({
-    service: 'ingest',
-    write: entry => {
-      log.write('errors', entry);
-      return true;
-    },
-  });
   const pbx = connectPbx(config, deps);
   const ingestion = createIngestion(config, {
     pbx,
@@ -51,7 +48,6 @@ async function start(config: IngestConfig, deps: { logger: Logger; registry: Reg
     readProjection: () => readSnapshot(redis, keys),
     cdr: pbx.xapi,
     notes: createRecoveryNotes(fields => redis.hdel(keys.recovery, ...fields)),
-    errors,
     ...deps,
   });
   const status = createStatusReporter({ redis, keys }, () => ({
@@ -61,18 +57,34 @@ async function start(config: IngestConfig, deps: { logger: Logger; registry: Reg
     spoolBytes: log.spoolBytes,
     error: pbx.socket.error ?? ingestion.error,
   }));
+  const connectionReport = reportConnection(pbx.socket, deps);
   pbx.socket.start();
 
   return {
+    errors,
     readiness: () => [
       ...(pbx.socket.state === 'connected' ? [] : [pbx.socket.error ?? 'the PBX is not connected']),
       ...(log.isSpooling ? ['spooling: Redis is away'] : []),
       ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
     ],
     stop: [
-      { name: 'close the PBX connection', deadlineMs: 1_000, run: () => pbx.socket.stop() },
+      {
+        name: 'close the PBX connection',
+        deadlineMs: 1_000,
+        run: () => {
+          connectionReport.stop();
+          pbx.socket.stop();
+        },
+      },
       { name: 'drain the window', deadlineMs: 3_000, run: () => ingestion.drained() },
-      { name: 'flush the log', deadlineMs: 5_000, run: () => log.stop(2_000) },
+      {
+        name: 'flush the log',
+        deadlineMs: 5_000,
+        run: () => {
+          errors.flush();
+          return log.stop(2_000);
+        },
+      },
       {
         name: 'close Redis',
         deadlineMs: 1_000,

@@ -59,7 +59,7 @@ export class PbxFeed {
         break;
       case 'unreadable':
         this.#received(news.at);
-        this.#unreadable(news.at, news.reason, news.bytes);
+        this.#unreadable(news.reason, news.bytes);
         break;
       case 'lost':
         this.#lost(news.detail);
@@ -92,22 +92,22 @@ export class PbxFeed {
     this.#received(at);
     const parsed = parseFrame(raw);
     if ('unreadable' in parsed) {
-      this.#unreadable(at, parsed.unreadable, Buffer.from(raw));
+      this.#unreadable(parsed.unreadable, Buffer.from(raw));
       return;
     }
     const { frame } = parsed;
     const { isHole, report } = this.#sequence.observe(frame.sequence, at);
     if (report) {
       const message = `the PBX's own frame numbers skipped ${report.missing} in ${report.holes} places`;
-      this.#deps.pipeline.report(at, { severity: 'warning', message, details: { ...report } });
+      this.#deps.pipeline.report({ severity: 'warning', message, details: { ...report } });
     }
     if (isHole) this.#deps.reconciler.soon();
     this.#deps.pipeline.accept(frame, at);
     this.#bound();
   }
 
-  #unreadable(at: number, reason: string, bytes: Buffer): void {
-    this.#deps.pipeline.unreadable(at, { reason, ...sampleOf(bytes) });
+  #unreadable(reason: string, bytes: Buffer): void {
+    this.#deps.pipeline.unreadable({ reason, ...sampleOf(bytes) });
     // Nobody knows what it would have said.
     this.#deps.reconciler.soon();
   }

@@ -1,3 +1,5 @@
+import { announce } from '@3cx-relay/shared/errors/announce.ts';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
@@ -28,6 +30,7 @@ export interface ReconcilerDeps {
   readonly enricher: Enricher;
   readonly window: OrderedWindow;
   readonly logger: Logger;
+  readonly errors?: ErrorSink;
   /** A live connection told nothing of what the snapshot shows: it is open but silent. */
   readonly onSilence: () => void;
 }
@@ -48,6 +51,7 @@ export class Reconciler {
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
   #error: string | null = null;
+  #isTold = false;
 
   constructor(options: ReconcilerOptions, deps: ReconcilerDeps) {
     this.#options = options;
@@ -140,13 +144,22 @@ export class Reconciler {
   async #getSnapshot(signal: AbortSignal) {
     try {
       const snapshot = await this.#deps.api.getSnapshot(signal);
+      if (this.#isTold) this.#tell('info', 'the PBX shows its calls again');
+      this.#isTold = false;
       this.#error = null;
       return snapshot;
     } catch (error) {
       const message = messageOf(error);
-      if (message !== this.#error && !signal.aborted) this.#deps.logger.warn(`reconcile: ${message}`);
+      if (message !== this.#error && !signal.aborted) {
+        this.#isTold = true;
+        this.#tell('error', `the PBX does not show its calls, what was missed cannot be repaired: ${message}`);
+      }
       this.#error = message;
       return null;
     }
+  }
+
+  #tell(severity: 'error' | 'info', message: string): void {
+    announce(this.#deps, { component: 'callcontrol', severity, message });
   }
 }

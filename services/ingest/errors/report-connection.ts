@@ -1,0 +1,57 @@
+import { announce } from '@3cx-relay/shared/errors/announce.ts';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import { createOutageWatch } from '@3cx-relay/shared/errors/outage-watch.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { SocketNews } from '../pbx/callcontrol-websocket.ts';
+
+/**
+ * What an operator learns of the call-control socket: at once that it was lost, after a while that it does not come
+ * back (or never came), and that it is there again.
+ */
+export interface ReportedSocket {
+  readonly state: 'connected' | 'connecting' | 'down';
+  readonly error: string | null;
+  subscribe(handler: (news: SocketNews) => void): () => void;
+}
+
+const COMPONENT = 'websocket';
+const LOOK_EVERY_MS = 1_000;
+const AWAY_AFTER_MS = 30_000;
+
+export function reportConnection(
+  socket: ReportedSocket,
+  to: { logger: Logger; errors?: ErrorSink | undefined },
+  awayAfterMs: number = AWAY_AFTER_MS,
+): { stop(): void } {
+  let isAway = false;
+  // The socket itself writes these two into the log file, with what it does next.
+  const unsubscribe = socket.subscribe(news => {
+    if (news.kind === 'lost') {
+      isAway = true;
+      const message =
+        'the PBX connection was lost and is being made again; calls of the meantime are healed from records';
+      to.errors?.logError(COMPONENT, 'warning', message, { detail: news.detail });
+    }
+    if (news.kind === 'open' && isAway) {
+      isAway = false;
+      to.errors?.logError(COMPONENT, 'info', 'the PBX is connected again');
+    }
+  });
+  const watch = createOutageWatch({
+    problem: () => (socket.state === 'connected' ? null : (socket.error ?? 'the PBX has not answered yet')),
+    everyMs: LOOK_EVERY_MS,
+    tellAfterMs: awayAfterMs,
+    onOutage(problem) {
+      isAway = true;
+      const message = 'the PBX stays away, no call is seen: check the PBX, PBX_URL or FQDN, and the network between';
+      announce(to, { component: COMPONENT, severity: 'critical', message, details: { problem } });
+    },
+    onEnd: () => undefined,
+  });
+  return {
+    stop() {
+      unsubscribe();
+      watch.stop();
+    },
+  };
+}
