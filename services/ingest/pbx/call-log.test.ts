@@ -79,8 +79,9 @@ describe('a row of the call log', () => {
           TalkingDuration: 'PT1M',
           Reason: 'Ended by 101',
         },
+        ...{ Direction: 'Inbound', CallType: 'Extension' },
         ...{ SourceType: 4, SourceDn: '10000', SourceCallerId: '+4930', SourceDisplayName: '' },
-        ...{ DestinationType: 0, DestinationDn: '101', DestinationCallerId: '', DestinationDisplayName: 'Ada' },
+        ...{ DestinationType: 0, DestinationDn: '101', DestinationCallerId: '101', DestinationDisplayName: 'Ada' },
       }),
     );
     expect(parsed).toEqual({
@@ -89,9 +90,9 @@ describe('a row of the call log', () => {
       segment: {
         cdrId: `c1-${T0}`,
         ...{ startedAt: T0, answeredAt: T0 + 3_500, endedAt: T0 + 63_500 },
-        source: { entityType: null, dn: '10000', name: null, number: '+4930', did: null },
-        destination: { entityType: null, dn: '101', name: 'Ada', number: null, did: null },
-        ...{ creationMethod: null, creationForwardReason: null, terminationReason: null },
+        source: { entityType: 'external_line', dn: '10000', name: null, number: '+4930', did: null },
+        destination: { entityType: 'extension', dn: '101', name: 'Ada', number: null, did: null },
+        ...{ creationMethod: null, creationForwardReason: null, terminationReason: 'dst_participant_terminated' },
         terminationReasonDetails: 'Ended by 101',
       },
     });

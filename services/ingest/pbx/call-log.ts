@@ -54,7 +54,7 @@ export function parseCallLogRow(row: ODataRow): CallLogSegment | null {
       destination: endOf(row, 'Destination'),
       creationMethod: null,
       creationForwardReason: null,
-      terminationReason: null,
+      terminationReason: terminationOf(row),
       terminationReasonDetails: textOf(row, 'Reason'),
     },
   };
@@ -67,15 +67,46 @@ function isAnswered(row: ODataRow): boolean {
 }
 
 function endOf(row: ODataRow, side: 'Source' | 'Destination'): CdrEnd {
-  const isTyped = typeof row[`${side}Type`] === 'string';
+  const dn = textOf(row, `${side}Dn`);
+  const number = textOf(row, `${side}CallerId`);
   return {
-    // A number in the swagger, whose meaning is not documented.
-    entityType: isTyped ? textOf(row, `${side}Type`) : null,
-    dn: textOf(row, `${side}Dn`),
+    entityType: entityTypeOf(row, side),
+    dn,
     name: textOf(row, `${side}DisplayName`),
-    number: textOf(row, `${side}CallerId`),
+    // Of an extension the number is its DN once more.
+    number: number === dn ? null : number,
     did: null,
   };
+}
+
+/** CallType names the destination; seen live: Extension, Queue, External, Digital Receptionist, System. */
+const DESTINATIONS: Readonly<Record<string, string>> = {
+  extension: 'extension',
+  queue: 'queue',
+  external: 'external_line',
+  'digital receptionist': 'ivr',
+};
+
+/** The numbers in SourceType and DestinationType are not documented; what the words of the row say is. */
+function entityTypeOf(row: ODataRow, side: 'Source' | 'Destination'): string | null {
+  const direction = textOf(row, 'Direction')?.toLowerCase() ?? '';
+  if (side === 'Source') return direction.startsWith('inbound') ? 'external_line' : null;
+  if (direction === 'outbound') return 'external_line';
+  return DESTINATIONS[textOf(row, 'CallType')?.toLowerCase() ?? ''] ?? null;
+}
+
+/** Free text, of which these forms were seen: "Ended by …" and "… was replaced by …". */
+function terminationOf(row: ODataRow): string | null {
+  const reason = textOf(row, 'Reason') ?? '';
+  if (/ was replaced\b/.test(reason)) return 'continued_in';
+  const [, who] = /^Ended by (.+)$/.exec(reason) ?? [];
+  if (who === undefined) return null;
+  const names = (side: 'Source' | 'Destination') =>
+    [textOf(row, `${side}Dn`), textOf(row, `${side}DisplayName`), textOf(row, `${side}CallerId`)].some(
+      name => name !== null && who.includes(name),
+    );
+  if (names('Source') === names('Destination')) return null;
+  return names('Source') ? 'src_participant_terminated' : 'dst_participant_terminated';
 }
 
 /** Rows of one period, which come in any order, as calls: the earliest first. */

@@ -1,28 +1,41 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Registry } from 'prom-client';
 import { type IngestConfig, pbxUrlOf } from '../config.ts';
+import { reportRefusals } from '../errors/report-refusals.ts';
 import { type CallControlApi, createCallControlApi } from './callcontrol-api.ts';
 import { CallControlWebSocket } from './callcontrol-websocket.ts';
-import { createOAuthToken } from './oauth-token.ts';
+import type { CdrSource } from './cdr.ts';
+import { createCdrSource } from './cdr-source.ts';
+import { Database3CX } from './database-3cx.ts';
+import { createOAuthToken, type OAuthToken } from './oauth-token.ts';
 import { createPbxHttp } from './pbx-http.ts';
 import { createReconnectPlan } from './reconnect-plan.ts';
 import { XAPIClient } from './xapi-client.ts';
 
 export interface PbxConnection {
+  readonly token: OAuthToken;
   readonly api: CallControlApi;
   /** Not started yet. */
   readonly socket: CallControlWebSocket;
   readonly xapi: XAPIClient;
-  stop(): void;
+  /** Opened when it is first needed. */
+  readonly database: Database3CX;
+  /** Call records from whichever of the two has them. */
+  readonly cdr: CdrSource;
+  stop(): Promise<void>;
 }
 
 /** Everything that talks to the PBX over HTTP shares one token: a second owner would kill it again and again. */
-export function connectPbx(config: IngestConfig, deps: { logger: Logger; registry: Registry }): PbxConnection {
+export function connectPbx(
+  config: IngestConfig,
+  deps: { logger: Logger; errors?: ErrorSink; registry: Registry },
+): PbxConnection {
   const pbxUrl = pbxUrlOf(config);
   const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret } = config;
   // Two beside the entity GETs: the token and the snapshot must not queue behind them.
   const http = createPbxHttp(pbxUrl, { maxSockets: config.INGEST_GET_CONCURRENCY + 2 });
-  const token = createOAuthToken({ http: http.http }, { clientId, clientSecret });
+  const token = reportRefusals(createOAuthToken({ http: http.http }, { clientId, clientSecret }), deps);
   const plan = createReconnectPlan({
     auth: config.CALLCONTROL_AUTH,
     quickMs: config.INGEST_RECONNECT_QUICK_MS,
@@ -47,15 +60,27 @@ export function connectPbx(config: IngestConfig, deps: { logger: Logger; registr
     circuitOpenMs: config.INGEST_XAPI_CIRCUIT_OPEN_MS,
     ...deps,
   });
+  const database = new Database3CX({
+    ...(config.PBX_DB_URL === undefined ? {} : { databaseUrl: config.PBX_DB_URL }),
+    ...(config.PBX_INI === undefined ? {} : { iniPath: config.PBX_INI }),
+    connectTimeoutMs: config.INGEST_DB_CONNECT_TIMEOUT_MS,
+    statementTimeoutMs: config.INGEST_DB_STATEMENT_TIMEOUT_MS,
+    maxSegments: config.INGEST_DB_MAX_SEGMENTS,
+    logger: deps.logger,
+  });
   const api = createCallControlApi({ pbx: http, token });
   return {
+    token,
     api,
     socket,
     xapi,
-    stop() {
+    database,
+    cdr: createCdrSource({ database, xapi, logger: deps.logger }),
+    async stop() {
       socket.stop();
       xapi.stop();
       http.stop();
+      await database.stop();
     },
   };
 }
