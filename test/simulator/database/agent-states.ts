@@ -2,7 +2,7 @@ import type { CdrParty, CdrSegment } from '../pbx/cdr-segment.ts';
 
 type StateChange = { id: number; operator_dn: string; state: string; queue_dn: string | null; changed_at: string };
 
-const MAX_CALLS = 5000;
+const MAX_QUEUES = 5000;
 
 /**
  * What the agents did, as it can be told from the segments: signed in before their first call, ringing and talking
@@ -10,8 +10,10 @@ const MAX_CALLS = 5000;
  */
 export class AgentStates {
   readonly #signedIn = new Set<string>();
-  /** The queue a call is waiting in: the segment of the queue ends before those of the agents it rang. */
-  readonly #queueOf = new Map<string, string>();
+  /** Which queue a segment is of. */
+  readonly #queueDnOf = new Map<string, string>();
+  /** Rounds that nobody answered end before the queue's own segment, which alone says which queue it is. */
+  readonly #polls = new Map<string, CdrSegment[]>();
   #lastId: number;
 
   constructor(lastId: number) {
@@ -19,43 +21,51 @@ export class AgentStates {
   }
 
   changesOf(segment: CdrSegment): StateChange[] {
-    const { destination, callHistoryId } = segment;
-    if (destination.entityType === 'queue') this.#remember(callHistoryId, destination.dnNumber);
-    const queueDn = this.#queueOf.get(callHistoryId) ?? null;
-    return [segment.source, destination]
-      .filter(isAgent)
-      .flatMap(({ dnNumber }) => [
-        ...(this.#signedIn.has(dnNumber) ? [] : [this.#change(dnNumber, 'logged_in', { at: segment.startedAt - 1 })]),
-        ...(dnNumber === destination.dnNumber
-          ? [this.#change(dnNumber, 'ringing', { at: segment.startedAt, queueDn })]
-          : []),
-        ...(segment.answeredAt === null
-          ? []
-          : [this.#change(dnNumber, 'talking', { at: segment.answeredAt, queueDn })]),
-        this.#change(dnNumber, 'available', { at: segment.endedAt, queueDn }),
-      ]);
-  }
-
-  #change(dn: string, state: string, when: { at: number; queueDn?: string | null }): StateChange {
-    this.#signedIn.add(dn);
-    return {
-      id: ++this.#lastId,
-      operator_dn: dn,
-      state,
-      queue_dn: when.queueDn ?? null,
-      changed_at: new Date(when.at).toISOString(),
-    };
-  }
-
-  #remember(callHistoryId: string, queueDn: string): void {
-    this.#queueOf.set(callHistoryId, queueDn);
-    for (const oldest of this.#queueOf.keys()) {
-      if (this.#queueOf.size <= MAX_CALLS) break;
-      this.#queueOf.delete(oldest);
+    const { cdrId, destination, originatingCdrId, creationForwardReason } = segment;
+    if (destination.entityType === 'queue') {
+      remember(this.#queueDnOf, cdrId, destination.dnNumber);
+      const polls = this.#polls.get(cdrId) ?? [];
+      this.#polls.delete(cdrId);
+      return polls.flatMap(poll => this.#changesDuring(poll, destination.dnNumber));
     }
+    const queueDn = this.#queueDnOf.get(originatingCdrId ?? '') ?? null;
+    if (queueDn === null && originatingCdrId !== null && creationForwardReason === 'polling') {
+      remember(this.#polls, originatingCdrId, [...(this.#polls.get(originatingCdrId) ?? []), segment]);
+      return [];
+    }
+    return this.#changesDuring(segment, queueDn);
+  }
+
+  #changesDuring({ source, destination, ...times }: CdrSegment, queueDn: string | null): StateChange[] {
+    return [source, destination].filter(isAgent).flatMap(agent => {
+      const change = (state: string, at: number): StateChange => ({
+        id: ++this.#lastId,
+        operator_dn: agent.dnNumber,
+        state,
+        queue_dn: queueDn,
+        changed_at: new Date(at).toISOString(),
+      });
+      const isNew = !this.#signedIn.has(agent.dnNumber);
+      this.#signedIn.add(agent.dnNumber);
+      return [
+        ...(isNew ? [{ ...change('logged_in', times.startedAt - 1), queue_dn: null }] : []),
+        ...(agent === destination ? [change('ringing', times.startedAt)] : []),
+        ...(times.answeredAt === null ? [] : [change('talking', times.answeredAt)]),
+        change('available', times.endedAt),
+      ];
+    });
   }
 }
 
 function isAgent(party: CdrParty): boolean {
   return party.entityType === 'extension';
+}
+
+/** The oldest goes: a queue whose calls are all over is asked about no more. */
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= MAX_QUEUES) break;
+    map.delete(oldest);
+  }
 }

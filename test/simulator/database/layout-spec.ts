@@ -48,8 +48,8 @@ function outputRow({ segment }: BookedSegment, id: number) {
 }
 
 function resultOf({ answeredAt, terminationReason, terminationReasonDetails }: BookedSegment['segment']): string {
-  if (terminationReason === 'redirected' || terminationReason === 'continued_in') return 'redirected';
   if (answeredAt !== null) return 'answered';
+  if (terminationReason === 'redirected' || terminationReason === 'continued_in') return 'redirected';
   if (terminationReasonDetails === 'busy') return 'busy';
   return terminationReason === 'rejected' || terminationReason === 'cancelled' ? terminationReason : 'no_answer';
 }

@@ -90,11 +90,16 @@ test('the spec layout has one row per segment and tells what its agents did', as
   const { database, log, query } = await startDatabase({ layout: 'spec' });
   await database.settled;
   const callHistoryId = someId();
-  log.add(segmentOf({ callHistoryId, destination: queueParty(), terminationReason: 'continued_in' }));
-  log.add(
-    segmentOf({ callHistoryId, answeredAt: null, terminationReason: 'cancelled', destination: insideParty('102') }),
-  );
-  log.add(segmentOf({ callHistoryId, destination: insideParty('101', 'Amelia Hart') }));
+  const queueSegment = segmentOf({
+    callHistoryId,
+    answeredAt: null,
+    destination: queueParty(),
+    terminationReason: 'continued_in',
+  });
+  const poll = { callHistoryId, originatingCdrId: queueSegment.cdrId, creationForwardReason: 'polling' };
+  log.add(segmentOf({ ...poll, answeredAt: null, terminationReason: 'cancelled', destination: insideParty('102') }));
+  log.add(queueSegment);
+  log.add(segmentOf({ ...poll, destination: insideParty('101') }));
   await until('the rows are there', async () => (await query('SELECT FROM cdr_output')).length === 3);
 
   expect(
@@ -103,18 +108,18 @@ test('the spec layout has one row per segment and tells what its agents did', as
     {
       id: '1',
       call_history_id: callHistoryId,
-      destination_dn: '800',
-      did: '+493023125900',
-      direction: 'inbound',
-      result: 'redirected',
-    },
-    {
-      id: '2',
-      call_history_id: callHistoryId,
       destination_dn: '102',
       did: '+493023125900',
       direction: 'inbound',
       result: 'cancelled',
+    },
+    {
+      id: '2',
+      call_history_id: callHistoryId,
+      destination_dn: '800',
+      did: '+493023125900',
+      direction: 'inbound',
+      result: 'redirected',
     },
     {
       id: '3',
@@ -132,6 +137,9 @@ test('the spec layout has one row per segment and tells what its agents did', as
     { state: 'ringing', queue_dn: '800' },
     { state: 'talking', queue_dn: '800' },
     { state: 'available', queue_dn: '800' },
+  ]);
+  expect(await query("SELECT DISTINCT queue_dn FROM operator_state_history WHERE state = 'ringing'")).toEqual([
+    { queue_dn: '800' },
   ]);
   expect(await query(columnsOf('cdroutput'))).toEqual([]);
 });
