@@ -15,6 +15,7 @@ import { Pipeline } from './pipeline.ts';
 import { Reconciler } from './reconciler.ts';
 import type { RecoveryNotes } from './records/record-entry.ts';
 import { Records } from './records/records.ts';
+import { SilenceWatch } from './silence-watch.ts';
 
 /** The way of a frame, put together: socket → feed → window with enricher → model → log. */
 export interface Ingestion {
@@ -60,7 +61,10 @@ export function createIngestion(
       onUnresolved: reason => reason !== 'gone' && reason !== 'refused' && reconciler.soon(),
       errors: deps.errors,
       onCallEnded: call => records.ended(call),
-      onSnapshot: snapshot => records.snapshotTaken(snapshot.dns),
+      onSnapshot: snapshot => {
+        records.snapshotTaken(snapshot.dns);
+        silence.monitors(snapshot.dns);
+      },
       registry,
     },
   );
@@ -107,6 +111,10 @@ export function createIngestion(
     onOutage: outage => records.outage(outage),
     maxWindowBytes: config.INGEST_WINDOW_BYTES,
   });
+  const silence = new SilenceWatch(
+    { silenceMs: config.INGEST_SILENCE_MS },
+    { socket: pbx.socket, xapi: pbx.xapi, lastFrameAt: () => feed.lastFrameAt, logger },
+  );
   log.watch({
     onRoom(hasRoom) {
       if (hasRoom) return pbx.socket.release();
@@ -136,6 +144,7 @@ export function createIngestion(
     },
     drained: () => window.drained(),
     stop() {
+      silence.stop();
       records.stop();
       reconciler.disconnected();
       pipeline.stop();
