@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
@@ -14,6 +15,10 @@ import { createPanelFiles } from './admin/panel-files.ts';
 import { servePanel } from './admin/panel-route.ts';
 import { createAuditLog } from './audit-log.ts';
 import type { relayConfig } from './config.ts';
+import { createRelayErrors } from './errors/relay-errors.ts';
+import { reportCatchUp } from './errors/report-catch-up.ts';
+import { reportRejections } from './errors/report-rejections.ts';
+import { watchStores } from './errors/watch-stores.ts';
 import { createHealthReport } from './health.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
 import { createAuthenticate } from './keys/authenticate.ts';
@@ -34,7 +39,7 @@ export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
 export async function createRelay(
   config: RelayConfig,
   deps: { logger: Logger; registry: Registry },
-): Promise<RunningService & { port: number }> {
+): Promise<RunningService & { port: number; tracker: ErrorTracker }> {
   const { logger } = deps;
   const keys = createLogKeys(config.PBX_ID);
   const commands = connectRedis(config.REDIS_URL, { name: 'relay', logger });
@@ -47,6 +52,8 @@ export async function createRelay(
   const passwordHash = createPasswordHash();
   const apiKeys = new APIKeyManager({ pool: store.pool, adminSecret: config.ADMIN_SECRET, passwordHash, logger });
 
+  const reporting = createRelayErrors({ redis: commands.redis, keys, pool: store.pool, logger });
+  const { errors, tracker } = reporting;
   await waitForRedis(commands.redis);
   const hub = createHub({ heartbeatMs: config.RELAY_HEARTBEAT_MS });
   const metrics = createRelayMetrics(deps.registry, hub);
@@ -62,15 +69,25 @@ export async function createRelay(
         hub.onBlock(channel, block);
         arrivals.wake(channel);
       },
-      onReset: (channel, info) => hub.onReset(channel, info.oldest),
+      onEntries(channel, entries) {
+        if (channel === 'errors') tracker.take(entries);
+      },
+      onReset(channel, info) {
+        hub.onReset(channel, info.oldest);
+        if (channel !== 'errors') return;
+        tracker.reset();
+        void reporting.load();
+      },
     },
   );
+  await reporting.load();
   const catchUp = createCatchUp(
     { redis: commands.redis, keys },
     { pageEntries: config.RELAY_PAGE_ENTRIES, maxReads: config.RELAY_MAX_READS },
   );
-  const authenticate = createAuthenticate(apiKeys);
+  const authenticate = reportRejections(createAuthenticate(apiKeys), { logger, errors });
   const pingPostgres = () => store.pool.query('SELECT 1');
+  const storesWatch = watchStores({ tail, pingPostgres }, { logger, errors });
   const report = createHealthReport({
     redis: commands.redis,
     keys,
@@ -86,11 +103,16 @@ export async function createRelay(
     { redis: commands.redis, keys, queue, audit },
     { maxCommands: config.RELAY_MAX_COMMANDS, timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS },
   );
-  const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, desk, panel, logger });
+  const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, desk, panel, errors, logger });
   const server = createServer(app.callback());
   const sockets = createWebSocketEndpoint(
     server,
-    { hub, authenticate, logger, subscribeDeps: { redis: commands.redis, keys, ring, catchUp } },
+    {
+      hub,
+      authenticate,
+      logger,
+      subscribeDeps: { redis: commands.redis, keys, ring, catchUp: reportCatchUp(catchUp, errors) },
+    },
     {
       heartbeatMs: config.RELAY_HEARTBEAT_MS,
       maxConnections: config.RELAY_MAX_CONNECTIONS,
@@ -106,6 +128,8 @@ export async function createRelay(
 
   return {
     port,
+    errors,
+    tracker,
     readiness: () => (tail.silentForMs() < READY_SILENCE_MS ? [] : ['the log does not answer']),
     stop: [
       {
@@ -139,7 +163,8 @@ export async function createRelay(
         name: 'close stores',
         deadlineMs: 2_000,
         run: async () => {
-          await Promise.all([apiKeys.stop(), queue.stop(), audit.stop(AUDIT_FLUSH_MS)]);
+          storesWatch.stop();
+          await Promise.all([apiKeys.stop(), queue.stop(), audit.stop(AUDIT_FLUSH_MS), reporting.stop()]);
           await Promise.all([passwordHash.stop(), store.stop(), commands.stop(), blocking.stop()]);
         },
       },

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Logger } from '../runtime/logger.ts';
 import { messageOf } from '../runtime/operator-error.ts';
+import { within } from '../runtime/within.ts';
 import { selectErrorsPage, selectOpenErrors } from '../store/error-log.ts';
 import { readPositions } from '../store/log-positions.ts';
 import { inTransaction } from '../store/transaction.ts';
@@ -98,16 +99,4 @@ function pick(groups: readonly ErrorGroup[], { filters, after, limit }: Wanted):
     .filter(group => isMatch(group, filters) && (!after || compareNewestFirst(after, group) < 0))
     .sort(compareNewestFirst)
     .slice(0, limit);
-}
-
-async function within<Value>(ms: number, work: Promise<Value>): Promise<Value> {
-  const { promise: tooLate, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  // When the work comes too late nobody waits for its failure any more.
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

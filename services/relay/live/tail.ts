@@ -1,3 +1,4 @@
+import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
@@ -21,6 +22,8 @@ export interface Tail {
 
 export interface TailListener {
   onBlock(channel: Channel, block: Block): void;
+  /** The same entries, for who wants their bodies. */
+  onEntries(channel: Channel, entries: readonly LogEntry[]): void;
   onReset(channel: Channel, info: LogInfo): void;
 }
 
@@ -64,6 +67,7 @@ export async function createTail(
         listener.onReset(page.channel, page.info);
       } else {
         listener.onBlock(page.channel, ring(page.channel).append(page.entries, page.epochs));
+        listener.onEntries(page.channel, page.entries);
       }
     }
   };

@@ -1,3 +1,5 @@
+import { announce } from '@3cx-relay/shared/errors/announce.ts';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
@@ -25,6 +27,7 @@ export interface AppDeps {
   readonly desk: CommandDesk;
   /** What answers under `/admin/`; null when this instance has no panel. */
   readonly panel: Middleware<RelayState> | null;
+  readonly errors: ErrorSink;
   readonly logger: Logger;
 }
 
@@ -50,7 +53,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
         }
       }
     } catch (error) {
-      const answer = toProblem(error, deps.logger);
+      const answer = toProblem(error, { method: context.method, path: context.path }, deps);
       context.status = answer.status;
       context.body = JSON.stringify(answer);
       context.type = 'application/problem+json';
@@ -64,13 +67,14 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   return app;
 }
 
-function toProblem(error: unknown, logger: Logger): Problem {
+function toProblem(error: unknown, request: object, to: Pick<AppDeps, 'logger' | 'errors'>): Problem {
   if (error instanceof ProblemError) return error.problem;
   if (isStoreAway(error)) {
-    logger.warn({ err: error }, 'a request could not be answered');
+    to.logger.warn({ err: error }, 'a request could not be answered');
     return problem('unavailable', 'a store behind the relay does not answer right now: try again');
   }
-  logger.error({ err: error }, 'a request failed');
+  const message = 'a request failed because of a mistake in the relay: report it with these details';
+  announce(to, { component: 'relay', severity: 'error', message, details: { ...request, error } });
   return problem('internal', 'the relay failed to answer; its log says why');
 }
 
