@@ -18,6 +18,10 @@ export interface CallEventBody {
   readonly otherCallJson?: string | null;
   /** The participant it is about, spelled as in a frame, when no frame names it. */
   readonly entity?: string;
+  /** Keys that were pressed. */
+  readonly dtmf?: string | null;
+  /** The device that was registered or unregistered. */
+  readonly device?: { readonly dn: string; readonly deviceId: string | null; readonly registered: boolean };
   readonly isRepeat?: boolean;
   readonly unresolved?: Unresolved | null;
   readonly origin?: EntryOrigin;
@@ -32,6 +36,8 @@ export function callEventBody(body: CallEventBody): string {
   text += `,"call":${body.callJson ?? 'null'}`;
   if (body.otherCallJson) text += `,"otherCalls":[${body.otherCallJson}]`;
   if (body.entity) text += `,"entity":${JSON.stringify(body.entity)}`;
+  if (body.dtmf) text += `,"dtmf":${JSON.stringify(body.dtmf)}`;
+  if (body.device) text += `,"device":${JSON.stringify(body.device)}`;
   if (body.isRepeat) text += ',"repeat":true';
   if (body.unresolved) text += `,"unresolved":"${body.unresolved}"`;
   if (body.origin) text += `,"origin":"${body.origin}"`;
@@ -60,11 +66,6 @@ export interface ErrorReport {
   readonly severity: 'warning' | 'error' | 'critical';
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
-}
-
-export function errorBody(at: number, report: ErrorReport): string {
-  const { severity, message, details = {} } = report;
-  return JSON.stringify({ at: isoOf(at), data: { component: 'callcontrol', severity, message, details } });
 }
 
 const SAMPLE_BYTES = 2_048;

@@ -15,6 +15,7 @@ describe('a frame', () => {
     expect(frameOf(raw)).toEqual({
       sequence: 18,
       eventType: 0,
+      dtmf: null,
       entity: '/callcontrol/150/participants/8107',
       subject: { kind: 'participant', dn: '150', id: 8107 },
       text: raw,
@@ -22,8 +23,8 @@ describe('a frame', () => {
   });
 
   test.each([
-    ['/callcontrol/150/devices/sip%3A150%40127.0.0.1', { kind: 'device', dn: '150' }],
-    ['/callcontrol/150', { kind: 'device', dn: '150' }],
+    ['/callcontrol/150/devices/sip%3A150%40127.0.0.1', { kind: 'device', dn: '150', deviceId: 'sip:150@127.0.0.1' }],
+    ['/callcontrol/150', { kind: 'device', dn: '150', deviceId: null }],
     ['/callcontrol/a%20b/participants/1', { kind: 'participant', dn: 'a b', id: 1 }],
     ['/callcontrol/150/participants/-1', { kind: 'other', dn: '150' }],
     ['/callcontrol/150/queues/1', { kind: 'other', dn: '150' }],
@@ -36,6 +37,18 @@ describe('a frame', () => {
   test('of an unknown type, without a number or with attached data is a frame', () => {
     const frame = frameOf('{"event":{"event_type":99,"entity":null,"attached_data":{"dtmf_input":"5"}}}');
     expect(frame).toMatchObject({ eventType: 99, sequence: null, subject: { kind: 'other', dn: null } });
+  });
+
+  test.each([
+    [{ dtmf_input: '5' }, '5'],
+    [{ dtmf_input: 5 }, '5'],
+    ['{"dtmf_input":"1234#"}', '1234#'],
+    ['5', null],
+    ['not JSON', null],
+    [null, null],
+  ])('of pressed keys tells them, as an object or as text: %j', (attached_data, keys) => {
+    const event = { event_type: 2, entity: '/callcontrol/1/participants/1', attached_data };
+    expect(frameOf(JSON.stringify({ event })).dtmf).toBe(keys);
   });
 
   test('with line breaks is put on one line and means the same', () => {

@@ -7,10 +7,13 @@
 export const EVENT_UPSERT = 0;
 export const EVENT_REMOVE = 1;
 export const EVENT_DTMF = 2;
+/** 3 says that a prompt was played, 4 answers a request; nobody has seen a higher one (3cx.md C6). */
+export const HIGHEST_KNOWN_EVENT = 4;
 
 export type FrameSubject =
   | { readonly kind: 'participant'; readonly dn: string; readonly id: number }
-  | { readonly kind: 'device'; readonly dn: string }
+  /** `deviceId` null: the DN itself. */
+  | { readonly kind: 'device'; readonly dn: string; readonly deviceId: string | null }
   | { readonly kind: 'other'; readonly dn: string | null };
 
 export interface Frame {
@@ -18,6 +21,8 @@ export interface Frame {
   readonly eventType: number;
   readonly entity: string;
   readonly subject: FrameSubject;
+  /** The keys that were pressed, of a DTMF frame; null for any other, or when it does not say. */
+  readonly dtmf: string | null;
   /** The frame's own text, without line breaks: what clients get as `data`. */
   readonly text: string;
 }
@@ -44,6 +49,7 @@ export function parseFrame(raw: string): ParsedFrame {
       eventType,
       entity: path,
       subject: toSubject(path),
+      dtmf: eventType === EVENT_DTMF ? toDtmf(value.event.attached_data) : null,
       text: toOneLine(raw),
     },
   };
@@ -55,8 +61,24 @@ function toSubject(entity: string): FrameSubject {
   if (!match || dn === null) return { kind: 'other', dn: null };
   const [, , part, id] = match;
   if (part === 'participants' && id && /^\d{1,15}$/.test(id)) return { kind: 'participant', dn, id: Number(id) };
-  if (part === 'devices' || part === undefined) return { kind: 'device', dn };
+  if (part === 'devices' || part === undefined) return { kind: 'device', dn, deviceId: id ? decodeDn(id) : null };
   return { kind: 'other', dn };
+}
+
+/** An object as the official types have it, or the same as JSON text, which one client found worth accepting (3cx.md §1.3). */
+function toDtmf(attached: unknown): string | null {
+  const data = typeof attached === 'string' ? parseOrNull(attached) : attached;
+  if (!isRecord(data)) return null;
+  const input = data.dtmf_input;
+  return typeof input === 'string' || typeof input === 'number' ? String(input) : null;
+}
+
+function parseOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function decodeDn(segment: string): string {

@@ -1,3 +1,4 @@
+import { ErrorWriter } from '@3cx-relay/shared/errors/error-writer.ts';
 import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
@@ -44,14 +45,18 @@ function create(maxFrames: number): void {
       enricher: new Enricher({ concurrency: 4, deadlineMs: 200 }, { get, registry }),
       write: (channel, entry) => written.push({ channel, entry, body: JSON.parse(entry.body) }),
       onUnresolved: reason => unresolved.push(reason),
+      errors: new ErrorWriter({
+        service: 'ingest',
+        write: entry => written.push({ channel: 'errors', entry, body: JSON.parse(entry.body) }) > 0,
+      }),
       registry,
     },
   );
 }
 
-function frame(eventType: number, entity: string, at: number): void {
+function frame(eventType: number, entity: string, at: number, attached: object | null = null): void {
   const parsed = parseFrame(
-    JSON.stringify({ sequence: 1, event: { event_type: eventType, entity, attached_data: null } }),
+    JSON.stringify({ sequence: 1, event: { event_type: eventType, entity, attached_data: attached } }),
   );
   if ('frame' in parsed) pipeline.accept(parsed.frame, at);
 }
@@ -158,24 +163,39 @@ describe('a frame', () => {
   test('of dialled digits names the call and shows who pressed them', async () => {
     present.set('101/1', participant());
     frame(EVENT_UPSERT, ENTITY, T0);
-    frame(EVENT_DTMF, ENTITY, T0 + 1);
+    frame(EVENT_DTMF, ENTITY, T0 + 1, { dtmf_input: '5' });
     await window.drained();
     expect(written[1]).toMatchObject({
       entry: { event: 'call.dtmf' },
-      body: { participant: participant(), call: { pbxCallId: 7 } },
+      body: { participant: participant(), call: { pbxCallId: 7 }, dtmf: '5' },
     });
   });
 
   test('of a device or of an unknown kind is an entry without a call', async () => {
     frame(EVENT_UPSERT, '/callcontrol/101/devices/sip%3A1', T0);
+    frame(EVENT_REMOVE, '/callcontrol/101/devices/sip%3A1', T0);
     frame(99, '/callcontrol/101/participants/1', T0);
     frame(4, '', T0);
     await window.drained();
-    expect(written.map(({ entry }) => [entry.event, entry.dn])).toEqual([
-      ['extension.status', '101'],
-      ['pbx.event', '101'],
-      ['pbx.event', undefined],
+    const calls = written.filter(({ channel }) => channel === 'calls');
+    expect(calls.map(({ entry, body }) => [entry.event, entry.dn, body.device])).toEqual([
+      ['extension.status', '101', { dn: '101', deviceId: 'sip:1', registered: true }],
+      ['extension.status', '101', { dn: '101', deviceId: 'sip:1', registered: false }],
+      ['pbx.event', '101', undefined],
+      ['pbx.event', undefined, undefined],
     ]);
+  });
+
+  test('of a type that nobody has seen is reported once, however many come', async () => {
+    for (let i = 0; i < 5; i += 1) frame(7, ENTITY, T0);
+    frame(8, ENTITY, T0);
+    await window.drained();
+    const reports = written.filter(({ channel }) => channel === 'errors');
+    expect(reports.map(({ body }) => (body.data as { message: string }).message)).toEqual([
+      expect.stringContaining('type 7'),
+      expect.stringContaining('type 8'),
+    ]);
+    expect(written.filter(({ channel }) => channel === 'calls')).toHaveLength(6);
   });
 });
 
@@ -183,12 +203,12 @@ test('a place that is kept holds up what comes behind it until it is filled or i
   const settle = pipeline.reserve(10_000);
   frame(EVENT_REMOVE, ENTITY, T0);
   expect(written).toEqual([]);
-  settle(() => pipeline.report(T0, { severity: 'warning', message: 'in its place' }));
+  settle(() => pipeline.report({ severity: 'warning', message: 'in its place' }));
   expect(written.map(({ channel }) => channel)).toEqual(['errors', 'calls']);
   const late = pipeline.reserve(20);
   frame(EVENT_REMOVE, ENTITY, T0);
   await window.drained();
-  late(() => pipeline.report(T0, { severity: 'warning', message: 'too late' }));
+  late(() => pipeline.report({ severity: 'warning', message: 'too late' }));
   expect(written).toHaveLength(3);
 });
 

@@ -1,12 +1,13 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { NewEntry, StateChange } from '@3cx-relay/shared/log/entry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, type Registry } from 'prom-client';
-import { type EntryCause, toCallEntry } from './call-entry.ts';
+import { type EntryCause, toCallEntry, toOtherEntry } from './call-entry.ts';
 import type { Call } from './call-model/call.ts';
 import { type CallModel, keyOf, type ModelChange } from './call-model/call-model.ts';
 import type { Enricher } from './enrich.ts';
-import { callEventBody, type ErrorReport, errorBody, type PbxGap, type Unresolved } from './entry-body.ts';
-import { EVENT_DTMF, EVENT_REMOVE, EVENT_UPSERT, type Frame } from './frame.ts';
+import { callEventBody, type ErrorReport, type PbxGap, type Unresolved } from './entry-body.ts';
+import { EVENT_DTMF, EVENT_REMOVE, EVENT_UPSERT, type Frame, HIGHEST_KNOWN_EVENT } from './frame.ts';
 import type { OrderedWindow, WindowItem } from './ordered-window.ts';
 import type { CallControlSnapshot, EntityOutcome } from './pbx/callcontrol-api.ts';
 import type { Participant } from './pbx/participant.ts';
@@ -34,6 +35,7 @@ export interface PipelineDeps {
   readonly onCallEnded?: (call: Call) => void;
   /** A snapshot's differences are on their way into the log. */
   readonly onSnapshot?: (snapshot: CallControlSnapshot) => void;
+  readonly errors: ErrorSink;
   readonly registry: Registry;
   readonly now?: () => number;
 }
@@ -49,6 +51,7 @@ export class Pipeline {
   readonly #frames: Counter<'kind'>;
   readonly #unresolved: Counter<'reason'>;
   readonly #pending = new Map<WindowItem, string>();
+  readonly #unknownTypes = new Set<number>();
   #touched: Set<string> | null = null;
   #tickTimer: NodeJS.Timeout | undefined;
 
@@ -105,14 +108,14 @@ export class Pipeline {
   }
 
   /** A frame that cannot be an entry of `calls` is an entry of `errors`, with its beginning. */
-  unreadable(at: number, what: { reason: string; bytes: number; sample: string; encoding: string }): void {
+  unreadable(what: { reason: string; bytes: number; sample: string; encoding: string }): void {
     this.#frames.inc({ kind: 'unreadable' });
     const { reason, ...details } = what;
-    this.report(at, { severity: 'error', message: `a frame of the PBX cannot be read: ${reason}`, details });
+    this.report({ severity: 'error', message: `a frame of the PBX cannot be read: ${reason}`, details });
   }
 
-  report(at: number, report: ErrorReport): void {
-    this.#deps.write('errors', { type: 'error_event', at, body: errorBody(at, report) });
+  report({ severity, message, details }: ErrorReport): void {
+    this.#deps.errors.logError('callcontrol', severity, message, details);
   }
 
   gap(at: number, gap: PbxGap): void {
@@ -215,22 +218,25 @@ export class Pipeline {
   #emitFrame(frame: Frame, at: number, outcome: EntityOutcome | 'overload' | 'deadline' | null): void {
     this.#tick(at);
     const { subject, text } = frame;
+    if (frame.eventType > HIGHEST_KNOWN_EVENT) this.#reportUnknown(frame.eventType);
     if (subject.kind !== 'participant') {
-      const isStatus =
-        subject.kind === 'device' && (frame.eventType === EVENT_UPSERT || frame.eventType === EVENT_REMOVE);
-      const events = [isStatus ? 'extension.status' : 'pbx.event'];
-      const body = callEventBody({ at, events, frame: text, participantJson: null, callJson: null });
-      const dn = subject.dn === null ? {} : { dn: subject.dn };
-      this.#deps.write('calls', { type: 'call_event', at, body, event: events.join(), ...dn });
+      this.#deps.write('calls', toOtherEntry(frame, subject, at));
       return;
     }
     const { change, participantJson, unresolved } = this.#apply(frame, subject, { at, outcome });
-    this.#writeCallEvent(change, { at, frame: text, participantJson, unresolved });
+    this.#writeCallEvent(change, { at, frame: text, participantJson, unresolved, dtmf: frame.dtmf });
     if (unresolved) {
       this.#unresolved.inc({ reason: unresolved });
       this.#deps.onUnresolved(unresolved);
     }
     this.#armTick();
+  }
+
+  #reportUnknown(eventType: number): void {
+    if (this.#unknownTypes.has(eventType)) return;
+    this.#unknownTypes.add(eventType);
+    const message = `the PBX sends events of type ${eventType}, which this version does not know: they are passed on as pbx.event`;
+    this.report({ severity: 'warning', message });
   }
 
   #apply(
