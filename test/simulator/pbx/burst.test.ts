@@ -15,13 +15,14 @@ function createBurst(seed: number, extensions: number) {
     const [, , dn = '', , id] = entity.split('/');
     frames.push({ atMs: clock.monotonicMs(), type, entity, isPresent: board.find(dn, Number(id)) !== undefined });
   });
+  const segments: unknown[] = [];
   const directory = createDirectory(createRandom(seed, 'directory'), extensions);
   const engine = new CallEngine({
     board,
     directory,
     clock,
     random: createRandom(seed, 'calls'),
-    onSegment: () => undefined,
+    onSegment: segment => segments.push(segment),
   });
   const planner = new CallPlanner({ directory, board, random: createRandom(seed, 'plans'), routePoint: 'relay' }, 1);
   const burst = new Burst({
@@ -34,7 +35,7 @@ function createBurst(seed: number, extensions: number) {
     eventCount: () => frames.length,
     batch: send => send(),
   });
-  return { board, burst, clock, directory, engine, frames };
+  return { board, burst, clock, directory, engine, frames, segments };
 }
 
 test('a burst of any size sends exactly that many frames and leaves nobody on the phone', () => {
@@ -70,6 +71,16 @@ test('the participants of a burst exist while they are announced and every one i
   const { answered, missed } = engine.ledger.totals.byScenario.inbound;
   expect(answered).toBeGreaterThan(100);
   expect(answered).toBeGreaterThan(missed);
+});
+
+test('a burst hands out detail records only when asked', () => {
+  for (const cdr of [false, true]) {
+    const { burst, clock, engine, segments } = createBurst(5, 30);
+    burst.start({ events: 2000, perSecond: 20_000, cdr });
+    clock.advance(1000);
+    expect(segments.length > 100).toBe(cdr);
+    expect(engine.ledger.page(0, 1).calls[0]?.callHistoryId === null).toBe(!cdr);
+  }
 });
 
 test('a burst is paced evenly in ticks of 10 ms', () => {

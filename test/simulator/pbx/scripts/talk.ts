@@ -145,8 +145,9 @@ export function* move(stage: Stage, to: Redirect): Generator<number, boolean, vo
     status: 'Ringing',
     dn: to.destination,
     device_id: deviceOf(stage, to.destination),
+    direct_control: false,
     referred_by_dn: leg.dn,
-    referred_by_type: 'Wextension',
+    referred_by_type: stage.directory.extensions.has(leg.dn) ? 'Wextension' : 'Wroutepoint',
   });
   return true;
 }
