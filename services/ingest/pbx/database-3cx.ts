@@ -208,8 +208,8 @@ export class Database3CX implements CdrSource {
     } catch (error) {
       const told = toDatabaseError(error);
       const isNews = told.message !== this.#failure?.error.message;
-      const isAway = told.code === 'PBX_DB_UNREACHABLE' || told.code === 'PBX_DB_ABSENT';
-      this.#failure = { error: told, until: this.#now() + (isAway ? FAILURE_REMEMBERED_MS : REFUSAL_REMEMBERED_MS) };
+      const isRefusal = told.code === 'PBX_DB_CREDENTIALS_REFUSED';
+      this.#failure = { error: told, until: this.#now() + (isRefusal ? REFUSAL_REMEMBERED_MS : FAILURE_REMEMBERED_MS) };
       if (isNews && told.code !== 'PBX_DB_ABSENT') this.#logger.warn(messageOf(told));
       throw told;
     }

@@ -136,8 +136,8 @@ function clientConfig(access: Access, limits: SessionLimits, statementTimeoutMs:
   };
 }
 
-/** What the operator can repair outweighs a server that does not answer: that one may only be the other address. */
-const MOST_TELLING: readonly DatabaseFailure[] = ['credentials', 'no-database', 'rights', 'timeout', 'busy', 'other'];
+/** The login that came farthest tells most: a password is looked at before the database, and both need a server. */
+const MOST_TELLING: readonly DatabaseFailure[] = ['rights', 'no-database', 'timeout', 'busy', 'other', 'credentials'];
 
 function notOpened(
   tried: readonly { name: string; failure: DatabaseFailure; reason: string }[],
