@@ -46,7 +46,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
     log,
     earlier,
     readProjection: () => readSnapshot(redis, keys),
-    cdr: pbx.xapi,
+    cdr: pbx.cdr,
     notes: createRecoveryNotes(fields => redis.hdel(keys.recovery, ...fields)),
     ...deps,
   });
@@ -59,6 +59,8 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   }));
   const connectionReport = reportConnection(pbx.socket, deps);
   pbx.socket.start();
+  // Nobody waits for it; it says by itself what it came to.
+  pbx.database.connect().catch(() => undefined);
 
   return {
     errors,
@@ -85,12 +87,12 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
           return log.stop(2_000);
         },
       },
+      { name: 'close XAPI and the database of the PBX', deadlineMs: 2_000, run: () => pbx.stop() },
       {
         name: 'close Redis',
         deadlineMs: 1_000,
         run: async () => {
           ingestion.stop();
-          pbx.stop();
           await status.stop();
           await redisConnection.stop();
         },
