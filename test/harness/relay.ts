@@ -2,6 +2,7 @@ import { relayConfig } from '@3cx-relay/relay/config.ts';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
 import { createRelay } from '@3cx-relay/relay/relay.ts';
+import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
@@ -20,6 +21,7 @@ export type TestRelay = {
   redisUrl: string;
   pbxId: string;
   databaseUrl: string;
+  tracker: ErrorTracker;
   metric(name: string): Promise<number>;
   stop(): Promise<void>;
 };
@@ -55,7 +57,8 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
     powerlessKey: powerless.apiKey,
     redisUrl,
     pbxId: config.PBX_ID,
-    databaseUrl: database.url,
+    databaseUrl: config.DATABASE_URL,
+    tracker: relay.tracker,
     async metric(name) {
       const metric = await registry.getSingleMetric(name)?.get();
       return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? Number.NaN;

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { OperatorError } from '../runtime/operator-error.ts';
+import { toDetails, toSafeText } from './details.ts';
+
+test('what JSON cannot say is said in words', () => {
+  const circular: Record<string, unknown> = { name: 'loop' };
+  circular.self = circular;
+  const unreadable = Object.defineProperty({}, 'bad', {
+    enumerable: true,
+    get() {
+      throw new Error('no');
+    },
+  });
+  expect(toDetails({ circular, big: 12n, date: new Date(0), nothing: undefined, unreadable, at: Number.NaN })).toEqual({
+    circular: { name: 'loop', self: '[circular]' },
+    big: '12',
+    date: '1970-01-01T00:00:00.000Z',
+    unreadable: { bad: '[unreadable]' },
+    at: 'NaN',
+  });
+  expect(toDetails('plain')).toEqual({ value: 'plain' });
+  expect(toDetails(undefined)).toEqual({});
+});
+
+test('an error keeps its code and causes, and nothing that was hung on it', () => {
+  const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', config: { auth: 's3cret' } });
+  const { error } = toDetails(new OperatorError('PBX_AWAY', 'the PBX is away', { cause }));
+  expect(error).toMatchObject({ code: 'PBX_AWAY', message: 'the PBX is away', cause: { code: 'ECONNREFUSED' } });
+  expect(JSON.stringify(error)).not.toContain('s3cret');
+});
+
+test('secrets are replaced, by their name at any depth and by their look in any text', () => {
+  const key = `3cxr_${'ab'.repeat(32)}`;
+  const details = toDetails({
+    deep: { er: { still: { CLIENT_SECRET: 'one', 'x-api-key': 'two', headers: { Authorization: 'three' } } } },
+    text: `Bearer abcdefghijkl, ${key}, postgres://relay:four@db/relay and client_secret=five&x=1`,
+  });
+  const json = JSON.stringify(details);
+  for (const secret of ['one', 'two', 'three', 'four@', 'five', 'abcdefghijkl', 'abababab']) {
+    expect(json).not.toContain(secret);
+  }
+  expect(json).toContain('x=1');
+  expect(toSafeText(`key ${key} refused`, 100)).toBe('key 3cxr_[redacted] refused');
+});
+
+test('the whole is bounded, however much there is', () => {
+  const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`name${n}`, 'x'.repeat(10_000)]));
+  const long = Array.from({ length: 100_000 }, (_, n) => ({ n, text: 'ü'.repeat(1_000) }));
+  let deep: unknown = 'bottom';
+  for (let i = 0; i < 10_000; i += 1) deep = { deep };
+  expect(JSON.stringify(toDetails({ wide, long, deep })).length).toBeLessThan(40_000);
+});
+
+test('any value becomes JSON that PostgreSQL takes, and never throws', () => {
+  fc.assert(
+    fc.property(
+      fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true }),
+      value => {
+        const json = JSON.stringify(toDetails(value));
+        expect(JSON.parse(json)).toBeTypeOf('object');
+        expect(json).not.toMatch(/\\u0000|\\ud[89a-f]/);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});

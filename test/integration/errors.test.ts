@@ -1,0 +1,364 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { relayConfig } from '@3cx-relay/relay/config.ts';
+import { createRelay } from '@3cx-relay/relay/relay.ts';
+import type { ErrorOccurrence } from '@3cx-relay/shared/errors/error-event.ts';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
+import { createServiceErrors, type ServiceErrors } from '@3cx-relay/shared/errors/service-errors.ts';
+import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
+import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
+import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createMonths } from '../../services/worker/partitions.ts';
+import { drainChannel } from '../../services/worker/persist.ts';
+import { createPersistMetrics } from '../../services/worker/persist-metrics.ts';
+import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
+import { adminSecret, startTestRelay, type TestRelay } from '../harness/relay.ts';
+import { connectClient } from '../harness/relay-client.ts';
+import { waitFor } from '../harness/wait-for.ts';
+import { startTcpProxy } from './fixtures/tcp-proxy.ts';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+let relay: TestRelay;
+let tracker: ErrorTracker;
+let keys: LogKeys;
+let connection: RedisConnection;
+let store: PostgresPool;
+let filler: LogFiller;
+let service: ServiceErrors;
+let errors: ErrorSink;
+
+beforeEach(async () => {
+  relay = await startTestRelay();
+  tracker = relay.tracker;
+  keys = createLogKeys(relay.pbxId);
+  connection = connectRedis(relay.redisUrl, { name: 'test', logger });
+  await waitFor(() => connection.redis.ping(), { what: 'Redis to answer' });
+  store = createPool({ databaseUrl: relay.databaseUrl, name: 'test', max: 4, logger });
+  filler = createLogFiller(relay);
+  service = createServiceErrors({ redis: connection.redis, keys }, { service: 'ingest', logger });
+  errors = service.errors;
+});
+
+afterEach(async () => {
+  await service.stop(1_000);
+  await filler.stop();
+  await connection.stop();
+  await store.stop();
+  await relay.stop();
+});
+
+async function drain(channel: 'errors' | 'health' | 'audit' = 'errors'): Promise<number> {
+  const deps = {
+    redis: connection.redis,
+    keys,
+    pool: store.pool,
+    months: createMonths({ pool: store.pool, logger }, { historyDays: 400 }),
+    metrics: createPersistMetrics(createMetrics('test')),
+    logger,
+  };
+  return (await drainChannel(deps, channel, AbortSignal.timeout(20_000))).rows;
+}
+
+async function seen(count: number, by: ErrorTracker = tracker): Promise<void> {
+  await waitFor(async () => total(await list(by)) >= count, { what: `${count} occurrences` });
+}
+
+const list = async (by: ErrorTracker = tracker) => (await by.getErrors({ limit: 500 })).errors;
+const total = (groups: readonly { count: number }[]) => groups.reduce((sum, group) => sum + group.count, 0);
+
+/** Another instance of the relay on the same log and database. */
+async function startSecond(databaseUrl = relay.databaseUrl) {
+  const config = readConfig(relayConfig, {
+    REDIS_URL: relay.redisUrl,
+    DATABASE_URL: databaseUrl,
+    ADMIN_SECRET: adminSecret,
+    PBX_ID: relay.pbxId,
+    PORT: '0',
+    RELAY_DRAIN_MS: '0',
+  });
+  const second = await createRelay(config, { logger, registry: createMetrics('relay') });
+  return {
+    tracker: second.tracker,
+    async stop() {
+      for (const phase of second.stop) await phase.run();
+    },
+  };
+}
+
+test('an error of any service reaches a subscriber of channel errors and the listeners of the tracker', async () => {
+  const client = await connectClient(relay.url, relay.apiKey, { channels: 'errors' });
+  await client.waitForMessage('caught_up');
+  const heard: ErrorOccurrence[] = [];
+  tracker.on('new_error', error => heard.push(error));
+  errors.logError('websocket', 'warning', 'the PBX connection was lost', { code: 1006 });
+  tracker.logError('postgres', 'critical', 'PostgreSQL is away');
+  await waitFor(() => client.entries().length >= 2 && heard.length >= 2, { what: 'both errors' });
+  expect(client.entries().map(({ type, event, data }) => ({ type, event, data }))).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ type: 'error_event', event: 'error.critical' }),
+      {
+        type: 'error_event',
+        event: 'error.warning',
+        data: expect.objectContaining({ component: 'websocket', service: 'ingest', details: { code: 1006 } }),
+      },
+    ]),
+  );
+  expect(new Set(heard.map(({ id }) => id))).toEqual(new Set(client.entries().map(({ id }) => id)));
+  await client.close();
+});
+
+describe('the list', () => {
+  test('is the same before, while and after the entries are copied to PostgreSQL', async () => {
+    for (let n = 0; n < 5; n += 1) errors.logError('redis', 'error', `attempt ${n} failed`);
+    errors.logError('websocket', 'warning', 'lost');
+    await seen(6);
+    const before = await list();
+    expect(await drain()).toBe(6);
+    expect(await list()).toEqual(before);
+    errors.logError('redis', 'error', 'attempt 5 failed');
+    await seen(7);
+    const group = (await list()).find(({ component }) => component === 'redis');
+    expect(group).toMatchObject({ count: 6, acknowledged: false, message: 'attempt 5 failed' });
+    expect(group?.id).toBe(before.find(({ component }) => component === 'redis')?.id);
+    await drain();
+    expect((await list()).find(({ component }) => component === 'redis')).toEqual(group);
+  });
+
+  test('has every group once, page by page, wherever the copying has got to', async () => {
+    const word = (n: number) => [...String(n)].map(digit => 'abcdefghij'[Number(digit)]).join('');
+    for (let n = 0; n < 60; n += 1) {
+      errors.logError(n % 2 ? 'odd' : 'even', n % 3 ? 'error' : 'info', `the word ${word(n)} is unknown`);
+      if (n === 39) {
+        await seen(40);
+        await drain();
+      }
+    }
+    await seen(60);
+    const messages: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await tracker.getErrors({ limit: 7, cursor });
+      messages.push(...page.errors.map(({ message }) => message));
+      cursor = page.next ?? undefined;
+    } while (cursor);
+    expect(new Set(messages).size).toBe(60);
+    expect(messages).toHaveLength(60);
+    const filtered = await tracker.getErrors({ component: ['odd'], severity: ['info'], limit: 500 });
+    expect(filtered.errors).toHaveLength(10);
+    expect((await tracker.getErrors({ text: 'WORD FJ IS' })).errors.map(({ component }) => component)).toEqual(['odd']);
+    expect((await tracker.getErrors({ from: new Date(Date.now() + 60_000) })).errors).toEqual([]);
+    await expect(tracker.getErrors({ cursor: 'nonsense' })).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
+  });
+
+  test('comes from memory while PostgreSQL is away, and says so', async () => {
+    const proxy = await startTcpProxy(relay.databaseUrl);
+    const second = await startSecond(proxy.url);
+    errors.logError('redis', 'error', 'before');
+    await seen(1, second.tracker);
+    await proxy.cut();
+    errors.logError('redis', 'error', 'during');
+    await waitFor(async () => total((await second.tracker.getErrors()).errors) >= 2, { what: 'both errors' });
+    const page = await second.tracker.getErrors();
+    expect(page.incomplete).toContain('PostgreSQL does not answer');
+    await proxy.restore();
+    proxy.freeze();
+    expect((await second.tracker.getErrors()).incomplete).toContain('PostgreSQL does not answer');
+    await proxy.restore();
+    await waitFor(async () => (await second.tracker.getErrors()).incomplete === null, { what: 'the whole list' });
+    await second.stop();
+    await proxy.stop();
+  });
+
+  test('keeps at most a thousand entries in memory, and says when that is not all', async () => {
+    const entry = (n: number) => {
+      const body = JSON.stringify({
+        at: new Date().toISOString(),
+        data: { component: 'c', severity: 'info', message: `m${n}` },
+      });
+      return { type: 'error_event', at: Date.now(), body };
+    };
+    await filler.append(
+      Array.from({ length: 1_500 }, (_, n) => entry(n)),
+      'errors',
+    );
+    await seen(1_000);
+    const page = await tracker.getErrors();
+    expect([total(page.errors), page.incomplete]).toEqual([1_000, expect.stringContaining('behind the log')]);
+    await drain();
+    const whole = await tracker.getErrors();
+    expect([total(whole.errors), whole.incomplete]).toEqual([1_500, null]);
+  });
+});
+
+describe('an acknowledgement', () => {
+  test('is seen at once by who gave it, live by another instance and by clients, and stays in PostgreSQL', async () => {
+    const second = await startSecond();
+    const client = await connectClient(relay.url, relay.apiKey, { channels: 'errors', event: 'error.acknowledged' });
+    await client.waitForMessage('caught_up');
+    errors.logError('redis', 'error', 'attempt 1 failed');
+    await Promise.all([seen(1), seen(1, second.tracker)]);
+    const [group] = await list();
+    const id = group?.id ?? '';
+    expect(await tracker.acknowledgeError(id, 'ada')).toEqual({ acknowledged: [id], unknown: [] });
+    expect(await list()).toMatchObject([{ id, acknowledged: true, acknowledgedBy: 'ada' }]);
+    await waitFor(async () => (await list(second.tracker))[0]?.acknowledged, { what: 'the other instance' });
+    await waitFor(() => client.entries().length === 1, { what: 'the client' });
+    expect(client.entries()[0]).toMatchObject({
+      type: 'error_event',
+      event: 'error.acknowledged',
+      data: { by: 'ada', errors: [{ id, fingerprint: group?.fingerprint }] },
+    });
+    await drain();
+    const { rows } = await store.pool.query('SELECT acknowledged, acknowledged_by, count::int FROM error_log');
+    expect(rows).toEqual([{ acknowledged: true, acknowledged_by: 'ada', count: 1 }]);
+    errors.logError('redis', 'error', 'attempt 2 failed');
+    await seen(2);
+    expect((await list()).map(each => [each.acknowledged, each.count])).toEqual([
+      [false, 1],
+      [true, 1],
+    ]);
+    await client.close();
+    await second.stop();
+  });
+
+  test('outlives Redis', async () => {
+    errors.logError('redis', 'error', 'away');
+    await seen(1);
+    const [group] = await list();
+    await drain();
+    await tracker.acknowledgeError(group?.id ?? '', 'ada');
+    await drain();
+    await connection.redis.del(keys.log('errors'), keys.meta('errors'));
+    const second = await startSecond();
+    expect(await list(second.tracker)).toMatchObject([{ id: group?.id, acknowledged: true, acknowledgedBy: 'ada' }]);
+    await second.stop();
+  });
+
+  test('of several, of all that match, and of what nobody knows', async () => {
+    for (const component of ['a', 'b', 'c']) errors.logError(component, 'error', 'went wrong');
+    await seen(3);
+    await drain();
+    errors.logError('d', 'error', 'went wrong');
+    await seen(4);
+    const idOf = async (name: string) => (await list()).find(({ component }) => component === name)?.id ?? '';
+    const several = [await idOf('a'), await idOf('d'), 'm5k2h7qa_0000000000000009'];
+    const result = await tracker.acknowledgeError(several, 'ada');
+    expect([new Set(result.acknowledged), result.unknown]).toEqual([new Set(several.slice(0, 2)), several.slice(2)]);
+    expect((await tracker.acknowledgeError({ matching: { severity: ['error'] } }, 'bob')).acknowledged).toHaveLength(2);
+    await drain();
+    const { rows } = await store.pool.query(
+      'SELECT component, acknowledged_by AS by FROM error_log ORDER BY component',
+    );
+    expect(rows.map(row => `${row.component} ${row.by}`)).toEqual(['a ada', 'b bob', 'c bob', 'd ada']);
+  });
+});
+
+describe('PostgreSQL', () => {
+  test('has each error once, whenever the worker is killed', { timeout: 120_000 }, async () => {
+    const program = fileURLToPath(new URL('./fixtures/drain-and-die.ts', import.meta.url));
+    let written = 0;
+    for (const moment of ['before', 'sent']) {
+      for (let nth = 1; nth <= 11; nth += 1) {
+        for (let n = 0; n < 3; n += 1) errors.logError(`c${nth}`, 'error', `${moment} ${n}`);
+        written += 3;
+        await waitFor(async () => Number(await connection.redis.hget(keys.meta('errors'), 'seq')) >= written, {
+          what: 'the entries to be written',
+        });
+        const args = [program, relay.pbxId, relay.redisUrl, relay.databaseUrl, String(nth), moment, 'errors'];
+        const child = spawn(process.execPath, args, { stdio: 'inherit' });
+        await once(child, 'exit');
+        // The last statements are beyond the end of a batch that had nothing left to do.
+        if (nth <= 7) expect([child.signalCode, moment, nth]).toEqual(['SIGKILL', moment, nth]);
+      }
+    }
+    await waitFor(async () => (await drain()) >= 0 && (await sumOfCounts()) === written, { what: 'all errors' });
+    const { rows } = await store.pool.query("SELECT count(*)::int AS n FROM events WHERE channel = 'errors'");
+    expect(rows[0].n).toBe(written);
+  });
+
+  async function sumOfCounts(): Promise<number> {
+    const { rows } = await store.pool.query('SELECT coalesce(sum(count), 0)::int AS sum FROM error_log');
+    return rows[0].sum;
+  }
+
+  test('keeps every change of a component, one sample a minute between, and nothing twice', async () => {
+    const t0 = Date.now() - 3_600_000;
+    const sample = (second: number, component: string, state: string, error: string | null = null) => {
+      const at = t0 + second * 1_000;
+      const data = { component, state, latencyMs: 1.6, error };
+      return {
+        type: 'health',
+        at,
+        event: 'health.sample',
+        body: JSON.stringify({ at: new Date(at).toISOString(), data }),
+      };
+    };
+    const seconds = Array.from({ length: 60 }, (_, n) => n * 5);
+    const isDown = (second: number) => second === 125 || second === 130;
+    await filler.append(
+      seconds.flatMap(second => [
+        sample(second, 'redis', 'up'),
+        sample(second, 'database', isDown(second) ? 'down' : 'up', isDown(second) ? 'refused' : null),
+      ]),
+      'health',
+    );
+    await drain('health');
+    await filler.append([sample(300, 'redis', 'up'), { type: 'health', at: 1, body: 'not JSON' }], 'health');
+    await drain('health');
+    const { rows } = await store.pool.query(
+      'SELECT component, state, latency, error_message, timestamp FROM connection_status_history ORDER BY component, timestamp',
+    );
+    const shown = rows.map(row => [
+      row.component,
+      (row.timestamp.getTime() - t0) / 1_000,
+      row.state,
+      row.error_message,
+    ]);
+    expect(shown).toEqual([
+      ...[0, 60, 120].map(second => ['database', second, 'up', null]),
+      ['database', 125, 'down', 'refused'],
+      ...[135, 195, 255].map(second => ['database', second, 'up', null]),
+      ...[0, 60, 120, 180, 240, 300].map(second => ['redis', second, 'up', null]),
+    ]);
+    expect(rows[0].latency).toBe(2);
+  });
+
+  test('shows each audited operation as a line of error_log that nobody has to acknowledge', async () => {
+    const data = {
+      action: 'connection.reconnect',
+      actor: { kind: 'admin', id: '1', name: 'ada' },
+      target: 'xapi',
+      outcome: 'done',
+    };
+    const at = new Date().toISOString();
+    await filler.append([{ type: 'audit', at: Date.now(), body: JSON.stringify({ at, data }) }], 'audit');
+    await drain('audit');
+    const { rows } = await store.pool.query('SELECT component, severity, message, acknowledged FROM error_log');
+    const message = 'connection.reconnect on xapi by ada: done';
+    expect(rows).toEqual([{ component: 'audit', severity: 'info', message, acknowledged: true }]);
+    expect(await list()).toEqual([]);
+    expect((await tracker.getErrors({ component: ['audit'] })).errors).toMatchObject([{ message }]);
+  });
+
+  test('takes what no writer of ours would write', async () => {
+    const bodies = [
+      'not JSON',
+      '{"data":{}}',
+      `{"data":{"component":"${'x'.repeat(500)}","severity":"dreadful","message":"nul \\u0000 \\ud800","details":{"a":"\\u0000"}}}`,
+      `{"data":{"message":"deep","details":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`,
+    ];
+    await filler.append(
+      bodies.map(body => ({ type: 'error_event', at: 8.64e17, body })),
+      'errors',
+    );
+    expect(await drain()).toBe(4);
+    const { rows } = await store.pool.query('SELECT severity FROM error_log');
+    expect(rows).toEqual([{ severity: 'error' }, { severity: 'error' }, { severity: 'error' }]);
+  });
+});
