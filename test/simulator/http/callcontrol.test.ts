@@ -100,6 +100,7 @@ describe('actions', () => {
       body: { finalstatus: 'Success', result: { dn: '101', status: 'Dialing', party_dn_type: 'Wexternalline' } },
     });
     expect((await from('sip:101@127.0.0.1:1')).status).toBe(404);
+    expect((await client.post('/callcontrol/101/makecall', { destination: '800' }, token)).status).toBe(422);
   });
 
   test('the route point makes calls of its own and controls them', async () => {

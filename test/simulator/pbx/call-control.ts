@@ -113,6 +113,9 @@ export class CallControlApi {
     if (deviceId !== null && !directory.devicesOf(dn).some(device => device.device_id === deviceId)) return NOT_FOUND;
     const number = textOf(body.destination);
     if (number === '' || number === dn) return this.#refused('the destination is missing or is the caller');
+    if (directory.queues.has(number) || directory.ringGroups.has(number)) {
+      return this.#refused('the simulator does not play calls of our own into a queue or group');
+    }
     const scenario = directory.extensions.has(number) ? 'internal' : 'outbound';
     return this.#done(engine.start(planner.complete({ scenario, dn, number })).call.legs[0]);
   }
