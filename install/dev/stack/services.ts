@@ -24,13 +24,13 @@ export async function planServices(request: {
   folder: DataFolder;
   secrets: Readonly<Secrets>;
   addresses: { redisUrl: string; databaseUrl: string };
-  /** Where the simulator may make the database of its PBX. */
-  databaseAdminUrl: string;
+  /** Where the simulator makes the database of its PBX, when it may. */
+  pbxDatabaseUrl: string | undefined;
   relayPort: number;
 }): Promise<ServicePlan> {
-  const { environment, folder, secrets, addresses, relayPort } = request;
-  // The launcher's own settings: a service would report them as unknown.
-  const { RELAY_DATA_DIR: _, RELAY_BUILD_PANEL: __, ...forServices } = environment;
+  const { environment, folder, secrets, addresses, pbxDatabaseUrl, relayPort } = request;
+  // The launcher's own settings: a service would report them as unknown, or follow one that is decided here.
+  const { RELAY_DATA_DIR: _, RELAY_BUILD_PANEL: __, SIM_DATABASE_URL: ___, ...forServices } = environment;
   const shared: Environment = {
     ...forServices,
     REDIS_URL: addresses.redisUrl,
@@ -51,7 +51,9 @@ export async function planServices(request: {
             PBX_URL: simulatorUrl,
             CLIENT_ID: simulatorClientId,
             CLIENT_SECRET: secrets.simulatorSecret,
-            PBX_INI: environment.PBX_INI ?? iniPath(folder.pbx, environment.SIM_DATABASE_LAYOUT),
+            ...(pbxDatabaseUrl === undefined
+              ? {}
+              : { PBX_INI: environment.PBX_INI ?? iniPath(folder.pbx, environment.SIM_DATABASE_LAYOUT) }),
           }),
     }),
     await withInternalPort('relay', {
@@ -71,8 +73,7 @@ export async function planServices(request: {
         SIM_PORT: String(simulatorPort),
         SIM_CLIENT_ID: simulatorClientId,
         SIM_CLIENT_SECRET: secrets.simulatorSecret,
-        SIM_DATABASE_URL: environment.SIM_DATABASE_URL ?? request.databaseAdminUrl,
-        SIM_INI_DIR: folder.pbx,
+        ...(pbxDatabaseUrl === undefined ? {} : { SIM_DATABASE_URL: pbxDatabaseUrl, SIM_INI_DIR: folder.pbx }),
         SIM_CALLS_PER_MINUTE: environment.SIM_CALLS_PER_MINUTE ?? '60',
       },
     });

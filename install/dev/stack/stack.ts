@@ -10,6 +10,7 @@ import type { DataFolder } from './data-folder.ts';
 import { type Environment, readPort } from './environment.ts';
 import type { Lock } from './lock.ts';
 import { type PanelBuild, startPanelBuild } from './panel.ts';
+import { choosePbxDatabase } from './pbx-database.ts';
 import { choosePostgres } from './postgres-source.ts';
 import { chooseRedis, type ServerSource } from './redis-source.ts';
 import { openSecrets, type SecretStore } from './secrets.ts';
@@ -62,11 +63,13 @@ export class Stack {
     const { environment, folder, root, stopRequested } = this.#options;
     const relayPort = readPort(environment, { key: 'PORT', fallback: defaultPort });
     await requireFreePort(relayPort);
-    const { databaseAdminUrl, ...addresses } = await this.#startServers();
+    const { redis, postgres } = await this.#startServers();
+    const addresses = { redisUrl: redis.url, databaseUrl: postgres.url };
     stopRequested.throwIfAborted();
     const secrets = openSecrets(folder.secrets);
     const plan = await planServices({
-      ...{ environment, folder, addresses, databaseAdminUrl, relayPort },
+      ...{ environment, folder, addresses, relayPort },
+      pbxDatabaseUrl: await choosePbxDatabase(environment, postgres),
       secrets: secrets.current,
     });
     await this.#migrate(addresses.databaseUrl);
@@ -117,7 +120,7 @@ export class Stack {
     removeStackFile(this.#options.folder.stackFile);
   }
 
-  async #startServers(): Promise<{ redisUrl: string; databaseUrl: string; databaseAdminUrl: string }> {
+  async #startServers(): Promise<{ redis: RunningServer; postgres: RunningServer }> {
     const { environment, folder } = this.#options;
     const [redisSource, postgresSource] = await Promise.all([
       chooseRedis(environment, folder),
@@ -128,7 +131,7 @@ export class Stack {
       this.#startServer('redis', redisSource, 'Redis'),
       this.#startServer('postgres', postgresSource, 'PostgreSQL'),
     ]);
-    return { redisUrl: redis.url, databaseUrl: postgres.url, databaseAdminUrl: postgres.adminUrl ?? postgres.url };
+    return { redis, postgres };
   }
 
   async #startServer(name: 'redis' | 'postgres', source: ServerSource, label: string): Promise<RunningServer> {

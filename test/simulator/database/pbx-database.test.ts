@@ -263,6 +263,21 @@ test('a role without the rights is told once what it lacks, and no ini file lead
   expect(() => statSync(join(root, 'var/lib/3cxpbx/Bin/3CXPhoneSystem.ini'))).toThrow('ENOENT');
 });
 
+test('what somebody else made under the same name is left alone', async () => {
+  const giver = await startDatabase();
+  const name = uniqueDatabaseName();
+  const role = name.replace('database_', 'phonesystem_');
+  await giver.query(`CREATE ROLE ${role} LOGIN PASSWORD 'of the real one'`, databaseUrl());
+  onTestFinished(async () => void (await giver.query(`DROP ROLE ${role}`, databaseUrl())));
+  const { database, warnings } = await startDatabase({ name });
+  expect(await database.settled).toBe('refused');
+  expect(warnings).toEqual([expect.stringContaining(`The role ${role} was not made by the simulator`)]);
+  await database.stop();
+  const url = new URL(databaseUrl());
+  [url.username, url.password, url.pathname] = [role, 'of the real one', '/postgres'];
+  expect(await giver.query('SELECT current_user AS me', url.href)).toEqual([{ me: role }]);
+});
+
 test('a server that is away at first is asked again until it is there', async () => {
   const away = new URL(databaseUrl());
   away.port = '1';

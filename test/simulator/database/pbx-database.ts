@@ -6,7 +6,7 @@ import { removeIni, writeIni } from './ini-file.ts';
 import type { Layout, LayoutName } from './layout.ts';
 import { createSpecLayout } from './layout-spec.ts';
 import { createV20Layout } from './layout-v20.ts';
-import { dropPbxDatabase, MissingRights, type Person, provision } from './provision.ts';
+import { dropPbxDatabase, type Person, provision, Refused } from './provision.ts';
 import { RowWriter } from './row-writer.ts';
 import type { BookedSegment } from './segment-log.ts';
 
@@ -86,7 +86,7 @@ export function createPbxDatabase(options: PbxDatabaseOptions, deps: DatabaseDep
         early = [];
         return 'ready';
       } catch (error) {
-        if (error instanceof MissingRights) {
+        if (error instanceof Refused) {
           warn(error.message);
           if (iniDir !== undefined) removeIni(iniDir, layoutName);
           early = [];
@@ -128,7 +128,7 @@ export function createPbxDatabase(options: PbxDatabaseOptions, deps: DatabaseDep
       // Whoever comes next finds the database as it was; a server that has gone already takes the fault with it.
       await faults.clear().catch(() => undefined);
       await pool.end();
-      if (options.isDroppedAtStop) await dropPbxDatabase(adminUrl, names);
+      if (options.isDroppedAtStop && state === 'ready') await dropPbxDatabase(adminUrl, names);
     },
   };
 }

@@ -3,8 +3,8 @@ import pg from 'pg';
 import { type DatabaseNames, type Login, loginUrl } from './database-names.ts';
 import type { LastIds, LayoutName } from './layout.ts';
 
-/** The administrator of the server may not do what is needed; trying again will not help. */
-export class MissingRights extends Error {}
+/** Nothing can be made here, and trying again will not help. */
+export class Refused extends Error {}
 
 export type Person = { id: number; dn: string; name: string };
 export type ProvisionRequest = {
@@ -17,20 +17,26 @@ export type ProvisionRequest = {
 
 const CONNECT_TIMEOUT_MS = 5000;
 const PERMISSION_DENIED = '42501';
+/**
+ * Stands as a comment at the roles. On the server of a real PBX the same names belong to it: giving `phonesystem` a new
+ * password would stop its telephones.
+ */
+const MARK = 'made by the PBX simulator';
 const { escapeIdentifier, escapeLiteral } = pg;
 
 /** Brings roles, database and tables to where a PBX has them. Again over an older run: nothing recorded is lost. */
 export async function provision(request: ProvisionRequest): Promise<LastIds> {
   const { adminUrl, names } = request;
   await asAdmin(adminUrl, async admin => {
-    await requireRights(admin);
+    const missing = await missingRights(admin);
+    if (missing !== null) throw new Refused(missing);
     try {
       for (const login of [names.owner, names.reader]) await createRole(admin, login);
       await createDatabase(admin, names);
     } catch (cause) {
       if (!(cause instanceof pg.DatabaseError) || cause.code !== PERMISSION_DENIED) throw cause;
-      throw new MissingRights(
-        `The role of SIM_DATABASE_URL may not manage ${names.database} and its roles (${cause.message}): somebody else made them. Set SIM_DATABASE_NAME to a new name.`,
+      throw new Refused(
+        `The role of SIM_DATABASE_URL may not manage ${names.database} and its roles (${cause.message}): set SIM_DATABASE_NAME to a new name.`,
         { cause },
       );
     }
@@ -67,37 +73,52 @@ async function withClient<Result>(url: string, work: (client: pg.Client) => Prom
   }
 }
 
-async function requireRights(admin: pg.Client): Promise<void> {
+/** Why this role cannot make the PBX's database, or null when it can. */
+export async function missingRights(admin: pg.Client): Promise<string | null> {
   const { rows } = await admin.query<{ role: string; suffices: boolean }>(
     `SELECT rolname AS role, rolsuper OR (rolcreatedb AND rolcreaterole) AS suffices FROM pg_roles WHERE rolname = current_user`,
   );
-  if (rows[0]?.suffices) return;
-  throw new MissingRights(
-    `The role ${rows[0]?.role ?? 'of SIM_DATABASE_URL'} lacks CREATEDB and CREATEROLE, so the simulator runs without the PBX's database; grant both or leave SIM_DATABASE_URL out.`,
-  );
+  if (rows[0]?.suffices) return null;
+  return `The role ${rows[0]?.role ?? 'of SIM_DATABASE_URL'} lacks CREATEDB and CREATEROLE, so the simulator runs without the PBX's database; grant both, or set SIM_DATABASE_URL to a role that has them.`;
 }
 
 async function createRole(admin: pg.Client, login: Login): Promise<void> {
   const role = escapeIdentifier(login.role);
-  const { rowCount } = await admin.query('SELECT FROM pg_roles WHERE rolname = $1', [login.role]);
-  if (rowCount === 0) {
-    await admin.query(`CREATE ROLE ${role}`);
-    // Who creates a role may manage it but not act for it; this is what owning its database and ending its sessions needs.
-    await admin.query(`GRANT ${role} TO CURRENT_USER`);
+  const { rows } = await admin.query<{ mark: string | null }>(
+    "SELECT shobj_description(oid, 'pg_authid') AS mark FROM pg_roles WHERE rolname = $1",
+    [login.role],
+  );
+  if (rows[0] && rows[0].mark !== MARK) throw notOurs(`The role ${login.role}`);
+  if (!rows[0]) {
+    // Who creates a role may manage it but not act for it; the grant is what owning its database and ending its sessions
+    // needs. In one transaction: a role without its mark would never be ours again.
+    await admin.query(
+      `BEGIN; CREATE ROLE ${role}; COMMENT ON ROLE ${role} IS ${escapeLiteral(MARK)}; GRANT ${role} TO CURRENT_USER; COMMIT`,
+    );
   }
   await setPassword(admin, login);
 }
 
 async function createDatabase(admin: pg.Client, { database, owner, reader }: DatabaseNames): Promise<void> {
   const name = escapeIdentifier(database);
-  const { rowCount } = await admin.query('SELECT FROM pg_database WHERE datname = $1', [database]);
-  if (rowCount === 0) {
+  const { rows } = await admin.query<{ owner: string }>(
+    'SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = $1',
+    [database],
+  );
+  if (rows[0] && rows[0].owner !== owner.role) throw notOurs(`The database ${database}`);
+  if (!rows[0]) {
     await admin.query(`CREATE DATABASE ${name} OWNER ${escapeIdentifier(owner.role)} TEMPLATE template0`);
     await admin.query(`GRANT CONNECT ON DATABASE ${name} TO ${escapeIdentifier(reader.role)}`);
   } else {
     // A simulator that was killed during the fault `database-down` left it closed.
     await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
   }
+}
+
+function notOurs(what: string): Refused {
+  return new Refused(
+    `${what} was not made by the simulator and is left alone, so it runs without the PBX's database; set SIM_DATABASE_NAME to a new name.`,
+  );
 }
 
 async function createTables(owner: pg.Client, request: ProvisionRequest): Promise<LastIds> {
