@@ -97,6 +97,11 @@ export function callIdOf(firstSightMs: number, pbxCallId: number | string): stri
   return `${sight}-${pbxCallId}`;
 }
 
+/** Unix ms of the moment in which the call was first seen. */
+export function firstSightOf(callId: string): number {
+  return Number.parseInt(callId.slice(0, SIGHT_DIGITS), 36);
+}
+
 /** Every extension that is or was in the call, `first` in front: who watches one of them wants to see it to its end. */
 export function dnsOf(call: Call | null, first: string | null): string[] {
   const legs = call ? [...call.legs, ...call.formerLegs].map(leg => leg.dn) : [];

@@ -1,6 +1,6 @@
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
-import type { Call } from '../call-model/call.ts';
+import { type Call, firstSightOf } from '../call-model/call.ts';
 import type { CdrSource } from '../pbx/cdr.ts';
 import { distanceOf } from './match.ts';
 import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
@@ -37,6 +37,8 @@ interface Waiting {
 
 /** Clocks of phones and database are the PBX's own; our sight of a call comes a little later than its row. */
 const AROUND_START_MS = 6_000;
+/** A call that was first seen in a snapshot began at some time before: so far back its records are looked for. */
+const UNSEEN_START_MS = 900_000;
 /** Starts so near to each other are read in one query. */
 const MERGE_MS = 30_000;
 /** Calls that fall due a little later are looked up in the same queries. */
@@ -67,8 +69,7 @@ export class CallCompletion {
 
   ended(call: Call): void {
     const [firstDelay] = this.#options.delaysMs;
-    // Of a call whose start nobody saw the records cannot be told from others.
-    if (call.startedAt === null || firstDelay === undefined) return;
+    if (firstDelay === undefined) return;
     const endedAt = this.#now();
     this.#waiting.set(call.callId, { call, endedAt, attempt: 0, dueAt: endedAt + firstDelay });
     if (this.#waiting.size > this.#options.maxWaiting) this.#waiting.delete(this.#waiting.keys().next().value ?? '');
@@ -152,12 +153,18 @@ interface Span {
 }
 
 function spansOf(due: readonly Waiting[]): Span[] {
-  const starts = due.map(({ call }) => Date.parse(call.startedAt ?? '')).sort((one, other) => one - other);
+  const wanted = due.map(({ call }) => spanOf(call)).sort((one, other) => one.from - other.from);
   const spans: { from: number; to: number }[] = [];
-  for (const start of starts) {
+  for (const span of wanted) {
     const last = spans.at(-1);
-    if (last && start - last.to <= MERGE_MS) last.to = start + AROUND_START_MS;
-    else spans.push({ from: start - AROUND_START_MS, to: start + AROUND_START_MS });
+    if (last && span.from - last.to <= MERGE_MS) last.to = Math.max(last.to, span.to);
+    else spans.push({ ...span });
   }
   return spans;
+}
+
+function spanOf(call: Call): Span {
+  const sight = firstSightOf(call.callId);
+  const start = call.startedAt === null ? sight - UNSEEN_START_MS : Date.parse(call.startedAt);
+  return { from: start - AROUND_START_MS, to: Math.max(start, sight) + AROUND_START_MS };
 }

@@ -104,6 +104,20 @@ describe('a call that was watched', () => {
     expect(new Set(pairs.map(String))).toEqual(new Set([`${first.callId},first`, `${second.callId},second`]));
   });
 
+  test('is completed when it was first seen in a snapshot, and its records reach over that moment', async () => {
+    const { records, shelf, bodies } = createDesk();
+    const model = new CallModel({ graceMs: 0 });
+    model.upsert(leg({ dn: '101', id: 1, status: 'Connected' }), { at: T0 + 20_000, isWatched: false });
+    model.remove({ dn: '101', id: 1 }, { at: T0 + 30_000, isWatched: true });
+    const call = JSON.parse(model.tick(T0 + 40_000)[0]?.callJson ?? 'null') as Call;
+    shelf.put(inboundChain('before', -60_000), inboundChain('this'), inboundChain('later', 25_000));
+    records.ended(call);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(bodies()).toMatchObject([
+      { call: { startedAt: '2026-03-02T09:00:00.000Z', direction: 'inbound', cdr: { callHistoryId: 'this' } } },
+    ]);
+  });
+
   test('waits in a bounded row: of too many the earliest go without', async () => {
     const { records, shelf, bodies } = createDesk();
     for (const [i, id] of ['a', 'b', 'c', 'd'].entries()) {
@@ -160,11 +174,12 @@ describe('an outage', () => {
   });
 
   test('does not give back a call that was watched, whether it ended meanwhile, goes on, or is in the last entries', async () => {
-    for (const known of ['ended', 'open', 'earlier'] as const) {
-      const call = watchedCall();
+    for (const known of ['ended', 'open', 'earlier', 'snapshot'] as const) {
+      const seen = watchedCall();
+      const call = known === 'snapshot' ? { ...seen, startedAt: null } : seen;
       const { records, shelf, bodies, open } = createDesk(known === 'earlier' ? { recentCalls: [call] } : {});
       if (known === 'ended') records.ended(call);
-      if (known === 'open') open.push({ ...call, state: 'connected' });
+      if (known === 'open' || known === 'snapshot') open.push({ ...call, state: 'connected' });
       records.outage(outage);
       records.snapshotTaken(['101']);
       shelf.put(inboundChain());
