@@ -16,6 +16,7 @@ import { createIngestErrors, spoolUnwritable } from './errors/ingest-errors.ts';
 import { reportConnection } from './errors/report-connection.ts';
 import { createIngestion } from './ingestion.ts';
 import { connectPbx } from './pbx/connect-pbx.ts';
+import { createPbxControl } from './pbx-control.ts';
 import { createRecoveryNotes } from './records/record-entry.ts';
 import { Spool } from './spool.ts';
 import { createStatusReporter } from './status.ts';
@@ -50,12 +51,14 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
     notes: createRecoveryNotes(fields => redis.hdel(keys.recovery, ...fields)),
     ...deps,
   });
+  const control = await createPbxControl(config, { pbx, ingestion, redis, keys, log, ...deps });
   const status = createStatusReporter({ redis, keys }, () => ({
     state: pbx.socket.state,
     socketSince: isoOf(pbx.socket.openSince),
     lastFrameAt: isoOf(ingestion.lastFrameAt),
     spoolBytes: log.spoolBytes,
     error: pbx.socket.error ?? ingestion.error,
+    ...control.status,
   }));
   const connectionReport = reportConnection(pbx.socket, deps);
   pbx.socket.start();
@@ -70,6 +73,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
       ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
     ],
     stop: [
+      { name: 'finish commands', deadlineMs: 6_000, run: () => control.finish() },
       {
         name: 'close the PBX connection',
         deadlineMs: 1_000,
@@ -87,7 +91,11 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
           return log.stop(2_000);
         },
       },
-      { name: 'close XAPI and the database of the PBX', deadlineMs: 2_000, run: () => pbx.stop() },
+      {
+        name: 'close XAPI and the databases',
+        deadlineMs: 2_000,
+        run: () => Promise.all([pbx.stop(), control.stop()]).then(() => undefined),
+      },
       {
         name: 'close Redis',
         deadlineMs: 1_000,

@@ -30,6 +30,8 @@ export interface PbxJobsDeps {
 
 /** All of them wait for the PBX and cost nothing meanwhile; the relays bound how many commands there are. */
 const CONCURRENCY = 64;
+/** Somebody may be waiting to hear what became of the command of an ingest that died. */
+const CLAIM_MS = 5_000;
 
 export function createPbxJobs(deps: PbxJobsDeps): PbxJobs {
   const { keys, logger, monitor, schedule, commands } = deps;
@@ -40,6 +42,7 @@ export function createPbxJobs(deps: PbxJobsDeps): PbxJobs {
     logger,
     queue: 'pbx',
     concurrency: CONCURRENCY,
+    claimMs: CLAIM_MS,
     handlers: {
       'check-connections': async () => {
         await schedule.tick();

@@ -11,6 +11,8 @@ export type JobHandlers<Name extends QueueName> = {
 export interface JobWorkerOptions<Name extends QueueName> extends JobsDeps {
   readonly queue: Name;
   readonly concurrency: number;
+  /** A killed worker's job is free again two to three times as long after; a live one renews its claim every half of it. */
+  readonly claimMs?: number;
   readonly handlers: JobHandlers<Name>;
   readonly report?: JobReport;
 }
@@ -35,7 +37,7 @@ export interface JobWorker {
 
 /** Seconds an idle worker waits in one call; below the silence limit of connection.ts. */
 const IDLE_WAIT_SECONDS = 3;
-/** A killed worker's job is free again after this; a live one renews its claim every half of it. */
+/** Long enough for a process that is slow to breathe. */
 const CLAIM_MS = 15_000;
 /** A handler ends at its next step; one that hangs on a frozen server is left, as a crash would leave it. */
 const FINISH_MS = 4_000;
@@ -63,8 +65,8 @@ export function createJobWorker<Name extends QueueName>(options: JobWorkerOption
       prefix: options.keys.jobs,
       concurrency: options.concurrency,
       drainDelay: IDLE_WAIT_SECONDS,
-      lockDuration: CLAIM_MS,
-      stalledInterval: CLAIM_MS,
+      lockDuration: options.claimMs ?? CLAIM_MS,
+      stalledInterval: options.claimMs ?? CLAIM_MS,
       // A job lost with its process is run again, always: every job here may run twice.
       maxStalledCount: 1_000,
     },

@@ -135,7 +135,8 @@ test('runs of the schedule do not pile up while nobody takes them', async () => 
   await queue.schedule(schedule);
   const waiting = () => asking.redis.llen(`${keys.jobs}:pbx:wait`);
   const delayed = () => asking.redis.zcard(`${keys.jobs}:pbx:delayed`);
-  await new Promise(resolve => setTimeout(resolve, 300));
+  const startedAt = Date.now();
+  await waitFor(() => Date.now() > startedAt + 3 * schedule.everyMs, { what: 'runs to be due' });
   // What the worker does when it takes the schedule for lost.
   await queue.schedule(schedule);
   await queue.schedule(schedule);
