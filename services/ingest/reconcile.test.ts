@@ -79,6 +79,18 @@ describe('a restart of the PBX', () => {
     expect(compare(modelWith(leg('101', 5)), [now]).isRestart).toBe(false);
   });
 
+  test('is not seen in a leg that moved to an older call that is known: the end of a consultation', () => {
+    const model = modelWith(leg('101', 5), leg('101', 6, { callid: 11 }), leg('102', 7, { callid: 11, legid: 2 }));
+    expect(compare(model, [leg('102', 7, { callid: 10, legid: 3 })]).isRestart).toBe(false);
+  });
+
+  test('is not seen in one number that frames missed, while others go on', () => {
+    const model = modelWith(leg('101', 5), leg('102', 9, { callid: 12 }));
+    const missed = leg('103', 7, { callid: 11 });
+    expect(compare(model, [leg('101', 5), missed]).isRestart).toBe(false);
+    expect(compare(model, [missed]).isRestart).toBe(true);
+  });
+
   test('is not looked for while the connection stood', () => {
     expect(compare(modelWith(leg('101', 5)), [leg('101', 5, { status: 'Ringing' })], NOTHING, false).isRestart).toBe(
       false,

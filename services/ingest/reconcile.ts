@@ -50,17 +50,23 @@ export function findDifferences(
   return { steps: isRestart ? [...removes, ...upserts] : [...upserts, ...removes], isRestart };
 }
 
-/** Participant and call numbers only grow within one run of the PBX (3cx.md §1.5). */
+/**
+ * Participant and call numbers only grow within one run of the PBX (3cx.md §1.5). One number that speaks for a restart
+ * proves nothing: frames may have been missed, or a leg moved to the call it was consulted about. So what goes on speaks
+ * against it, and the majority decides; where nothing goes on, nothing is lost by taking it for a restart.
+ */
 function isNewRun(known: KnownState, present: ReadonlyMap<string, Participant>): boolean {
+  let balance = 0;
   for (const [key, participant] of present) {
     const before = known.participants.get(key);
-    if (before ? !isSameLeg(before, participant) : isNumberReused(known, participant)) return true;
+    if (before) balance += isSameLeg(known, before, participant) ? 1 : -1;
+    else if (isNumberReused(known, participant)) balance -= 1;
   }
-  return false;
+  return balance < 0;
 }
 
-function isSameLeg(before: Participant, now: Participant): boolean {
-  if (before.callid !== now.callid) return now.callid > before.callid;
+function isSameLeg(known: KnownState, before: Participant, now: Participant): boolean {
+  if (before.callid !== now.callid) return now.callid > before.callid || known.hasCall(now.callid);
   if (before.legid !== now.legid) return false;
   const hasGoneBack = phaseOfStatus(before.status) === 'connected' && phaseOfStatus(now.status) !== 'connected';
   const isSameParty = before.partyDn === now.partyDn || before.partyCallerId === now.partyCallerId;
