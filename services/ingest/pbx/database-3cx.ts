@@ -173,6 +173,7 @@ export class Database3CX implements CdrSource {
     const told = toDatabaseError(error);
     if (isConnectionLost(failureOf(error)) && this.#session === session) {
       this.#logger.warn(told.message);
+      this.#failure = { error: told, until: this.#now() };
       this.#drop();
     }
     return told;
