@@ -25,7 +25,8 @@ export interface ErrorWriterOptions {
   readonly now?: () => number;
 }
 
-const BURST = 10;
+/** Enough to see each of a handful of broken frames with its bytes, few enough to bear in a storm. */
+const BURST = 100;
 const REFILL_MS = 10_000;
 const MAX_KINDS = 1_000;
 const LOOK_EVERY_MS = 1_000;
