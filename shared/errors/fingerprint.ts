@@ -25,7 +25,7 @@ const QUOTED = /(?<![\p{L}\p{N}])(["'`“„])[^"'`“”„]*["'`”](?![\p{L}\
 const WORD = /[\p{L}\p{N}_]+(?:[-.:]+[\p{L}\p{N}_]+)*/gu;
 const HAS_DIGIT = /\p{N}/u;
 
-export function normalise(message: string): string {
+function normalise(message: string): string {
   return message
     .slice(0, MAX_READ)
     .replace(QUOTED, '"…"')

@@ -53,7 +53,7 @@ afterEach(async () => {
   await relay.stop();
 });
 
-async function drain(channel: 'errors' | 'health' | 'audit' = 'errors'): Promise<number> {
+async function drain(channel: 'errors' | 'audit' = 'errors'): Promise<number> {
   const deps = {
     redis: connection.redis,
     keys,
@@ -286,48 +286,6 @@ describe('PostgreSQL', () => {
     const { rows } = await store.pool.query('SELECT coalesce(sum(count), 0)::int AS sum FROM error_log');
     return rows[0].sum;
   }
-
-  test('keeps every change of a component, one sample a minute between, and nothing twice', async () => {
-    const t0 = Date.now() - 3_600_000;
-    const sample = (second: number, component: string, state: string, error: string | null = null) => {
-      const at = t0 + second * 1_000;
-      const data = { component, state, latencyMs: 1.6, error };
-      return {
-        type: 'health',
-        at,
-        event: 'health.sample',
-        body: JSON.stringify({ at: new Date(at).toISOString(), data }),
-      };
-    };
-    const seconds = Array.from({ length: 60 }, (_, n) => n * 5);
-    const isDown = (second: number) => second === 125 || second === 130;
-    await filler.append(
-      seconds.flatMap(second => [
-        sample(second, 'redis', 'up'),
-        sample(second, 'database', isDown(second) ? 'down' : 'up', isDown(second) ? 'refused' : null),
-      ]),
-      'health',
-    );
-    await drain('health');
-    await filler.append([sample(300, 'redis', 'up'), { type: 'health', at: 1, body: 'not JSON' }], 'health');
-    await drain('health');
-    const { rows } = await store.pool.query(
-      'SELECT component, state, latency, error_message, timestamp FROM connection_status_history ORDER BY component, timestamp',
-    );
-    const shown = rows.map(row => [
-      row.component,
-      (row.timestamp.getTime() - t0) / 1_000,
-      row.state,
-      row.error_message,
-    ]);
-    expect(shown).toEqual([
-      ...[0, 60, 120].map(second => ['database', second, 'up', null]),
-      ['database', 125, 'down', 'refused'],
-      ...[135, 195, 255].map(second => ['database', second, 'up', null]),
-      ...[0, 60, 120, 180, 240, 300].map(second => ['redis', second, 'up', null]),
-    ]);
-    expect(rows[0].latency).toBe(2);
-  });
 
   test('shows each audited operation as a line of error_log that nobody has to acknowledge', async () => {
     const data = {

@@ -45,10 +45,7 @@ export async function fillConnectionHistory(
 }
 
 /** `latest`: what was kept before, by component. */
-export function thin(
-  latest: ReadonlyMap<string, LatestSample>,
-  samples: readonly ConnectionSample[],
-): ConnectionSample[] {
+function thin(latest: ReadonlyMap<string, LatestSample>, samples: readonly ConnectionSample[]): ConnectionSample[] {
   const kept = new Map(latest);
   return samples.filter(sample => {
     const before = kept.get(sample.component);
