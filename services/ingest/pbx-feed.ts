@@ -86,6 +86,7 @@ export class PbxFeed {
     const from = Math.max(this.#openedAt, (this.lastFrameAt ?? 0) - MAX_TRAVEL_MS);
     this.#outage = { from, detail };
     this.#deps.reconciler.disconnected();
+    this.#deps.pipeline.enqueue(() => this.#deps.pipeline.stopWatching());
   }
 
   #frame(raw: string, at: number): void {

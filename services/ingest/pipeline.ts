@@ -52,6 +52,7 @@ export class Pipeline {
   readonly #unresolved: Counter<'reason'>;
   readonly #pending = new Map<WindowItem, string>();
   readonly #unknownTypes = new Set<number>();
+  #isWatching = true;
   #touched: Set<string> | null = null;
   #tickTimer: NodeJS.Timeout | undefined;
 
@@ -139,6 +140,17 @@ export class Pipeline {
     };
   }
 
+  /** The connection is lost: a call that everybody left may have gone on since, which only a snapshot can tell. */
+  stopWatching(): void {
+    this.#isWatching = false;
+  }
+
+  watchAgain(): void {
+    this.#isWatching = true;
+    this.#tick(this.#now());
+    this.#armTick();
+  }
+
   /** From now on remembers which participants frames tell about, those that are still waiting included. */
   watchTouched(): ReadonlySet<string> {
     this.#touched = new Set(this.#pending.values());
@@ -149,7 +161,6 @@ export class Pipeline {
   applySnapshot(snapshot: CallControlSnapshot, context: { isAfterGap: boolean; touched: ReadonlySet<string> }): number {
     const { model } = this.#deps;
     const at = this.#now();
-    this.#tick(at);
     const { steps, isRestart } = findDifferences(model, snapshot, context);
     if (isRestart) model.forgetNumbers();
     // Of what happened in an outage nobody knows when; between two looks of a live connection it was just now.
@@ -164,7 +175,7 @@ export class Pipeline {
       const entity = `/callcontrol/${dn}/participants/${id}`;
       this.#writeCallEvent(change, { at, frame: null, participantJson, entity, origin: 'reconcile' });
     }
-    this.#armTick();
+    this.watchAgain();
     this.#deps.onSnapshot?.(snapshot);
     return steps.length;
   }
@@ -279,7 +290,7 @@ export class Pipeline {
 
   #tick(now: number): void {
     const due = this.#deps.model.nextDue;
-    if (due === null || due > now) return;
+    if (due === null || due > now || !this.#isWatching) return;
     for (const change of this.#deps.model.tick(now)) {
       this.#writeCallEvent(change, { at: now, frame: null, participantJson: null, origin: 'grace' });
     }
@@ -288,7 +299,7 @@ export class Pipeline {
   /** The tick goes through the window like a frame: one that arrived before it may still keep the call alive. */
   #armTick(): void {
     const due = this.#deps.model.nextDue;
-    if (due === null || this.#tickTimer) return;
+    if (due === null || this.#tickTimer || !this.#isWatching) return;
     // Bounded by the grace: a clock that was set back must not put the tick off.
     const waitMs = Math.min(Math.max(1, due - this.#now()), Math.max(1, this.#options.graceMs));
     this.#tickTimer = setTimeout(() => {

@@ -101,7 +101,7 @@ export class Reconciler {
       settle(() => pipeline.applySnapshot(snapshot, { isAfterGap: true, touched: NOTHING_TOUCHED }));
       this.#schedule(connection, this.#options.everyMs);
     } else {
-      settle(() => undefined);
+      settle(() => pipeline.watchAgain());
       if (!connection.aborted) this.#schedule(connection, SOON_MS, touched);
     }
   }

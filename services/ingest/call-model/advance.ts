@@ -153,7 +153,7 @@ function newCall(leg: Participant, seen: Observed, callId: string): Call {
 
 function toLeg(leg: Participant, before: Leg | undefined, at: string): Leg {
   const since = before?.status === leg.status ? before.since : at;
-  return { dn: leg.dn, participantId: leg.id, legId: leg.legid, status: leg.status, since };
+  return { dn: leg.dn, participantId: leg.id, legId: leg.legid, status: leg.status, party: leg.partyCallerId, since };
 }
 
 function replaceLeg(legs: readonly Leg[], before: Leg | undefined, after: Leg): readonly Leg[] {

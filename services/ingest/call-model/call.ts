@@ -17,6 +17,8 @@ export interface Leg {
   readonly participantId: number;
   readonly legId: number | null;
   readonly status: string;
+  /** The number that this leg shows for the other side. */
+  readonly party: string | null;
   /** When this status was first seen, ISO 8601. */
   readonly since: string;
 }
@@ -28,6 +30,7 @@ export type LegOutcome = 'answered' | 'answered_elsewhere' | 'missed' | 'cancell
 export interface FormerLeg {
   readonly dn: string;
   readonly participantId: number;
+  readonly party: string | null;
   /** ISO 8601; null when it left while nobody watched. */
   readonly leftAt: string | null;
   readonly outcome: LegOutcome | null;

@@ -15,6 +15,7 @@ export function withoutLeg(call: Call, of: { dn: string; id: number }, leftAt: n
   const former: FormerLeg = {
     dn: leg.dn,
     participantId: leg.participantId,
+    party: leg.party ?? null,
     leftAt: leftAt === null ? null : new Date(leftAt).toISOString(),
     outcome: outcomeNow(leg, legs),
   };

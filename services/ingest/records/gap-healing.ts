@@ -3,7 +3,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Call } from '../call-model/call.ts';
 import type { CdrSource } from '../pbx/cdr.ts';
-import { distanceOf } from './match.ts';
+import { distanceOf, mayGoOnAs } from './match.ts';
 import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
 
 /**
@@ -113,7 +113,9 @@ export class GapHealing {
   }
 
   #isKnown(record: RecordedCall): boolean {
-    for (const call of this.#deps.knownCalls()) if (distanceOf(call, record) !== null) return true;
+    for (const call of this.#deps.knownCalls()) {
+      if (distanceOf(call, record) !== null || (!record.isOver && mayGoOnAs(call, record))) return true;
+    }
     return false;
   }
 

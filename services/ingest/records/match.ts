@@ -10,17 +10,25 @@ import type { RecordedCall } from './recorded-call.ts';
  * the record. Clocks are compared as they are: relay and PBX share a host or a time server.
  */
 const MAX_DIFFERENCE_MS = 3_000;
+/** A call is seen after it began, but for what two clocks differ. */
+const CLOCKS_MS = 1_000;
 /** Numbers are compared from the end: one source writes the country code, another does not. */
 const COMPARED_DIGITS = 8;
 
 /** How far apart in ms, or null when they are not the same call. */
 export function distanceOf(call: Call, record: RecordedCall): number | null {
-  if (call.direction !== null && call.direction !== record.direction) return null;
+  if (!isSamePeople(call, record)) return null;
   const start = call.startedAt === null ? distanceOfSight(call, record) : far(call.startedAt, record.startedAt);
-  if (start === null) return null;
   const end = call.endedAt === null || record.endedAt === null ? 0 : far(call.endedAt, record.endedAt);
-  if (end === null) return null;
-  return isSamePeople(call, record) ? start + end : null;
+  return start === null || end === null ? null : start + end;
+}
+
+/** Whether a chain whose end is missing may be the beginning of this call: it then has to wait. */
+export function mayGoOnAs(call: Call, record: RecordedCall): boolean {
+  if (call.endedAt !== null && Date.parse(call.endedAt) < record.startedAt) return false;
+  const outside = outsideNumberOf(call);
+  if (outside !== null && record.outsideNumber !== null) return isSameNumber(outside, record.outsideNumber);
+  return sharesPhone(call, record);
 }
 
 function far(iso: string, ms: number): number | null {
@@ -31,20 +39,31 @@ function far(iso: string, ms: number): number | null {
 /** As far as can be, so that a call whose start is known goes first. */
 function distanceOfSight(call: Call, { startedAt, endedAt }: RecordedCall): number | null {
   const sight = firstSightOf(call.callId);
-  const isInside = startedAt <= sight + MAX_DIFFERENCE_MS && (endedAt ?? sight) >= sight - MAX_DIFFERENCE_MS;
+  const isInside = startedAt <= sight + CLOCKS_MS && (endedAt ?? sight) >= sight - CLOCKS_MS;
   return isInside ? MAX_DIFFERENCE_MS : null;
 }
 
 function isSamePeople(call: Call, record: RecordedCall): boolean {
-  switch (record.direction) {
-    case 'internal':
-      return (
-        isSame(call.caller.dn, record.caller.dn) && (call.callee.dn === null || record.dns.includes(call.callee.dn))
-      );
-    case 'outbound':
-      return isSame(call.caller.dn, record.caller.dn) && isSameNumber(call.callee.number, record.outsideNumber);
+  if (call.direction !== null && call.direction !== record.direction) return false;
+  if (!sharesPhone(call, record)) return false;
+  if (record.direction === 'internal') {
+    return isSame(call.caller.dn, record.caller.dn) && (call.callee.dn === null || record.dns.includes(call.callee.dn));
+  }
+  if (record.direction === 'outbound' && !isSame(call.caller.dn, record.caller.dn)) return false;
+  return isSameNumber(outsideNumberOf(call), record.outsideNumber);
+}
+
+/** While the direction is unknown, what the legs show. */
+function outsideNumberOf(call: Call): string | null {
+  switch (call.direction) {
     case 'inbound':
-      return sharesPhone(call, record) && isSameNumber(call.caller.number, record.outsideNumber);
+      return call.caller.number;
+    case 'outbound':
+      return call.callee.number;
+    case 'internal':
+      return null;
+    case null:
+      return [...call.legs, ...call.formerLegs].find(leg => leg.party)?.party ?? null;
   }
 }
 

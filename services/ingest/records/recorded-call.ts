@@ -44,8 +44,7 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
   const answered = cdr.segments.filter(segment => isAnsweredByPerson(segment, direction));
   const answer = answered[0];
   const asked = cdr.segments.filter(segment => isExtension(segment.destination));
-  const outside =
-    direction === 'outbound' ? cdr.segments.findLast(segment => isOutside(segment.destination))?.destination : null;
+  const outside = direction === 'outbound' ? calledOutside(cdr.segments) : null;
   const callee = direction === 'outbound' ? outside : (answered.at(-1) ?? asked.at(-1) ?? last).destination;
   const via = viaOf(cdr.segments);
   const ends = cdr.segments.map(segment => segment.endedAt);
@@ -76,6 +75,12 @@ function directionOf(segments: readonly CdrSegment[]): Direction {
   const goesOut = (segment: CdrSegment) =>
     isOutside(segment.destination) || segment.destination.entityType === 'outbound_rule';
   return segments.some(goesOut) ? 'outbound' : 'internal';
+}
+
+/** A call that found no way out has the rule that refused it, and the number only there. */
+function calledOutside(segments: readonly CdrSegment[]): CdrEnd | undefined {
+  const called = segments.map(segment => segment.destination);
+  return called.findLast(isOutside) ?? called.findLast(end => end.number !== null);
 }
 
 /** A queue, a menu and a voice mail answer too; that is not what is meant. */
@@ -111,7 +116,13 @@ function viaOf(segments: readonly CdrSegment[]): Via | null {
 function toLeg(segment: CdrSegment, answered: readonly CdrSegment[]): FormerLeg {
   const { destination, endedAt } = segment;
   const leftAt = endedAt === null ? null : new Date(endedAt).toISOString();
-  return { dn: destination.dn ?? '', participantId: 0, leftAt, outcome: outcomeOf(segment, answered) };
+  return {
+    dn: destination.dn ?? '',
+    participantId: 0,
+    party: segment.source.number,
+    leftAt,
+    outcome: outcomeOf(segment, answered),
+  };
 }
 
 function outcomeOf(segment: CdrSegment, answered: readonly CdrSegment[]): LegOutcome {
