@@ -62,7 +62,7 @@ test('while a question hangs no other is asked, until it is written off', async 
     { deadlineMs: 20, slowMs: 10, writeOffMs: 100 },
   );
   expect(await check()).toMatchObject({ state: 'down', error: 'no answer within 20 ms' });
-  expect(await check()).toMatchObject({ state: 'down', error: expect.stringContaining('has not answered for') });
+  expect(await check()).toMatchObject({ state: 'down', error: expect.stringMatching(/^no answer since 2/) });
   expect(asked).toBe(1);
   now = async () => undefined as never;
   await expect.poll(check, { timeout: 2_000 }).toMatchObject({ state: 'up' });
@@ -95,7 +95,7 @@ test('an answer that took long is degraded', async () => {
   });
   expect(await check()).toMatchObject({
     state: 'degraded',
-    error: expect.stringMatching(/^slow: the answer took \d+ ms$/),
+    error: 'slow to answer',
   });
 });
 
@@ -209,7 +209,7 @@ test('an event loop that stood still is late, one that did not is not', async ()
     await new Promise(resolve => setTimeout(resolve, 50));
     for (const until = performance.now() + 600; performance.now() < until; );
     await new Promise(resolve => setTimeout(resolve, 50));
-    expect(await eventLoop.check()).toMatchObject({ state: 'degraded', error: expect.stringContaining('ms late') });
+    expect(await eventLoop.check()).toMatchObject({ state: 'degraded', error: 'this process stands still at times' });
   } finally {
     eventLoop.stop();
   }
