@@ -30,6 +30,7 @@ import { createRelayMetrics } from './live/relay-metrics.ts';
 import { createTail, type Tail } from './live/tail.ts';
 import { createWebSocketEndpoint } from './live/websocket-endpoint.ts';
 import packageJson from './package.json' with { type: 'json' };
+import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
 import { createApp } from './public/app.ts';
 import { createCommandDesk } from './public/commands/command-desk.ts';
 
@@ -103,7 +104,18 @@ export async function createRelay(
     { redis: commands.redis, keys, queue, audit },
     { maxCommands: config.RELAY_MAX_COMMANDS, timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS },
   );
-  const app = createApp({ redis: commands.redis, keys, arrivals, authenticate, report, desk, panel, errors, logger });
+  const app = createApp({
+    redis: commands.redis,
+    keys,
+    arrivals,
+    authenticate,
+    report,
+    desk,
+    callsOfPbx: createActiveCallsOfPbx(queue),
+    panel,
+    errors,
+    logger,
+  });
   const server = createServer(app.callback());
   const sockets = createWebSocketEndpoint(
     server,

@@ -216,3 +216,19 @@ test('a participant that nobody has is gone, and a key without the permission ma
   expect(forbidden).toMatchObject({ status: 403, body: { code: 'forbidden' } });
   expect(forbidden.body.detail).toContain('"write"');
 });
+
+test('the PBX itself is asked for its calls with source=xapi, and its refusal is told', async () => {
+  const { body: made } = await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '110', talkMs: 600_000 });
+  const ask = async () => {
+    const response = await fetch(`${relay.url}/relay/active-calls?source=xapi`, {
+      headers: { authorization: `Bearer ${relay.apiKey}` },
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const { status, body } = await ask();
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ source: 'xapi', position: expect.stringMatching(/_\d{16}$/), calls: expect.any(Array) });
+  expect((body.calls as { id: number }[]).map(({ id }) => id)).toContain((made as { callid: number }).callid);
+  await fault({ kind: 'http-error', status: 403, path: '/xapi', ms: 60_000 });
+  expect(await ask()).toMatchObject({ status: 403, body: { code: 'pbx_forbidden' } });
+});

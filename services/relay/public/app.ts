@@ -10,6 +10,7 @@ import helmet from 'koa-helmet';
 import type { HealthReport } from '../health.ts';
 import type { Authenticate } from '../keys/authenticate.ts';
 import type { Arrivals } from '../live/arrivals.ts';
+import type { ActiveCallsOfPbx } from './active-calls-of-pbx.ts';
 import type { CommandDesk } from './commands/command-desk.ts';
 import { ProblemError } from './problem-error.ts';
 import type { RelayState } from './require-permission.ts';
@@ -25,6 +26,7 @@ export interface AppDeps {
   readonly authenticate: Authenticate;
   readonly report: () => Promise<HealthReport>;
   readonly desk: CommandDesk;
+  readonly callsOfPbx: ActiveCallsOfPbx;
   /** What answers under `/admin/`; null when this instance has no panel. */
   readonly panel: Middleware<RelayState> | null;
   readonly errors: ErrorSink;

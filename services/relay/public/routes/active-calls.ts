@@ -2,21 +2,33 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type Router from '@koa/router';
+import type { ActiveCallsOfPbx } from '../active-calls-of-pbx.ts';
 import { ProblemError } from '../problem-error.ts';
 import { type RelayState, requirePermission } from '../require-permission.ts';
 
-/** `GET /relay/active-calls` → `{position, asOf, source, calls}`: reading on with `after=<position>` misses nothing. */
-export function addActiveCalls(router: Router<RelayState>, deps: { redis: Redis; keys: LogKeys }): void {
+/**
+ * `GET /relay/active-calls` → `{position, asOf, source, calls}`: reading on with `after=<position>` misses nothing.
+ * `source=xapi` asks the PBX instead; its calls have XAPI's own fields, and the position is from before the question.
+ */
+export function addActiveCalls(
+  router: Router<RelayState>,
+  deps: { redis: Redis; keys: LogKeys; callsOfPbx: ActiveCallsOfPbx },
+): void {
   router.get('/relay/active-calls', requirePermission('read'), async context => {
     const { source = 'projection' } = context.query;
-    if (source !== 'projection') {
-      throw new ProblemError('invalid_request', 'source: must be "projection" or left out', 'source');
+    if (source !== 'projection' && source !== 'xapi') {
+      throw new ProblemError('invalid_request', 'source: must be "projection" or "xapi", or left out', 'source');
     }
     const snapshot = await readSnapshot(deps.redis, deps.keys);
     const head = JSON.stringify({ position: snapshot.position, asOf: new Date().toISOString(), source });
+    const calls = source === 'xapi' ? (await deps.callsOfPbx()).map(toJson) : Object.values(snapshot.calls);
     context.type = 'application/json';
     context.set('cache-control', 'no-store');
-    // The calls are JSON already; they are put in as they stand.
-    context.body = `${head.slice(0, -1)},"calls":[${Object.values(snapshot.calls).join(',')}]}`;
+    // Those of the projection are JSON already; they are put in as they stand.
+    context.body = `${head.slice(0, -1)},"calls":[${calls.join(',')}]}`;
   });
+}
+
+function toJson(call: object): string {
+  return JSON.stringify(call);
 }
