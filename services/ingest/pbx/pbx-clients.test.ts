@@ -160,10 +160,11 @@ describe('XAPI of the simulated PBX', () => {
       await sim.post('/sim/xapi', { callHistory: mode });
       await play({ scenario: 'inbound', dn: '101', ringMs: 1, talkMs: 20 });
       await over(1);
+      const client = openXapi({ circuitFailures: 1 });
       const sources = new Set<string>();
-      for await (const row of xapi.callHistory(new Date(Date.now() - 600_000), new Date())) sources.add(row.source);
+      for await (const row of client.callHistory(new Date(Date.now() - 600_000), new Date())) sources.add(row.source);
       expect([...sources]).toEqual([mode === 'live' ? 'CallHistoryView' : 'ReportCallLogData']);
-      expect(xapi.circuit).toBe('closed');
+      expect(client.circuit).toBe('closed');
     },
   );
 });
