@@ -22,7 +22,10 @@ export interface JobRecord {
  * The keys of BullMQ that its own interface does not offer in one step: the hash of a job, and the list it waits in. A
  * worker takes a job by moving it out of that list, so that whoever removes it there has it for himself.
  */
-export function createJobRecord({ queue, redis }: { queue: Queue; redis: Redis }, id: string): JobRecord {
+export function createJobRecord(
+  { queue, redis }: { queue: Pick<Queue, 'toKey'>; redis: Redis },
+  id: string,
+): JobRecord {
   const key = queue.toKey(id);
   return {
     async read() {

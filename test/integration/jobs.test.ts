@@ -1,5 +1,6 @@
 import { connectForJobs } from '@3cx-relay/shared/jobs/connection.ts';
 import { createJobQueue, type JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
+import { createJobRecord } from '@3cx-relay/shared/jobs/job-record.ts';
 import { createJobWorker, type JobHandlers, type JobWorker } from '@3cx-relay/shared/jobs/job-worker.ts';
 import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
@@ -97,6 +98,23 @@ test('a request that somebody took and does not answer is a timeout, and says th
   const answer = await queue.run('reconnect', reconnect, { timeoutMs: 400, takeWithinMs: 100 });
   expect(answer).toMatchObject({ kind: 'timeout', isTaken: true });
   release();
+});
+
+test('a job that somebody has taken cannot be withdrawn, and stays on record', async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  startWorker({
+    reconnect: async () => {
+      await released;
+      return done;
+    },
+  });
+  const answer = queue.run('reconnect', reconnect, { jobId: 'cmd_12345678', timeoutMs: 5_000 });
+  const names = { toKey: (name: string) => `${keys.jobs}:pbx:${name}` };
+  const record = createJobRecord({ queue: names, redis: asking.redis }, 'cmd_12345678');
+  await waitFor(async () => (await record.read())?.isTaken, { what: 'the worker to take it' });
+  expect(await record.withdraw()).toBe(false);
+  release();
+  expect(await answer).toMatchObject({ kind: 'answered' });
 });
 
 test('the same id asks for the same run again, while it goes on and when it is over', async () => {

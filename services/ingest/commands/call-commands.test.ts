@@ -105,6 +105,13 @@ test('a run after a crash between mark and result calls nobody and says that it 
   expect(audits).toHaveLength(1);
 });
 
+test('of two runs at once one is executed', async () => {
+  const { commands, posts } = createIngest([done, done]);
+  const results = await Promise.all([commands.execute(command), commands.execute(command)]);
+  expect(posts).toHaveLength(1);
+  expect(results.map(({ outcome }) => outcome)).toContain('done');
+});
+
 test('a command past its time is not executed', async () => {
   const { commands, posts, audits } = createIngest([], { now: () => 2_000 });
   expect(await commands.execute(command)).toEqual({ outcome: 'expired' });
