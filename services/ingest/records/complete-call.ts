@@ -1,4 +1,12 @@
-import { type Call, type CallEvent, callIdOf, type FormerLeg, type Party } from '../call-model/call.ts';
+import {
+  type Call,
+  type CallEvent,
+  callIdOf,
+  type Disposition,
+  type FormerLeg,
+  type Party,
+  type Via,
+} from '../call-model/call.ts';
 import type { RecordedCall } from './recorded-call.ts';
 
 /**
@@ -6,6 +14,7 @@ import type { RecordedCall } from './recorded-call.ts';
  * why a call was not answered, which call control never shows.
  */
 export function completeCall(call: Call, record: RecordedCall): Call {
+  const via = call.via ?? record.via;
   return {
     ...call,
     direction: call.direction ?? record.direction,
@@ -15,12 +24,17 @@ export function completeCall(call: Call, record: RecordedCall): Call {
     caller: fillParty(call.caller, record.caller),
     callee: fillParty(call.callee, record.callee),
     did: record.did ?? call.did,
-    via: call.via ?? record.via,
+    via,
     answeredBy: call.answeredBy ?? record.answeredBy,
     formerLegs: call.formerLegs.map(leg => fillLeg(leg, record)),
-    disposition: call.disposition === 'answered' ? 'answered' : record.disposition,
+    disposition: dispositionOf(call, record.disposition, via),
     cdr: { callHistoryId: record.callHistoryId, mainCallHistoryId: record.mainCallHistoryId },
   };
+}
+
+function dispositionOf(call: Call, recorded: Disposition, via: Via | null): Disposition {
+  if (call.disposition === 'answered') return 'answered';
+  return recorded === 'missed' && via?.type === 'queue' ? 'abandoned' : recorded;
 }
 
 /** A call that nobody watched. It never had a number of call control. */

@@ -25,6 +25,7 @@ export function distanceOf(call: Call, record: RecordedCall): number | null {
 
 /** Whether a chain whose end is missing may be the beginning of this call: it then has to wait. */
 export function mayGoOnAs(call: Call, record: RecordedCall): boolean {
+  if (call.direction !== null && call.direction !== record.direction) return false;
   if (call.endedAt !== null && Date.parse(call.endedAt) < record.startedAt) return false;
   const outside = outsideNumberOf(call);
   if (outside !== null && record.outsideNumber !== null) return isSameNumber(outside, record.outsideNumber);
@@ -47,6 +48,8 @@ function isSamePeople(call: Call, record: RecordedCall): boolean {
   if (call.direction !== null && call.direction !== record.direction) return false;
   if (!sharesPhone(call, record)) return false;
   if (record.direction === 'internal') {
+    const shown = call.direction === null ? outsideNumberOf(call) : null;
+    if (shown !== null && !record.dns.includes(shown)) return false;
     return isSame(call.caller.dn, record.caller.dn) && (call.callee.dn === null || record.dns.includes(call.callee.dn));
   }
   if (record.direction === 'outbound' && !isSame(call.caller.dn, record.caller.dn)) return false;

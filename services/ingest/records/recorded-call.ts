@@ -29,12 +29,14 @@ export interface RecordedCall {
   readonly isOver: boolean;
 }
 
-/** How a segment ends when the whole call does; after the others another segment follows. */
+/** How a segment ends when the whole call does. */
 const LAST_REASONS: ReadonlySet<string | null> = new Set([
   'src_participant_terminated',
   'dst_participant_terminated',
   'no_route',
 ]);
+/** After these another segment follows, and so it does while no reason is given. */
+const PASSING_REASONS: ReadonlySet<string | null> = new Set(['redirected', 'continued_in', 'polling', null]);
 
 export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
   const [first] = cdr.segments;
@@ -66,7 +68,7 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     dns: dnsOf(cdr.segments),
     outsideNumber,
     legs: asked.map(segment => toLeg(segment, answered)),
-    isOver: !ends.includes(null) && cdr.segments.some(segment => LAST_REASONS.has(segment.terminationReason)),
+    isOver: !ends.includes(null) && isComplete(cdr.segments, via),
   };
 }
 
@@ -81,6 +83,14 @@ function directionOf(segments: readonly CdrSegment[]): Direction {
 function calledOutside(segments: readonly CdrSegment[]): CdrEnd | undefined {
   const called = segments.map(segment => segment.destination);
   return called.findLast(isOutside) ?? called.findLast(end => end.number !== null);
+}
+
+/** Phones that a queue or a group lets ring are given up side by side; otherwise one segment follows the other. */
+function isComplete(segments: readonly CdrSegment[], via: Via | null): boolean {
+  if (segments.some(segment => LAST_REASONS.has(segment.terminationReason))) return true;
+  const last = segments.at(-1);
+  const isPolled = last?.creationForwardReason === 'polling' || last?.creationMethod === 'route_to';
+  return via === null && !isPolled && !PASSING_REASONS.has(last?.terminationReason ?? null);
 }
 
 /** A queue, a menu and a voice mail answer too; that is not what is meant. */
@@ -105,10 +115,11 @@ function unansweredBecause(
 }
 
 function viaOf(segments: readonly CdrSegment[]): Via | null {
-  for (const { destination } of segments) {
-    if (destination.dn === null) continue;
-    if (destination.entityType === 'queue') return { dn: destination.dn, type: 'queue' };
-    if (destination.entityType?.startsWith('ring_group')) return { dn: destination.dn, type: 'ring_group' };
+  // As the source, too: its own row ends with the call, and may come after those of the phones it let ring.
+  for (const { dn, entityType } of segments.flatMap(segment => [segment.destination, segment.source])) {
+    if (dn === null) continue;
+    if (entityType === 'queue') return { dn, type: 'queue' };
+    if (entityType?.startsWith('ring_group')) return { dn, type: 'ring_group' };
   }
   return null;
 }
