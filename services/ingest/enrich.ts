@@ -1,3 +1,4 @@
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { EntityOutcome } from './pbx/callcontrol-api.ts';
 
@@ -22,6 +23,8 @@ interface Job {
   waiting: EntityRequest[];
   isRunning: boolean;
 }
+
+const RETRY_PAUSES_MS = [30, 90];
 
 export class Enricher {
   readonly #concurrency: number;
@@ -94,13 +97,24 @@ export class Enricher {
     }
   }
 
+  /** A PBX that stumbles for a moment is asked again while the frame can wait. */
+  async #ask(of: EntityRequest, signal: AbortSignal): Promise<EntityOutcome> {
+    for (const pauseMs of RETRY_PAUSES_MS) {
+      const outcome = await this.#get({ dn: of.dn, id: of.id }, signal);
+      if (outcome.kind !== 'failed') return outcome;
+      await sleep(pauseMs, signal);
+      if (signal.aborted) return outcome;
+    }
+    return this.#get({ dn: of.dn, id: of.id }, signal);
+  }
+
   async #run(job: Job, of: EntityRequest, requests: readonly EntityRequest[]): Promise<void> {
     this.#active += 1;
     job.isRunning = true;
     const startedAt = performance.now();
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), this.#deadlineMs);
-    const outcome = await this.#get({ dn: of.dn, id: of.id }, abort.signal);
+    const outcome = await this.#ask(of, abort.signal);
     clearTimeout(timer);
     this.#latency.observe((performance.now() - startedAt) / 1_000);
     this.#outcomes.inc({ outcome: outcome.kind });

@@ -57,8 +57,12 @@ export function createIngestion(
       window,
       enricher,
       write: (channel, entry) => log.write(channel, entry),
-      // What the PBX forbids it will forbid again.
-      onUnresolved: reason => reason !== 'gone' && reason !== 'refused' && reconciler.soon(),
+      onUnresolved: (reason, { at, isUnknownCall }) => {
+        // What the PBX forbids it will forbid again.
+        if (reason === 'refused') return;
+        reconciler.soon();
+        if (isUnknownCall) records.unseen(at);
+      },
       errors: deps.errors,
       onCallEnded: call => records.ended(call),
       onSnapshot: snapshot => {

@@ -31,7 +31,7 @@ export interface PipelineDeps {
   readonly enricher: Enricher;
   readonly write: (channel: Channel, entry: NewEntry) => void;
   /** A frame went in without its entity: the next snapshot has to repair the state. */
-  readonly onUnresolved: (reason: Unresolved) => void;
+  readonly onUnresolved: (reason: Unresolved, of: { at: number; isUnknownCall: boolean }) => void;
   readonly onCallEnded?: (call: Call) => void;
   /** A snapshot's differences are on their way into the log. */
   readonly onSnapshot?: (snapshot: CallControlSnapshot) => void;
@@ -238,7 +238,7 @@ export class Pipeline {
     this.#writeCallEvent(change, { at, frame: text, participantJson, unresolved, dtmf: frame.dtmf });
     if (unresolved) {
       this.#unresolved.inc({ reason: unresolved });
-      this.#deps.onUnresolved(unresolved);
+      this.#deps.onUnresolved(unresolved, { at, isUnknownCall: change.callId === null });
     }
     this.#armTick();
   }

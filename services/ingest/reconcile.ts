@@ -51,26 +51,41 @@ export function findDifferences(
 }
 
 /**
- * Participant and call numbers only grow within one run of the PBX (3cx.md §1.5). One number that speaks for a restart
- * proves nothing: frames may have been missed, or a leg moved to the call it was consulted about. So what goes on speaks
- * against it, and the majority decides; where nothing goes on, nothing is lost by taking it for a restart.
+ * Participant and call numbers only grow within one run of the PBX (3cx.md §1.5). A number that was given before speaks
+ * for a restart, but frames may have been missed, or a leg moved to the call it was consulted about. One leg that goes
+ * on with the same numbers and the same people settles it: no restart leaves one.
  */
 function isNewRun(known: KnownState, present: ReadonlyMap<string, Participant>): boolean {
-  let balance = 0;
+  // Nobody is left to compare with: whatever comes may have any number.
+  if (present.size === 0) return true;
+  let isContradicted = false;
   for (const [key, participant] of present) {
     const before = known.participants.get(key);
-    if (before) balance += isSameLeg(known, before, participant) ? 1 : -1;
-    else if (isNumberReused(known, participant)) balance -= 1;
+    if (before && isGoingOn(before, participant)) return false;
+    isContradicted ||= before ? !isSameLeg(known, before, participant) : isNumberReused(known, participant);
   }
-  return balance < 0;
+  return isContradicted;
+}
+
+function isGoingOn(before: Participant, now: Participant): boolean {
+  return (
+    before.callid === now.callid &&
+    before.legid === now.legid &&
+    before.partyDn === now.partyDn &&
+    before.partyCallerId === now.partyCallerId &&
+    !hasGoneBack(before, now)
+  );
+}
+
+function hasGoneBack(before: Participant, now: Participant): boolean {
+  return phaseOfStatus(before.status) === 'connected' && phaseOfStatus(now.status) !== 'connected';
 }
 
 function isSameLeg(known: KnownState, before: Participant, now: Participant): boolean {
   if (before.callid !== now.callid) return now.callid > before.callid || known.hasCall(now.callid);
   if (before.legid !== now.legid) return false;
-  const hasGoneBack = phaseOfStatus(before.status) === 'connected' && phaseOfStatus(now.status) !== 'connected';
   const isSameParty = before.partyDn === now.partyDn || before.partyCallerId === now.partyCallerId;
-  return isSameParty && !hasGoneBack;
+  return isSameParty && !hasGoneBack(before, now);
 }
 
 function isNumberReused(known: KnownState, participant: Participant): boolean {

@@ -37,8 +37,11 @@ export interface ReconcilerDeps {
 
 /** Frames that the PBX sent before it answered the snapshot may arrive after it, on the other connection. */
 const SETTLE_MS = 300;
-/** A frame without its entity asks for a comparison; a storm of them asks for one. */
-const SOON_MS = 2_000;
+/**
+ * A frame without its entity asks for a comparison; a storm of them asks for one. Sooner than the grace ends: a
+ * participant that a GET did not find may be there after all, and its call must not end.
+ */
+const SOON_MS = 1_200;
 const NOTHING_TOUCHED: ReadonlySet<string> = new Set();
 
 export class Reconciler {

@@ -2,7 +2,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { type Call, firstSightOf } from '../call-model/call.ts';
 import type { CdrSource } from '../pbx/cdr.ts';
-import { distanceOf } from './match.ts';
+import { distanceOf, startDistanceOf } from './match.ts';
 import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
 
 /**
@@ -43,6 +43,8 @@ const UNSEEN_START_MS = 900_000;
 const MERGE_MS = 30_000;
 /** Calls that fall due a little later are looked up in the same queries. */
 const TOGETHER_MS = 2_000;
+/** Looks after which nothing better is expected. */
+const PATIENT_ATTEMPTS = 2;
 /** Of the time, the share that the database may be busy with us. */
 const MAX_SHARE = 0.05;
 
@@ -122,9 +124,11 @@ export class CallCompletion {
 
   /** The nearest pairs first, so that of two calls between the same people each gets its own records. */
   #assign(due: readonly Waiting[], records: readonly RecordedCall[]): void {
+    const lastAttempt = this.#options.delaysMs.length - 1;
     const pairs = due.flatMap(waiting =>
       records.flatMap(record => {
-        const distance = distanceOf(waiting.call, record);
+        const isLast = waiting.attempt >= lastAttempt;
+        const distance = isLast ? startDistanceOf(waiting.call, record) : distanceOf(waiting.call, record);
         return distance === null ? [] : [{ waiting, record, distance }];
       }),
     );
@@ -132,8 +136,10 @@ export class CallCompletion {
     for (const { waiting, record } of pairs) {
       const { callId } = waiting.call;
       if (!this.#waiting.has(callId) || this.#deps.claimed.has(record.callHistoryId)) continue;
-      // The row of the conversation itself may still be missing while those before it are there.
-      if (!record.isOver && waiting.attempt < this.#options.delaysMs.length - 1) continue;
+      // Rows come late: of a chain without its end, and where only the moment of the first sight speaks for a match,
+      // a better one may still appear.
+      if (!record.isOver && waiting.attempt < lastAttempt) continue;
+      if (waiting.call.startedAt === null && waiting.attempt < Math.min(PATIENT_ATTEMPTS, lastAttempt)) continue;
       this.#waiting.delete(callId);
       this.#deps.complete(waiting.call, record);
     }

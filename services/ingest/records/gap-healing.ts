@@ -3,7 +3,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Call } from '../call-model/call.ts';
 import type { CdrSource } from '../pbx/cdr.ts';
-import { distanceOf, mayGoOnAs } from './match.ts';
+import { isToldBy } from './match.ts';
 import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
 
 /**
@@ -40,6 +40,13 @@ export interface GapHealingDeps {
   readonly now?: () => number;
 }
 
+interface Progress {
+  attempt: number;
+  recovered: number;
+  readonly since: number;
+  readonly isQuiet: boolean;
+}
+
 /** A row's times are the PBX's, an outage's are ours: a second of either may belong to the other side. */
 const MARGIN_MS = 1_000;
 const RETRY_MS = 30_000;
@@ -57,8 +64,9 @@ export class GapHealing {
     this.#now = deps.now ?? Date.now;
   }
 
-  heal(outage: Outage): void {
-    const progress = { attempt: 0, recovered: 0, since: this.#now() };
+  /** `isQuiet`: nothing is told when nothing was recovered. */
+  heal(outage: Outage, how: { isQuiet: boolean } = { isQuiet: false }): void {
+    const progress = { attempt: 0, recovered: 0, since: this.#now(), isQuiet: how.isQuiet };
     this.#after(this.#options.delaysMs[0] ?? 0, () => void this.#pass(outage, progress));
   }
 
@@ -67,7 +75,7 @@ export class GapHealing {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  async #pass(outage: Outage, progress: { attempt: number; recovered: number; since: number }): Promise<void> {
+  async #pass(outage: Outage, progress: Progress): Promise<void> {
     const { errors, healed, logger } = this.#deps;
     const isLast = progress.attempt >= this.#options.delaysMs.length - 1;
     try {
@@ -80,6 +88,7 @@ export class GapHealing {
         logger.warn({ outage }, `calls inside an outage cannot be recovered yet: ${message}`);
         return this.#after(RETRY_MS, () => void this.#pass(outage, progress));
       }
+      if (progress.isQuiet) return;
       const lost = `calls inside an outage could not be recovered from call records: ${message}`;
       errors.logError('recovery', 'error', lost, isoOf(outage));
       return healed(outage, progress.recovered);
@@ -90,6 +99,7 @@ export class GapHealing {
       return this.#after(waitMs, () => void this.#pass(outage, progress));
     }
     if (this.#isStopped) return;
+    if (progress.isQuiet && progress.recovered === 0) return;
     const told = `${progress.recovered} calls inside an outage were recovered from call records`;
     errors.logError('recovery', 'info', told, isoOf(outage));
     healed(outage, progress.recovered);
@@ -113,9 +123,7 @@ export class GapHealing {
   }
 
   #isKnown(record: RecordedCall): boolean {
-    for (const call of this.#deps.knownCalls()) {
-      if (distanceOf(call, record) !== null || (!record.isOver && mayGoOnAs(call, record))) return true;
-    }
+    for (const call of this.#deps.knownCalls()) if (isToldBy(call, record)) return true;
     return false;
   }
 

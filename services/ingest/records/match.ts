@@ -17,19 +17,31 @@ const COMPARED_DIGITS = 8;
 
 /** How far apart in ms, or null when they are not the same call. */
 export function distanceOf(call: Call, record: RecordedCall): number | null {
-  if (!isSamePeople(call, record)) return null;
-  const start = call.startedAt === null ? distanceOfSight(call, record) : far(call.startedAt, record.startedAt);
+  const start = startDistanceOf(call, record);
   const end = call.endedAt === null || record.endedAt === null ? 0 : far(call.endedAt, record.endedAt);
   return start === null || end === null ? null : start + end;
 }
 
-/** Whether a chain whose end is missing may be the beginning of this call: it then has to wait. */
-export function mayGoOnAs(call: Call, record: RecordedCall): boolean {
+/** The same without a look at the end, which is wrong where a frame about it was lost. */
+export function startDistanceOf(call: Call, record: RecordedCall): number | null {
+  if (!isSamePeople(call, record)) return null;
+  return call.startedAt === null ? distanceOfSight(call, record) : far(call.startedAt, record.startedAt);
+}
+
+/**
+ * Whether a call that was watched may be the one that a chain tells of: then it is not told again. More is taken for the
+ * same here than when records are given to a call, since a row may be missing and a call told twice is worse.
+ */
+export function isToldBy(call: Call, record: RecordedCall): boolean {
+  if (startDistanceOf(call, record) !== null) return true;
   if (call.direction !== null && call.direction !== record.direction) return false;
-  if (call.endedAt !== null && Date.parse(call.endedAt) < record.startedAt) return false;
   const outside = outsideNumberOf(call);
-  if (outside !== null && record.outsideNumber !== null) return isSameNumber(outside, record.outsideNumber);
-  return sharesPhone(call, record);
+  const isSameOutside =
+    outside !== null && record.outsideNumber !== null && isSameNumber(outside, record.outsideNumber);
+  if (isSameOutside && call.startedAt !== null && far(call.startedAt, record.startedAt) !== null) return true;
+  if (record.isOver || (call.endedAt !== null && Date.parse(call.endedAt) < record.startedAt)) return false;
+  // A chain whose end is missing may be the beginning of this call.
+  return isSameOutside || (record.direction === 'internal' && sharesPhone(call, record));
 }
 
 function far(iso: string, ms: number): number | null {
@@ -37,11 +49,11 @@ function far(iso: string, ms: number): number | null {
   return difference <= MAX_DIFFERENCE_MS ? difference : null;
 }
 
-/** As far as can be, so that a call whose start is known goes first. */
+/** Farther than any call whose start is known, which so goes first; of several the one that began last. */
 function distanceOfSight(call: Call, { startedAt, endedAt }: RecordedCall): number | null {
   const sight = firstSightOf(call.callId);
   const isInside = startedAt <= sight + CLOCKS_MS && (endedAt ?? sight) >= sight - CLOCKS_MS;
-  return isInside ? MAX_DIFFERENCE_MS : null;
+  return isInside ? 2 * MAX_DIFFERENCE_MS + Math.max(0, sight - startedAt) : null;
 }
 
 function isSamePeople(call: Call, record: RecordedCall): boolean {

@@ -88,9 +88,8 @@ function calledOutside(segments: readonly CdrSegment[]): CdrEnd | undefined {
 /** Phones that a queue or a group lets ring are given up side by side; otherwise one segment follows the other. */
 function isComplete(segments: readonly CdrSegment[], via: Via | null): boolean {
   if (segments.some(segment => LAST_REASONS.has(segment.terminationReason))) return true;
-  const last = segments.at(-1);
-  const isPolled = last?.creationForwardReason === 'polling' || last?.creationMethod === 'route_to';
-  return via === null && !isPolled && !PASSING_REASONS.has(last?.terminationReason ?? null);
+  const isPolled = (segment: CdrSegment) => segment.creationForwardReason === 'polling';
+  return via === null && segments.some(each => !isPolled(each) && !PASSING_REASONS.has(each.terminationReason));
 }
 
 /** A queue, a menu and a voice mail answer too; that is not what is meant. */

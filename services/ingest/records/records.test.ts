@@ -112,7 +112,7 @@ describe('a call that was watched', () => {
     const call = JSON.parse(model.tick(T0 + 40_000)[0]?.callJson ?? 'null') as Call;
     shelf.put(inboundChain('before', -60_000), inboundChain('this'), inboundChain('later', 25_000));
     records.ended(call);
-    await vi.advanceTimersByTimeAsync(5_000);
+    await vi.advanceTimersByTimeAsync(20_000);
     expect(bodies()).toMatchObject([
       { call: { startedAt: '2026-03-02T09:00:00.000Z', direction: 'inbound', cdr: { callHistoryId: 'this' } } },
     ]);

@@ -36,6 +36,10 @@ export interface RecordsDeps {
 /** Longer than any pass of a healing, so that what it must not take for new is still known. */
 const REMEMBER_MS = 3_600_000;
 const FORGET_EVERY_MS = 600_000;
+/** Frames without their entity come in swarms, when the PBX answers no GET: one look for all of them. */
+const BLIND_TOGETHER_MS = 5_000;
+/** So long after such a frame a snapshot was taken at the latest. */
+const BLIND_LASTS_MS = 3_000;
 /** Calls that ended lately; in an hour a busy office has a thousand. */
 const MAX_RECENT = 5_000;
 
@@ -47,6 +51,8 @@ export class Records {
   readonly #healing: GapHealing;
   readonly #forgetTimer: NodeJS.Timeout;
   readonly #pending: Outage[];
+  #blind: { from: number; to: number } | null = null;
+  #blindTimer: NodeJS.Timeout | undefined;
   #recent: { call: Call; at: number }[];
   #monitored: ReadonlySet<string> = new Set();
 
@@ -111,6 +117,19 @@ export class Records {
     this.#completion.ended(call);
   }
 
+  /**
+   * A frame told of a call that nobody knows, and its entity could not be had. When the PBX answers again it may be over:
+   * then only its records tell of it.
+   */
+  unseen(at: number): void {
+    if (this.#blind) {
+      this.#blind.to = at;
+      return;
+    }
+    this.#blind = { from: at, to: at };
+    this.#blindTimer = setTimeout(() => this.#healBlind(), BLIND_TOGETHER_MS);
+  }
+
   /** Healed once a snapshot has shown which calls are still there. */
   outage(outage: Outage): void {
     this.#pending.push(outage);
@@ -124,8 +143,17 @@ export class Records {
 
   stop(): void {
     clearInterval(this.#forgetTimer);
+    clearTimeout(this.#blindTimer);
     this.#completion.stop();
     this.#healing.stop();
+  }
+
+  #healBlind(): void {
+    if (!this.#blind) return;
+    const { from, to } = this.#blind;
+    this.#blind = null;
+    // By then a snapshot has shown the calls that go on.
+    this.#healing.heal({ from, to: to + BLIND_LASTS_MS }, { isQuiet: true });
   }
 
   *#knownCalls(): Generator<Call> {
