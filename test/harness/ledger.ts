@@ -1,7 +1,7 @@
 import type { System } from './system.ts';
 
 /** What the simulator says it sent. */
-type Frame = { n: number; delivered: boolean; frame: object | null };
+type Frame = { n: number; at: number; delivered: boolean; frame: object | null };
 
 /** An entry of `calls`, as far as a comparison needs it. */
 export type LoggedEntry = { id: string; type: string; body: string };

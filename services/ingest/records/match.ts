@@ -38,15 +38,16 @@ export function isToldBy(call: Call, record: RecordedCall): boolean {
   const outside = outsideNumberOf(call);
   const isSameOutside =
     outside !== null && record.outsideNumber !== null && isSameNumber(outside, record.outsideNumber);
-  if (isSameOutside && call.startedAt !== null && far(call.startedAt, record.startedAt) !== null) return true;
+  if (isSameOutside && call.startedAt !== null && far(call.startedAt, record.startedAt, CLOCKS_MS) !== null)
+    return true;
   if (record.isOver || (call.endedAt !== null && Date.parse(call.endedAt) < record.startedAt)) return false;
   // A chain whose end is missing may be the beginning of this call.
   return isSameOutside || (record.direction === 'internal' && sharesPhone(call, record));
 }
 
-function far(iso: string, ms: number): number | null {
+function far(iso: string, ms: number, atMost = MAX_DIFFERENCE_MS): number | null {
   const difference = Math.abs(Date.parse(iso) - ms);
-  return difference <= MAX_DIFFERENCE_MS ? difference : null;
+  return difference <= atMost ? difference : null;
 }
 
 /** Farther than any call whose start is known, which so goes first; of several the one that began last. */
