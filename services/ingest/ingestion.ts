@@ -4,18 +4,18 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Registry } from 'prom-client';
 import { CallModel } from './call-model/call-model.ts';
 import type { IngestConfig } from './config.ts';
-import type { DurableLog } from './durable-log.ts';
 import type { EarlierRun } from './earlier-run.ts';
-import { Enricher } from './enrich.ts';
-import { OrderedWindow } from './ordered-window.ts';
+import { Enricher } from './frames/enrich.ts';
+import { OrderedWindow } from './frames/ordered-window.ts';
+import { PbxFeed } from './frames/pbx-feed.ts';
+import { Pipeline } from './frames/pipeline.ts';
+import type { DurableLog } from './log/durable-log.ts';
 import type { CdrSource } from './pbx/cdr.ts';
 import type { PbxConnection } from './pbx/connect-pbx.ts';
-import { PbxFeed } from './pbx-feed.ts';
-import { Pipeline } from './pipeline.ts';
-import { Reconciler } from './reconciler.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
+import { SilenceWatch } from './reconcile/silence-watch.ts';
 import type { RecoveryNotes } from './records/record-entry.ts';
 import { Records } from './records/records.ts';
-import { SilenceWatch } from './silence-watch.ts';
 
 /** The way of a frame, put together: socket → feed → window with enricher → model → log. */
 export interface Ingestion {

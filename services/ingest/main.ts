@@ -10,15 +10,15 @@ import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { Registry } from 'prom-client';
 import { type IngestConfig, ingestConfig, pbxUrlOf } from './config.ts';
-import { DurableLog } from './durable-log.ts';
+import { createPbxControl } from './control/pbx-control.ts';
 import { readEarlierRun } from './earlier-run.ts';
 import { createIngestErrors, spoolUnwritable } from './errors/ingest-errors.ts';
 import { reportConnection } from './errors/report-connection.ts';
 import { createIngestion } from './ingestion.ts';
+import { DurableLog } from './log/durable-log.ts';
+import { Spool } from './log/spool.ts';
 import { connectPbx } from './pbx/connect-pbx.ts';
-import { createPbxControl } from './pbx-control.ts';
 import { createRecoveryNotes } from './records/record-entry.ts';
-import { Spool } from './spool.ts';
 import { createStatusReporter } from './status.ts';
 
 async function start(config: IngestConfig, own: { logger: Logger; registry: Registry }): Promise<RunningService> {

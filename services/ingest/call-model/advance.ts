@@ -1,4 +1,4 @@
-import type { Participant } from '../pbx/participant.ts';
+import type { Participant } from '../pbx/callcontrol/participant.ts';
 import { type Call, type CallEvent, type Disposition, type Leg, NOBODY } from './call.ts';
 import { isLegOf, settleByAnswer, settleByEnd } from './former-legs.ts';
 import { answererOf, fillFrom, viaOf, viewLeg } from './parties.ts';

@@ -1,5 +1,5 @@
 import type { StateChange } from '@3cx-relay/shared/log/entry.ts';
-import { isSameParticipant, type Participant, parseParticipant } from '../pbx/participant.ts';
+import { isSameParticipant, type Participant, parseParticipant } from '../pbx/callcontrol/participant.ts';
 import { advance, endCall, type Observed, openCall, type Step } from './advance.ts';
 import { type Call, type CallEvent, callIdOf, dnsOf, parseCall } from './call.ts';
 import { withoutLeg } from './former-legs.ts';

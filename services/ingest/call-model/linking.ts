@@ -1,4 +1,4 @@
-import type { Participant } from '../pbx/participant.ts';
+import type { Participant } from '../pbx/callcontrol/participant.ts';
 import type { Call, Leg } from './call.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Participant } from '../pbx/participant.ts';
+import type { Participant } from '../pbx/callcontrol/participant.ts';
 import { type Call, type Direction, NOBODY, type Party, type Via } from './call.ts';
 import { phaseOfStatus } from './transitions.ts';
 

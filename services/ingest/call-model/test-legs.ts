@@ -1,4 +1,4 @@
-import { type Participant, parseParticipant } from '../pbx/participant.ts';
+import { type Participant, parseParticipant } from '../pbx/callcontrol/participant.ts';
 import type { Call } from './call.ts';
 import type { ModelChange } from './call-model.ts';
 

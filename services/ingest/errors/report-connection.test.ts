@@ -2,7 +2,7 @@ import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { expect, test } from 'vitest';
 import { waitFor } from '../../../test/harness/wait-for.ts';
-import type { SocketNews } from '../pbx/callcontrol-websocket.ts';
+import type { SocketNews } from '../pbx/callcontrol/callcontrol-websocket.ts';
 import { reportConnection } from './report-connection.ts';
 import { reportRefusals } from './report-refusals.ts';
 

@@ -2,7 +2,7 @@ import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import { createOutageWatch } from '@3cx-relay/shared/errors/outage-watch.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import type { SocketNews } from '../pbx/callcontrol-websocket.ts';
+import type { SocketNews } from '../pbx/callcontrol/callcontrol-websocket.ts';
 
 /**
  * What an operator learns of the call-control socket: at once that it was lost, after a while that it does not come

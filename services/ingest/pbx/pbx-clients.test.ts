@@ -8,14 +8,14 @@ import { databaseUrl } from '../../../test/harness/infra-access.ts';
 import { waitFor } from '../../../test/harness/wait-for.ts';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../../test/simulator/simulator.ts';
 import { createSimulatorClient } from '../../../test/simulator/simulator-client.ts';
-import { CallControlWebSocket, type SocketNews } from './callcontrol-websocket.ts';
+import { CallControlWebSocket, type SocketNews } from './callcontrol/callcontrol-websocket.ts';
+import { createReconnectPlan } from './callcontrol/reconnect-plan.ts';
 import type { CdrSource } from './cdr.ts';
 import { createCdrSource } from './cdr-source.ts';
-import { Database3CX } from './database-3cx.ts';
+import { Database3CX } from './database/database-3cx.ts';
 import { createOAuthToken } from './oauth-token.ts';
 import { createPbxHttp } from './pbx-http.ts';
-import { createReconnectPlan } from './reconnect-plan.ts';
-import { XAPIClient, type XAPIClientOptions } from './xapi-client.ts';
+import { XAPIClient, type XAPIClientOptions } from './xapi/xapi-client.ts';
 
 /** The clients of the PBX against the simulated one: what a client can observe of a 3CX V20, in the mode that shows it. */
 const credentials = { clientId: 'relay', clientSecret: 'simulated secret' };

@@ -1,6 +1,6 @@
 import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import { type Call, dnsOf } from '../call-model/call.ts';
-import { callEventBody, type PbxGap, pbxGapBody } from '../entry-body.ts';
+import { callEventBody, type PbxGap, pbxGapBody } from '../frames/entry-body.ts';
 import { recoverCall } from './complete-call.ts';
 import type { Outage } from './gap-healing.ts';
 import type { RecordedCall } from './recorded-call.ts';

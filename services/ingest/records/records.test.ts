@@ -1,6 +1,6 @@
 import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from '../call-model/call.ts';
 import { CallModel } from '../call-model/call-model.ts';
@@ -32,7 +32,7 @@ function createDesk(earlier: { recovery?: Record<string, string>; recentCalls?: 
     earlier: { recovery: earlier.recovery ?? {}, recentCalls: earlier.recentCalls ?? [] },
     notes: { dropOutage: from => dropped.push(from), dropRecords: () => undefined },
     errors: { logError: (_, severity) => told.push(severity) },
-    logger: pino({ level: 'silent' }),
+    logger: createLogger({ name: 'test', level: 'silent' }),
     registry: createMetrics('test'),
   });
   const bodies = () => entries.map(entry => JSON.parse(entry.body) as { event: string; events?: string[]; call: Call });

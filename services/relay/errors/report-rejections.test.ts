@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { problem } from '@3cx-relay/shared/wire/problem.ts';
 import { expect, test } from 'vitest';
@@ -10,7 +11,7 @@ test('many keys that are not valid within a minute are told once, and nothing of
   const errors = { logError: (...what: unknown[]) => void told.push(JSON.stringify(what)) };
   const refuse = async () => ({ problem: problem('unauthenticated', 'no') });
   const authenticate = reportRejections(refuse, { logger, errors }, () => now);
-  const ask = async (count: number, headers: object) => {
+  const ask = async (count: number, headers: IncomingHttpHeaders) => {
     for (let i = 0; i < count; i += 1) await authenticate(headers);
   };
   await ask(29, { authorization: 'Bearer k3y' });

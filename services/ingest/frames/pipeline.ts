@@ -1,0 +1,334 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import type { NewEntry, StateChange } from '@3cx-relay/shared/log/entry.ts';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { Counter, type Registry } from 'prom-client';
+import type { Call } from '../call-model/call.ts';
+import { type CallModel, keyOf, type ModelChange } from '../call-model/call-model.ts';
+import type { CallControlSnapshot, EntityOutcome } from '../pbx/callcontrol/callcontrol-api.ts';
+import type { Participant } from '../pbx/callcontrol/participant.ts';
+import { findDifferences } from '../reconcile/reconcile.ts';
+import { toGapEntry } from '../records/record-entry.ts';
+import { type EntryCause, toCallEntry, toOtherEntry } from './call-entry.ts';
+import type { Enricher } from './enrich.ts';
+import { callEventBody, type ErrorReport, type PbxGap, type Unresolved } from './entry-body.ts';
+import { EVENT_DTMF, EVENT_REMOVE, EVENT_UPSERT, type Frame, HIGHEST_KNOWN_EVENT } from './frame.ts';
+import type { OrderedWindow, WindowItem } from './ordered-window.ts';
+
+/**
+ * From frames to log entries: every frame becomes exactly one entry, in order of arrival. Frames, gaps, snapshots and
+ * the ticks of the grace pass through one window, so that whatever leaves it happened in this order; the call model is
+ * touched nowhere else.
+ */
+export interface PipelineOptions {
+  readonly maxFrames: number;
+  readonly getDeadlineMs: number;
+  readonly graceMs: number;
+}
+
+export interface PipelineDeps {
+  readonly model: CallModel;
+  readonly window: OrderedWindow;
+  readonly enricher: Enricher;
+  readonly write: (channel: Channel, entry: NewEntry) => void;
+  /** A frame went in without its entity: the next snapshot has to repair the state. */
+  readonly onUnresolved: (reason: Unresolved, of: { at: number; isUnknownCall: boolean }) => void;
+  readonly onCallEnded?: (call: Call) => void;
+  /** A snapshot's differences are on their way into the log. */
+  readonly onSnapshot?: (snapshot: CallControlSnapshot) => void;
+  readonly errors: ErrorSink;
+  readonly registry: Registry;
+  readonly now?: () => number;
+}
+
+interface FrameItem extends WindowItem {
+  readonly key: string | null;
+}
+
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #deps: PipelineDeps;
+  readonly #now: () => number;
+  readonly #frames: Counter<'kind'>;
+  readonly #unresolved: Counter<'reason'>;
+  readonly #pending = new Map<WindowItem, string>();
+  readonly #unknownTypes = new Set<number>();
+  #isWatching = true;
+  #touched: Set<string> | null = null;
+  #tickTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: PipelineOptions, deps: PipelineDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#now = deps.now ?? Date.now;
+    const registers = [deps.registry];
+    this.#frames = new Counter({
+      name: 'relay_pbx_frames_total',
+      help: 'Frames received from the PBX by kind',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.#unresolved = new Counter({
+      name: 'relay_pbx_unresolved_total',
+      help: 'Frames that went into the log without their participant, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+  }
+
+  accept(frame: Frame, at: number): void {
+    const { subject } = frame;
+    const key = subject.kind === 'participant' ? keyOf(subject) : null;
+    this.#frames.inc({ kind: kindOf(frame.eventType) });
+    if (key) this.#touched?.add(key);
+    if (subject.kind !== 'participant' || frame.eventType !== EVENT_UPSERT) {
+      this.#push({ key, bytes: frame.text.length, emit: () => this.#emitFrame(frame, at, null) });
+      return;
+    }
+    if (this.#deps.window.size >= this.#options.maxFrames) {
+      this.#push({ key, bytes: frame.text.length, emit: () => this.#emitFrame(frame, at, 'overload') });
+      return;
+    }
+    let outcome: EntityOutcome | null = null;
+    const item = this.#push({
+      key,
+      bytes: frame.text.length,
+      dueAt: performance.now() + this.#options.getDeadlineMs,
+      emit: () => this.#emitFrame(frame, at, outcome ?? 'deadline'),
+    });
+    this.#deps.enricher.request({
+      dn: subject.dn,
+      id: subject.id,
+      isGivenUp: () => item.isReady,
+      settle: settled => {
+        if (item.isReady) return;
+        outcome = settled;
+        item.isReady = true;
+        this.#deps.window.pump();
+      },
+    });
+  }
+
+  /** A frame that cannot be an entry of `calls` is an entry of `errors`, with its beginning. */
+  unreadable(what: { reason: string; bytes: number; sample: string; encoding: string }): void {
+    this.#frames.inc({ kind: 'unreadable' });
+    const { reason, ...details } = what;
+    this.report({ severity: 'error', message: `a frame of the PBX cannot be read: ${reason}`, details });
+  }
+
+  report({ severity, message, details }: ErrorReport): void {
+    this.#deps.errors.logError('callcontrol', severity, message, details);
+  }
+
+  gap(at: number, gap: PbxGap): void {
+    this.enqueue(() => this.#deps.write('calls', toGapEntry(at, gap)));
+  }
+
+  /** Runs something in its place between the frames. */
+  enqueue(run: () => void): void {
+    this.#push({ key: null, bytes: 0, emit: run });
+  }
+
+  /** Keeps a place between the frames for something that takes time; what comes later waits, at most `deadlineMs`. */
+  reserve(deadlineMs: number): (run: () => void) => void {
+    let what: (() => void) | null = null;
+    const item = this.#push({ key: null, bytes: 0, dueAt: performance.now() + deadlineMs, emit: () => what?.() });
+    return run => {
+      if (item.isReady) return;
+      what = run;
+      item.isReady = true;
+      this.#deps.window.pump();
+    };
+  }
+
+  /** The connection is lost: a call that everybody left may have gone on since, which only a snapshot can tell. */
+  stopWatching(): void {
+    this.#isWatching = false;
+  }
+
+  watchAgain(): void {
+    this.#isWatching = true;
+    this.#tick(this.#now());
+    this.#armTick();
+  }
+
+  /** From now on remembers which participants frames tell about, those that are still waiting included. */
+  watchTouched(): ReadonlySet<string> {
+    this.#touched = new Set(this.#pending.values());
+    return this.#touched;
+  }
+
+  /** Writes what the snapshot tells and nobody knew; to be called in its place between the frames. Returns how many entries. */
+  applySnapshot(snapshot: CallControlSnapshot, context: { isAfterGap: boolean; touched: ReadonlySet<string> }): number {
+    const { model } = this.#deps;
+    const at = this.#now();
+    const { steps, isRestart } = findDifferences(model, snapshot, context);
+    if (isRestart) model.forgetNumbers();
+    // Of what happened in an outage nobody knows when; between two looks of a live connection it was just now.
+    const seen = { at, isWatched: !context.isAfterGap };
+    for (const step of steps) {
+      const change =
+        step.kind === 'upsert'
+          ? model.upsert(step.participant, seen)
+          : model.remove(step, { ...seen, isReconciled: true, endsAtOnce: context.isAfterGap });
+      const { dn, id } = step.kind === 'upsert' ? step.participant : step;
+      const participantJson = step.kind === 'upsert' ? step.participant.json : null;
+      const entity = `/callcontrol/${dn}/participants/${id}`;
+      this.#writeCallEvent(change, { at, frame: null, participantJson, entity, origin: 'reconcile' });
+    }
+    this.watchAgain();
+    this.#deps.onSnapshot?.(snapshot);
+    return steps.length;
+  }
+
+  /** The projection in Redis was lost or rolled back with the log: one entry for each call puts it right. */
+  republish(projection: { calls: Iterable<string>; participants: Iterable<string> }): void {
+    const { model } = this.#deps;
+    const at = this.#now();
+    const calls = new Map([...model.calls].map(call => [call.callId, call]));
+    const stale: StateChange[] = [
+      ...[...projection.calls]
+        .filter(id => !calls.has(id))
+        .map(field => ({ of: 'calls', field, value: null }) as const),
+      ...[...projection.participants]
+        .filter(key => !model.participants.has(key))
+        .map(field => ({ of: 'participants', field, value: null }) as const),
+    ];
+    if (stale.length === 0 && calls.size === 0) return;
+    const restored: StateChange[] = [...model.participants].map(([field, { json }]) => {
+      return { of: 'participants', field, value: json } as const;
+    });
+    for (const call of calls.values()) restored.push({ of: 'calls', field: call.callId, value: JSON.stringify(call) });
+    const events = ['call.updated'];
+    const body = callEventBody({ at, events, frame: null, participantJson: null, callJson: null, origin: 'reconcile' });
+    this.#deps.write('calls', { type: 'call_event', at, body, event: 'call.updated', state: [...stale, ...restored] });
+  }
+
+  stop(): void {
+    clearTimeout(this.#tickTimer);
+  }
+
+  #push(what: { key: string | null; bytes: number; dueAt?: number; emit: () => void }): FrameItem {
+    const item: FrameItem = {
+      key: what.key,
+      bytes: what.bytes,
+      dueAt: what.dueAt ?? null,
+      isReady: what.dueAt === undefined,
+      expire: () => {
+        item.isReady = true;
+      },
+      emit: () => {
+        this.#pending.delete(item);
+        what.emit();
+      },
+    };
+    if (what.key) this.#pending.set(item, what.key);
+    this.#deps.window.push(item);
+    return item;
+  }
+
+  #emitFrame(frame: Frame, at: number, outcome: EntityOutcome | 'overload' | 'deadline' | null): void {
+    this.#tick(at);
+    const { subject, text } = frame;
+    if (frame.eventType > HIGHEST_KNOWN_EVENT) this.#reportUnknown(frame.eventType);
+    if (subject.kind !== 'participant') {
+      this.#deps.write('calls', toOtherEntry(frame, subject, at));
+      return;
+    }
+    const { change, participantJson, unresolved } = this.#apply(frame, subject, { at, outcome });
+    this.#writeCallEvent(change, { at, frame: text, participantJson, unresolved, dtmf: frame.dtmf });
+    if (unresolved) {
+      this.#unresolved.inc({ reason: unresolved });
+      this.#deps.onUnresolved(unresolved, { at, isUnknownCall: change.callId === null });
+    }
+    this.#armTick();
+  }
+
+  #reportUnknown(eventType: number): void {
+    if (this.#unknownTypes.has(eventType)) return;
+    this.#unknownTypes.add(eventType);
+    const message = `the PBX sends events of type ${eventType}, which this version does not know: they are passed on as pbx.event`;
+    this.report({ severity: 'warning', message });
+  }
+
+  #apply(
+    frame: Frame,
+    subject: { dn: string; id: number },
+    came: { at: number; outcome: EntityOutcome | 'overload' | 'deadline' | null },
+  ): { change: ModelChange; participantJson: string | null; unresolved: Unresolved | null } {
+    const { model } = this.#deps;
+    const seen = { at: came.at, isWatched: true };
+    const known = (): Participant | undefined => model.participants.get(keyOf(subject));
+    switch (frame.eventType) {
+      case EVENT_UPSERT: {
+        const { outcome } = came;
+        if (outcome && typeof outcome === 'object' && outcome.kind === 'found') {
+          const { participant } = outcome;
+          return { change: model.upsert(participant, seen), participantJson: participant.json, unresolved: null };
+        }
+        const reason = outcome === null ? 'failed' : typeof outcome === 'string' ? outcome : outcome.kind;
+        // Gone before we could ask: for the model that is the Remove, which will follow and tell nothing new.
+        const change =
+          reason === 'gone' ? { ...model.remove(subject, seen), isRepeat: false } : model.about(subject, []);
+        return { change, participantJson: null, unresolved: reason };
+      }
+      case EVENT_REMOVE:
+        return { change: model.remove(subject, seen), participantJson: null, unresolved: null };
+      case EVENT_DTMF:
+        return {
+          change: model.about(subject, ['call.dtmf']),
+          participantJson: known()?.json ?? null,
+          unresolved: null,
+        };
+      default:
+        return {
+          change: model.about(subject, ['pbx.event']),
+          participantJson: known()?.json ?? null,
+          unresolved: null,
+        };
+    }
+  }
+
+  #tick(now: number): void {
+    const due = this.#deps.model.nextDue;
+    if (due === null || due > now || !this.#isWatching) return;
+    for (const change of this.#deps.model.tick(now)) {
+      this.#writeCallEvent(change, { at: now, frame: null, participantJson: null, origin: 'grace' });
+    }
+  }
+
+  /** The tick goes through the window like a frame: one that arrived before it may still keep the call alive. */
+  #armTick(): void {
+    const due = this.#deps.model.nextDue;
+    if (due === null || this.#tickTimer || !this.#isWatching) return;
+    // Bounded by the grace: a clock that was set back must not put the tick off.
+    const waitMs = Math.min(Math.max(1, due - this.#now()), Math.max(1, this.#options.graceMs));
+    this.#tickTimer = setTimeout(() => {
+      this.#tickTimer = undefined;
+      const at = this.#now();
+      this.enqueue(() => {
+        this.#tick(at);
+        this.#armTick();
+      });
+    }, waitMs);
+  }
+
+  #writeCallEvent(change: ModelChange, cause: EntryCause): void {
+    this.#deps.write('calls', toCallEntry(change, cause));
+    if (change.callJson !== null && change.events.includes('call.ended')) {
+      this.#deps.onCallEnded?.(JSON.parse(change.callJson) as Call);
+    }
+  }
+}
+
+function kindOf(eventType: number): string {
+  switch (eventType) {
+    case EVENT_UPSERT:
+      return 'upsert';
+    case EVENT_REMOVE:
+      return 'remove';
+    case EVENT_DTMF:
+      return 'dtmf';
+    default:
+      return 'other';
+  }
+}

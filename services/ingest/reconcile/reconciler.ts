@@ -1,0 +1,168 @@
+import { announce } from '@3cx-relay/shared/errors/announce.ts';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import type { Enricher } from '../frames/enrich.ts';
+import type { OrderedWindow } from '../frames/ordered-window.ts';
+import type { Pipeline } from '../frames/pipeline.ts';
+import type { CallControlApi } from '../pbx/callcontrol/callcontrol-api.ts';
+
+/**
+ * Compares the model with the PBX: after each connect, and then from time to time.
+ *
+ * After a connect the snapshot has a place of its own in the window, between the gap and the first frame of the new
+ * connection. Frames that come meanwhile wait behind it, and their GETs wait, too: an answer from before the snapshot,
+ * applied after it, would take a call a step back.
+ *
+ * A later snapshot races with frames. Whatever a frame touched between the request and the moment the comparison is
+ * applied is left alone, because the frame's own GET is at least as recent; what is left was missed.
+ */
+export interface ReconcilerOptions {
+  readonly everyMs: number;
+  readonly snapshotDeadlineMs: number;
+  readonly getDeadlineMs: number;
+}
+
+export interface ReconcilerDeps {
+  readonly api: CallControlApi;
+  readonly pipeline: Pipeline;
+  readonly enricher: Enricher;
+  readonly window: OrderedWindow;
+  readonly logger: Logger;
+  readonly errors?: ErrorSink;
+  /** A live connection told nothing of what the snapshot shows: it is open but silent. */
+  readonly onSilence: () => void;
+}
+
+/** Frames that the PBX sent before it answered the snapshot may arrive after it, on the other connection. */
+const SETTLE_MS = 300;
+/**
+ * A frame without its entity asks for a comparison; a storm of them asks for one. Sooner than the grace ends: a
+ * participant that a GET did not find may be there after all, and its call must not end.
+ */
+const SOON_MS = 1_200;
+const NOTHING_TOUCHED: ReadonlySet<string> = new Set();
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #deps: ReconcilerDeps;
+  #connection: AbortController | null = null;
+  #isAfterGap = false;
+  #framesSeen = 0;
+  #framesCompared = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = 0;
+  #error: string | null = null;
+  #isTold = false;
+
+  constructor(options: ReconcilerOptions, deps: ReconcilerDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  /** Why the PBX does not show its calls, as a sentence; null when it does. */
+  get error(): string | null {
+    return this.#error;
+  }
+
+  /** A socket has opened; call it after the gap was put into the window and before its first frame. */
+  connected(): void {
+    this.disconnected();
+    const connection = new AbortController();
+    this.#connection = connection;
+    this.#isAfterGap = true;
+    void this.#takeFirstSnapshot(connection.signal);
+  }
+
+  disconnected(): void {
+    this.#connection?.abort();
+    this.#connection = null;
+    clearTimeout(this.#timer);
+  }
+
+  noteFrame(): void {
+    this.#framesSeen += 1;
+  }
+
+  /** Something was missed: compare soon rather than at the next regular time. */
+  soon(): void {
+    if (this.#connection) this.#schedule(this.#connection.signal, SOON_MS);
+  }
+
+  async #takeFirstSnapshot(connection: AbortSignal): Promise<void> {
+    const { pipeline, enricher, window } = this.#deps;
+    const { snapshotDeadlineMs, getDeadlineMs } = this.#options;
+    const settle = pipeline.reserve(snapshotDeadlineMs);
+    const touched = pipeline.watchTouched();
+    enricher.pause();
+    const snapshot = await this.#getSnapshot(AbortSignal.any([connection, AbortSignal.timeout(snapshotDeadlineMs)]));
+    window.postponeUntil(performance.now() + getDeadlineMs);
+    enricher.resume();
+    if (snapshot && !connection.aborted) {
+      this.#isAfterGap = false;
+      settle(() => pipeline.applySnapshot(snapshot, { isAfterGap: true, touched: NOTHING_TOUCHED }));
+      this.#schedule(connection, this.#options.everyMs);
+    } else {
+      settle(() => pipeline.watchAgain());
+      if (!connection.aborted) this.#schedule(connection, SOON_MS, touched);
+    }
+  }
+
+  /** `touched`: already being watched since the connect, whose own snapshot failed. */
+  #schedule(connection: AbortSignal, waitMs: number, touched?: ReadonlySet<string>): void {
+    const dueAt = performance.now() + waitMs;
+    const isSooner = this.#dueAt <= performance.now() || dueAt < this.#dueAt;
+    if (!isSooner) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => void this.#compare(connection, touched), waitMs);
+  }
+
+  async #compare(connection: AbortSignal, watched?: ReadonlySet<string>): Promise<void> {
+    if (connection.aborted) return;
+    const { pipeline, logger, onSilence } = this.#deps;
+    const isAfterGap = this.#isAfterGap;
+    const touched = isAfterGap && watched ? watched : pipeline.watchTouched();
+    const snapshot = await this.#getSnapshot(
+      AbortSignal.any([connection, AbortSignal.timeout(this.#options.snapshotDeadlineMs)]),
+    );
+    await sleep(SETTLE_MS, connection);
+    if (connection.aborted) return;
+    if (!snapshot) return this.#schedule(connection, SOON_MS, isAfterGap ? touched : undefined);
+    pipeline.enqueue(() => {
+      const differences = pipeline.applySnapshot(snapshot, { isAfterGap, touched });
+      this.#isAfterGap = false;
+      const isSilent = this.#framesSeen === this.#framesCompared;
+      this.#framesCompared = this.#framesSeen;
+      if (differences === 0 || isAfterGap) return;
+      logger.warn({ differences, isSilent }, 'the PBX shows changes that no frame told');
+      // One frame may have been lost; changes without any frame since the last look, and the line is dead.
+      if (isSilent) onSilence();
+      else this.#schedule(connection, SOON_MS);
+    });
+    this.#schedule(connection, this.#options.everyMs);
+  }
+
+  async #getSnapshot(signal: AbortSignal) {
+    try {
+      const snapshot = await this.#deps.api.getSnapshot(signal);
+      if (this.#isTold) this.#tell('info', 'the PBX shows its calls again');
+      this.#isTold = false;
+      this.#error = null;
+      return snapshot;
+    } catch (error) {
+      const message = messageOf(error);
+      if (message !== this.#error && !signal.aborted) {
+        this.#isTold = true;
+        this.#tell('error', `the PBX does not show its calls, what was missed cannot be repaired: ${message}`);
+      }
+      this.#error = message;
+      return null;
+    }
+  }
+
+  #tell(severity: 'error' | 'info', message: string): void {
+    announce(this.#deps, { component: 'callcontrol', severity, message });
+  }
+}
