@@ -22,7 +22,7 @@ const SOCKET_PATH = '/callcontrol/ws';
 
 /**
  * `wss://…/callcontrol/ws`: Bearer in the upgrade request or a plain 401 before it; a token in the query does not count
- * (3cx.md C4). No hello, no subscription: frames flow once connected. Pings of the client are answered by the hub,
+ * (3cx.md C4); `socketScheme` turns it into one that takes Basic and nothing else. No hello, no subscription: frames flow once connected. Pings of the client are answered by the hub,
  * which can be told to fall silent.
  */
 export function attachCallControlSocket({ server, tokens, register, hub, faults, onRequest }: SocketDeps): {
@@ -43,7 +43,7 @@ export function attachCallControlSocket({ server, tokens, register, hub, faults,
     }
     const rejection = faults.take(['reject-upgrade'], SOCKET_PATH);
     if (rejection) return refuse(wire, rejection.status);
-    const bearer = tokens.accept(request.headers.authorization);
+    const bearer = tokens.acceptSocket(request.headers.authorization);
     if (!bearer) return refuse(wire, 401);
     const refusal = register.refusalOf(bearer.client);
     if (refusal !== null) return refuse(wire, refusal);

@@ -31,6 +31,7 @@ const settingsSchema = z.strictObject({
   finalStatus: z.enum(['text', 'number'], { error: 'must be text or number' }).optional(),
   okStatus: z.union([z.literal(200), z.literal(202)], { error: 'must be 200 or 202' }).optional(),
   streamNotReady: z.union([z.literal(404), z.literal(424)], { error: 'must be 404 or 424' }).optional(),
+  attachParticipants: yesOrNo.optional(),
 });
 
 /** Events other than those of a scenario's legs, the caller's own hand, and what sources say differently of the REST face. */
@@ -64,12 +65,15 @@ export function createEventRoutes({ api, board, devices, directory, engine }: Ev
     ctx.body = { eventType, entity, dn };
   });
 
+  const settings = () => ({ ...api.settings, attachParticipants: board.attachesParticipants });
   router.get('/call-control', ctx => {
-    ctx.body = api.settings;
+    ctx.body = settings();
   });
   router.post('/call-control', async ctx => {
-    api.settings = { ...api.settings, ...withoutUndefined(parseInput(settingsSchema, await readJson(ctx.req))) };
-    ctx.body = api.settings;
+    const { attachParticipants, ...changes } = parseInput(settingsSchema, await readJson(ctx.req));
+    api.settings = { ...api.settings, ...withoutUndefined(changes) };
+    board.attachesParticipants = attachParticipants ?? board.attachesParticipants;
+    ctx.body = settings();
   });
 
   return router;

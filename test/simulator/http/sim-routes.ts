@@ -101,6 +101,7 @@ export function createSimRoutes(deps: SimRoutesDeps): Router {
       queues: [...directory.queues.values()],
       ringGroups: [...directory.ringGroups.values()],
       totals: engine.ledger.totals,
+      tokens: tokens.counts,
       active: engine.active().map(({ callid, plan, history, startedAt, answeredAt, legs }) => ({
         callid,
         scenario: plan.scenario,

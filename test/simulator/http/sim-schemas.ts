@@ -112,6 +112,8 @@ export const tokenSchema = z.strictObject({
   closeSockets: yesOrNo.optional(),
   oneTokenPerPbx: yesOrNo.optional(),
   badClientStatus: z.union([z.literal(400), z.literal(401)], { error: 'must be 400 or 401' }).optional(),
+  socketScheme: z.enum(['bearer', 'basic'], { error: 'must be bearer or basic' }).optional(),
+  opaque: yesOrNo.optional(),
 });
 
 export const clientSchema = z.strictObject({

@@ -23,6 +23,8 @@ export class Switchboard {
   readonly #byDn = new Map<string, Map<number, Participant>>();
   #lastParticipantId = 0;
   #lastCallId = 0;
+  /** Upserts carry their participant, as the official documents may be read (3cx.md C3); no capture shows it. */
+  attachesParticipants = false;
 
   constructor(announce: Announce) {
     this.#announce = announce;
@@ -41,7 +43,9 @@ export class Switchboard {
   }
 
   upsert(participant: Pick<Participant, 'dn' | 'id'>): void {
-    this.#announce(UPSERT, entityOf(participant), participant);
+    const { dn, id } = participant;
+    const about = this.attachesParticipants ? { dn, attachedData: this.find(dn, id) ?? null } : participant;
+    this.#announce(UPSERT, entityOf(participant), about);
   }
 
   leave(participant: Participant): void {

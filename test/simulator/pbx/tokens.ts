@@ -12,6 +12,10 @@ export type TokenSettings = {
   oneTokenPerPbx: boolean;
   /** How a wrong client is refused; both are reported (3cx.md §1.2). */
   badClientStatus: 400 | 401;
+  /** What opens a socket: every real one takes Bearer, the product specification speaks of Basic (3cx.md C4). */
+  socketScheme: 'bearer' | 'basic';
+  /** No JWT: then `expires_in` is all that a client has (3cx.md C1). */
+  opaque: boolean;
 };
 export type TokenReply = { token_type: 'Bearer'; expires_in: number; access_token: string; refresh_token: null };
 export type Bearer = { client: ApiClient; token: string };
@@ -39,7 +43,11 @@ export class TokenOffice {
     closeSockets: false,
     oneTokenPerPbx: false,
     badClientStatus: 401,
+    socketScheme: 'bearer',
+    opaque: false,
   };
+  readonly #minted = new Map<string, number>();
+  #refused = 0;
 
   constructor(deps: TokenDeps) {
     this.#deps = deps;
@@ -52,7 +60,8 @@ export class TokenOffice {
   issue(client: ApiClient): TokenReply {
     const { lifeMs, expiresInUnit, oneTokenPerPbx } = this.#settings;
     this.expire(oneTokenPerPbx ? undefined : client.id);
-    const token = this.#sign(client, lifeMs);
+    const token = this.#settings.opaque ? randomBytes(24).toString('hex') : this.#sign(client, lifeMs);
+    this.#minted.set(client.id, (this.#minted.get(client.id) ?? 0) + 1);
     const cancelExpiry = this.#deps.clock.after(lifeMs, () => this.expire(client.id));
     this.#validOf.set(client.id, { token, cancelExpiry });
     // Up to 20.0.8 the field counts minutes, later seconds (3cx.md C1).
@@ -74,7 +83,25 @@ export class TokenOffice {
       const client = this.#deps.register.get(clientId);
       return client ? { client, token } : null;
     }
+    this.#refused += 1;
     return null;
+  }
+
+  /** Who may open a socket with this header; a Basic sign-in has no token whose end could close it. */
+  acceptSocket(authorization: string | undefined): Bearer | null {
+    if (this.#settings.socketScheme === 'bearer') return this.accept(authorization);
+    const basic = authorization?.match(/^Basic (.+)$/i)?.[1];
+    const [, id, secret] =
+      Buffer.from(basic ?? '', 'base64')
+        .toString()
+        .match(/^([^:]*):(.*)$/) ?? [];
+    const client = this.signIn(id ?? '', secret ?? '');
+    return client && { client, token: '' };
+  }
+
+  /** How many tokens each client was given, and how many requests came with one that was worthless. */
+  get counts(): { minted: Record<string, number>; refused: number } {
+    return { minted: Object.fromEntries(this.#minted), refused: this.#refused };
   }
 
   /** One client's token, or everybody's. */
