@@ -47,6 +47,27 @@ test('a PBX that never comes is critical, and told again when it comes', async (
   report.stop();
 });
 
+test('a socket that the PBX forbids is critical at once and once, one 401 is not, and the network is not blamed', async () => {
+  const sink = createSink();
+  const { socket, tell } = createSocket('down');
+  const report = reportConnection(socket, sink, 50);
+  const refuse = (status: number) => tell({ kind: 'refused', at: 1, status, sentence: `no (${status})` });
+  refuse(401);
+  expect(sink.told).toEqual([]);
+  refuse(401);
+  refuse(401);
+  refuse(403);
+  refuse(403);
+  expect(sink.told).toEqual(['critical', 'critical']);
+  await new Promise(resolve => setTimeout(resolve, 1_200));
+  tell({ kind: 'open', at: 2 });
+  tell({ kind: 'open', at: 3 });
+  expect(sink.told).toEqual(['critical', 'critical', 'info']);
+  refuse(401);
+  expect(sink.told).toHaveLength(3);
+  report.stop();
+});
+
 test('a refused token is critical once, an unreachable PBX is not its business', async () => {
   const sink = createSink();
   let answer: () => Promise<string> = async () => 'token';

@@ -5,8 +5,8 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { SocketNews } from '../pbx/callcontrol/callcontrol-websocket.ts';
 
 /**
- * What an operator learns of the call-control socket: at once that it was lost, after a while that it does not come
- * back (or never came), and that it is there again.
+ * What an operator learns of the call-control socket: at once that it was lost or that the PBX forbids it, after a while
+ * that it does not come back (or never came), and that it is there again.
  */
 export interface ReportedSocket {
   readonly state: 'connected' | 'connecting' | 'down';
@@ -24,6 +24,17 @@ export function reportConnection(
   awayAfterMs: number = AWAY_AFTER_MS,
 ): { stop(): void } {
   let isAway = false;
+  let refusal: string | null = null;
+  let unauthorized = 0;
+  /** Waiting mends none of these; but the usual reason of a first 401 is an old token, which the socket replaces. */
+  const refused = (status: number, sentence: string) => {
+    unauthorized = status === 401 ? unauthorized + 1 : 0;
+    const isLasting = status === 403 || status === 404 || unauthorized > 1;
+    if (!isLasting || sentence === refusal) return;
+    refusal = sentence;
+    isAway = true;
+    to.errors?.logError(COMPONENT, 'critical', sentence);
+  };
   // The socket itself writes these two into the log file, with what it does next.
   const unsubscribe = socket.subscribe(news => {
     if (news.kind === 'lost') {
@@ -32,7 +43,11 @@ export function reportConnection(
         'the PBX connection was lost and is being made again; calls of the meantime are healed from records';
       to.errors?.logError(COMPONENT, 'warning', message, { detail: news.detail });
     }
-    if (news.kind === 'open' && isAway) {
+    if (news.kind === 'refused') refused(news.status, news.sentence);
+    if (news.kind !== 'open') return;
+    refusal = null;
+    unauthorized = 0;
+    if (isAway) {
       isAway = false;
       to.errors?.logError(COMPONENT, 'info', 'the PBX is connected again');
     }
@@ -42,6 +57,8 @@ export function reportConnection(
     everyMs: LOOK_EVERY_MS,
     tellAfterMs: awayAfterMs,
     onOutage(problem) {
+      // Its reason was told when it began; this one would send the operator to the network.
+      if (refusal !== null) return;
       isAway = true;
       const message = 'the PBX stays away, no call is seen: check the PBX, PBX_URL or FQDN, and the network between';
       announce(to, { component: COMPONENT, severity: 'critical', message, details: { problem } });

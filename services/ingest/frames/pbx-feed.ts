@@ -64,6 +64,8 @@ export class PbxFeed {
       case 'lost':
         this.#lost(news.detail);
         break;
+      case 'refused':
+        break;
     }
   }
 

@@ -116,7 +116,10 @@ function readSnapshotBody(text: string): CallControlSnapshot {
 function refusal(status: number): OperatorError {
   switch (status) {
     case 401:
-      return new OperatorError('PBX_CREDENTIALS_REFUSED', 'the PBX refuses a fresh token on GET /callcontrol (401)');
+      return new OperatorError(
+        'PBX_CREDENTIALS_REFUSED',
+        'the PBX refuses a fresh token on GET /callcontrol (401): another program may sign in with the same CLIENT_ID, give the relay an API client of its own',
+      );
     case 403:
       return new OperatorError(
         'PBX_RIGHTS_MISSING',

@@ -14,7 +14,9 @@ export type SocketNews =
   | { readonly kind: 'frame'; readonly at: number; readonly raw: string }
   /** A frame that never became text: binary, or longer than `maxFrameBytes` (then the socket is gone, too). */
   | { readonly kind: 'unreadable'; readonly at: number; readonly reason: string; readonly bytes: Buffer }
-  | { readonly kind: 'lost'; readonly at: number; readonly detail: string };
+  | { readonly kind: 'lost'; readonly at: number; readonly detail: string }
+  /** The upgrade was answered with a status instead of 101. */
+  | { readonly kind: 'refused'; readonly at: number; readonly status: number; readonly sentence: string };
 
 /** All have a default; what several clients of one PBX should share is handed in. */
 export interface CallControlWebSocketOptions {
@@ -275,8 +277,10 @@ export class CallControlWebSocket {
 
   #refused(status: number): void {
     if (status === 401 && this.#plan.scheme === 'bearer') this.#token.invalidate(this.#bearer);
-    this.#fail(refusalSentence(status), this.#plan.afterRefusal(status));
+    const sentence = refusalSentence(status);
+    this.#fail(sentence, this.#plan.afterRefusal(status));
     this.#feed('refused');
+    this.#tell({ kind: 'refused', at: this.#now(), status, sentence });
   }
 
   #lose(detail: string): void {
@@ -324,7 +328,7 @@ function unreadableReasonOf(error: Error, maxFrameBytes: number): string | null 
 function refusalSentence(status: number): string {
   switch (status) {
     case 401:
-      return 'the PBX refused the call-control socket (401): the token is old, or CLIENT_ID and CLIENT_SECRET are wrong';
+      return 'the PBX refused the call-control socket (401): the token is old, or CLIENT_ID and CLIENT_SECRET are wrong: compare them with Integrations → API in the 3CX admin console';
     case 403:
       return 'the PBX forbids the call-control socket (403): it needs an Enterprise licence and the tick "3CX Call Control API Access"';
     case 404:
