@@ -5,9 +5,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { identifyProcess } from '@3cx-relay/shared/runtime/process-identity.ts';
 import type { StackDescription } from '../../install/dev/stack/stack-file.ts';
 import { findFreePort } from '../../install/dev/system/ports.ts';
-import { identifyProcess } from '../../install/dev/system/process-identity.ts';
 import { waitFor } from './wait-for.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -50,7 +50,14 @@ async function createAdmin({ root, environment, secrets }: Request): Promise<Cre
 async function createApiKey({ root, environment, secrets }: Request): Promise<string> {
   const result = await runCommand(
     process.execPath,
-    ['services/relay/keys/cli.ts', 'create', '--name', 'First key of this installation', '--permissions', 'read,history,write,monitor'],
+    [
+      'services/relay/keys/cli.ts',
+      'create',
+      '--name',
+      'First key of this installation',
+      '--permissions',
+      'read,history,write,monitor',
+    ],
     { cwd: root, env: environment, timeoutMs: deadlineMs },
   );
   const apiKey = /3cxr_[0-9a-f]+/.exec(result.output)?.[0];
