@@ -17,6 +17,7 @@ import { reportConnection } from './errors/report-connection.ts';
 import { createIngestion } from './ingestion.ts';
 import { DurableLog } from './log/durable-log.ts';
 import { Spool } from './log/spool.ts';
+import { lockSpoolFolder } from './log/spool-lock.ts';
 import { connectPbx } from './pbx/connect-pbx.ts';
 import { createRecoveryNotes } from './records/record-entry.ts';
 import { createStatusReporter } from './status.ts';
@@ -28,6 +29,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   const keys = createLogKeys(config.PBX_ID);
   const redisConnection = connectRedis(config.REDIS_URL, { name: 'ingest', logger });
   const { redis } = redisConnection;
+  const spoolLock = lockSpoolFolder(config.SPOOL_DIR);
   const spool = await Spool.open({
     folder: config.SPOOL_DIR,
     name: `ingest-${config.PBX_ID}.jsonl`,
@@ -86,9 +88,10 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
       {
         name: 'flush the log',
         deadlineMs: 5_000,
-        run: () => {
+        run: async () => {
           errors.flush();
-          return log.stop(2_000);
+          await log.stop(2_000);
+          spoolLock.release();
         },
       },
       {

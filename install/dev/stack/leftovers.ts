@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isSameProcess } from '../system/process-identity.ts';
+import { isSameProcess } from '../../../shared/runtime/process-identity.ts';
 import { warn } from '../terminal.js';
 import type { RecordedProcess } from './lock.ts';
 

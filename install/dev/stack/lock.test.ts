@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { identifyProcess } from '../system/process-identity.ts';
+import { identifyProcess } from '../../../shared/runtime/process-identity.ts';
 import { endLeftovers } from './leftovers.ts';
 import { acquireLock } from './lock.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { identifyProcess } from '../../../shared/runtime/process-identity.ts';
 import { waitFor } from '../../../test/harness/wait-for.ts';
 import { type Child, startChild } from '../system/child.ts';
-import { identifyProcess } from '../system/process-identity.ts';
 import { Supervisor } from './supervisor.ts';
 
 type Sleeper = Omit<Child, 'stop'> & { stop(): Promise<void> };
