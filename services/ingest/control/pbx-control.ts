@@ -1,3 +1,4 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
@@ -27,6 +28,7 @@ export interface PbxControlDeps {
   readonly redis: Redis;
   readonly keys: LogKeys;
   readonly log: DurableLog;
+  readonly errors?: ErrorSink;
   readonly logger: Logger;
   readonly registry: Registry;
 }
@@ -51,7 +53,7 @@ export async function createPbxControl(config: IngestConfig, deps: PbxControlDep
   };
   const watched = await watchConnections(
     { databaseUrl: config.DATABASE_URL },
-    { ...deps, database: pbx.database, xapi: pbx.xapi, socket },
+    { ...deps, database: pbx.database, xapi: pbx.xapi, socket, toldRefusal: () => pbx.token.refusal },
   );
   const { monitor, schedule } = watched;
   const post = createPbxPost(pbxUrlOf(config), {

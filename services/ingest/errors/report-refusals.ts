@@ -7,10 +7,21 @@ import type { OAuthToken } from '../pbx/oauth-token.ts';
 /** What waiting cannot mend: somebody has to change a setting, here or in the 3CX admin console. */
 const REFUSALS: ReadonlySet<string> = new Set(['PBX_CREDENTIALS_REFUSED', 'PBX_RIGHTS_MISSING']);
 
+export interface ReportedToken extends OAuthToken {
+  /** The refusal that was told and still holds. */
+  readonly refusal: string | null;
+}
+
 /** The same token; that the PBX refuses one is told once, and once that it does so no more. */
-export function reportRefusals(token: OAuthToken, to: { logger: Logger; errors?: ErrorSink | undefined }): OAuthToken {
+export function reportRefusals(
+  token: OAuthToken,
+  to: { logger: Logger; errors?: ErrorSink | undefined },
+): ReportedToken {
   let refusal: string | null = null;
   return {
+    get refusal() {
+      return refusal;
+    },
     async ensureValidToken() {
       try {
         const valid = await token.ensureValidToken();

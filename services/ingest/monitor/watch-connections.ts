@@ -1,7 +1,9 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { reportComponents } from '../errors/report-components.ts';
 import type { DurableLog } from '../log/durable-log.ts';
 import { ABSENT, createCheck } from './check.ts';
 import {
@@ -33,6 +35,9 @@ export interface WatchDeps {
   readonly redis: Redis;
   readonly keys: LogKeys;
   readonly log: Pick<DurableLog, 'write'>;
+  readonly errors?: ErrorSink;
+  /** The refusal of a token that was told already. */
+  readonly toldRefusal: () => string | null;
   readonly logger: Logger;
 }
 
@@ -63,6 +68,7 @@ export async function watchConnections(
   // What cannot be read is as if nothing had been seen before: the states then begin now.
   monitor.restore(await readLastSamples({ redis, keys }).catch(() => []));
   logConnections(monitor, (channel, entry) => deps.log.write(channel, entry));
+  reportComponents(monitor, deps);
   const schedule = createConnectionSchedule({ monitor, logger });
   return {
     monitor,

@@ -2,19 +2,19 @@ import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Registry } from 'prom-client';
 import { type IngestConfig, pbxUrlOf } from '../config.ts';
-import { reportRefusals } from '../errors/report-refusals.ts';
+import { type ReportedToken, reportRefusals } from '../errors/report-refusals.ts';
 import { type CallControlApi, createCallControlApi } from './callcontrol/callcontrol-api.ts';
 import { CallControlWebSocket } from './callcontrol/callcontrol-websocket.ts';
 import { createReconnectPlan } from './callcontrol/reconnect-plan.ts';
 import type { CdrSource } from './cdr.ts';
 import { createCdrSource } from './cdr-source.ts';
 import { Database3CX } from './database/database-3cx.ts';
-import { createOAuthToken, type OAuthToken } from './oauth-token.ts';
+import { createOAuthToken } from './oauth-token.ts';
 import { createPbxHttp } from './pbx-http.ts';
 import { XAPIClient } from './xapi/xapi-client.ts';
 
 export interface PbxConnection {
-  readonly token: OAuthToken;
+  readonly token: ReportedToken;
   readonly api: CallControlApi;
   /** Not started yet. */
   readonly socket: CallControlWebSocket;
