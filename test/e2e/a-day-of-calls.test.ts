@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { callsPlayed, foldEntries, judge } from '../harness/ground-truth.ts';
+import { callsPlayed, foldEntries, judge, type PlayedCall, type ToldCall } from '../harness/ground-truth.ts';
 import { compare, entriesLogged, framesSent } from '../harness/ledger.ts';
 import { type System, startSystem } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -87,14 +87,24 @@ test(
     expect([...told.ends].filter(([, count]) => count !== 1)).toEqual([]);
     expect([...told.calls.keys()].filter(id => !told.ends.has(id))).toEqual([]);
     expect(told.open.size).toBe(0);
-    expect(verdict.lost.filter(call => !cut.has(call))).toEqual([]);
-    expect(verdict.invented).toEqual([]);
-    expect(wrong).toEqual([]);
+    expect(verdict.lost.filter(call => !cut.has(call)).map(describePlayed)).toEqual([]);
+    expect(verdict.invented.map(describeTold)).toEqual([]);
+    expect(wrong.map(({ call, told }) => `${describePlayed(call)} was told as ${describeTold(told)}`)).toEqual([]);
     expect(compare(await framesSent(system), entries)).toMatchObject({ missing: [], unexpected: [] });
     expect(await outagesWithoutGap(entries)).toEqual([]);
   },
   SECONDS * 1_000 + 120_000,
 );
+
+function describePlayed(call: PlayedCall): string {
+  const { scenario, callid, dn, number, startedAt, endedAt, disposition, callHistoryId } = call;
+  const [from, to] = [startedAt, endedAt].map(ms => new Date(ms).toISOString().slice(11, 23));
+  return `${scenario} ${callid} ${dn} ${number} ${from}–${to} ${disposition} ${callHistoryId}`;
+}
+
+function describeTold(call: ToldCall): string {
+  return `${call.callId} ${call.direction} ${call.startedAt} ${call.disposition} ${call.cdr?.callHistoryId ?? 'no record'}`;
+}
 
 async function activeCalls(): Promise<unknown[]> {
   const answer = await fetch(`${system.relayUrl}/relay/active-calls`, { headers: { 'x-api-key': system.apiKey } });

@@ -7,6 +7,8 @@ export type PlayedCall = {
   run: number;
   callid: number;
   scenario: string;
+  dn: string;
+  number: string;
   direction: string;
   startedAt: number;
   answeredAt: number | null;

@@ -25,9 +25,9 @@ export interface CallCompletionDeps {
   readonly claimed: ReadonlyMap<string, number>;
   readonly complete: (call: Call, record: RecordedCall) => void;
   readonly logger: Logger;
-  readonly now?: () => number;
 }
 
+/** Times are monotonic: a clock that is set must not put the questions off. */
 interface Waiting {
   readonly call: Call;
   readonly endedAt: number;
@@ -51,7 +51,6 @@ const MAX_SHARE = 0.05;
 export class CallCompletion {
   readonly #options: CallCompletionOptions;
   readonly #deps: CallCompletionDeps;
-  readonly #now: () => number;
   readonly #waiting = new Map<string, Waiting>();
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -62,7 +61,6 @@ export class CallCompletion {
   constructor(options: CallCompletionOptions, deps: CallCompletionDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#now = deps.now ?? Date.now;
   }
 
   get waiting(): number {
@@ -72,7 +70,7 @@ export class CallCompletion {
   ended(call: Call): void {
     const [firstDelay] = this.#options.delaysMs;
     if (firstDelay === undefined) return;
-    const endedAt = this.#now();
+    const endedAt = performance.now();
     this.#waiting.set(call.callId, { call, endedAt, attempt: 0, dueAt: endedAt + firstDelay });
     if (this.#waiting.size > this.#options.maxWaiting) this.#waiting.delete(this.#waiting.keys().next().value ?? '');
     this.#arm();
@@ -88,13 +86,13 @@ export class CallCompletion {
     let dueAt = Number.POSITIVE_INFINITY;
     for (const waiting of this.#waiting.values()) dueAt = Math.min(dueAt, waiting.dueAt);
     clearTimeout(this.#timer);
-    const waitMs = Math.max(dueAt, this.#restUntil) - this.#now();
+    const waitMs = Math.max(dueAt, this.#restUntil) - performance.now();
     this.#timer = setTimeout(() => void this.#look(), Math.max(1, waitMs));
   }
 
   async #look(): Promise<void> {
     this.#isRunning = true;
-    const startedAt = this.#now();
+    const startedAt = performance.now();
     const due = [...this.#waiting.values()].filter(waiting => waiting.dueAt <= startedAt + TOGETHER_MS);
     try {
       for (const span of spansOf(due)) {
@@ -108,7 +106,7 @@ export class CallCompletion {
       this.#isFailing = true;
     }
     for (const waiting of due) this.#postpone(waiting);
-    this.#restUntil = this.#now() + (this.#now() - startedAt) / MAX_SHARE;
+    this.#restUntil = performance.now() + (performance.now() - startedAt) / MAX_SHARE;
     this.#isRunning = false;
     this.#arm();
   }

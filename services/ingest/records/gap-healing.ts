@@ -34,12 +34,12 @@ export interface GapHealingDeps {
   /** Whether the API client may see one of these DNs: the records tell of the whole PBX. */
   readonly isMonitored: (dns: readonly string[]) => boolean;
   readonly recover: (record: RecordedCall) => void;
-  readonly healed: (outage: Outage, recovered: number) => void;
+  readonly healed: (outage: Outage) => void;
   readonly errors: ErrorSink;
   readonly logger: Logger;
-  readonly now?: () => number;
 }
 
+/** `since` is monotonic: a clock that is set must neither put a pass off nor end the patience. */
 interface Progress {
   attempt: number;
   recovered: number;
@@ -54,20 +54,33 @@ const RETRY_MS = 30_000;
 export class GapHealing {
   readonly #options: GapHealingOptions;
   readonly #deps: GapHealingDeps;
-  readonly #now: () => number;
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #unhealed = new Set<Outage>();
+  /** One pass at a time: a line that was lost a hundred times must not ask the PBX a hundred things at once. */
+  #line: Promise<void> = Promise.resolve();
+  #isFailing = false;
   #isStopped = false;
 
   constructor(options: GapHealingOptions, deps: GapHealingDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#now = deps.now ?? Date.now;
   }
 
-  /** `isQuiet`: nothing is told when nothing was recovered. */
+  /** Unix ms from which on somebody may still ask what was seen and what was recovered; Infinity while nobody will. */
+  get neededFrom(): number {
+    let from = Number.POSITIVE_INFINITY;
+    for (const outage of this.#unhealed) from = Math.min(from, outage.from);
+    return from;
+  }
+
+  /**
+   * `isQuiet`: a guess, of which nothing is told when nothing was recovered. It is not asked for longer than the passes
+   * take: guesses come every few seconds while a PBX answers no GET, and where there are no records they would pile up.
+   */
   heal(outage: Outage, how: { isQuiet: boolean } = { isQuiet: false }): void {
-    const progress = { attempt: 0, recovered: 0, since: this.#now(), isQuiet: how.isQuiet };
-    this.#after(this.#options.delaysMs[0] ?? 0, () => void this.#pass(outage, progress));
+    this.#unhealed.add(outage);
+    const progress = { attempt: 0, recovered: 0, since: performance.now(), isQuiet: how.isQuiet };
+    this.#after(this.#options.delaysMs[0] ?? 0, outage, progress);
   }
 
   stop(): void {
@@ -76,33 +89,43 @@ export class GapHealing {
   }
 
   async #pass(outage: Outage, progress: Progress): Promise<void> {
-    const { errors, healed, logger } = this.#deps;
-    const isLast = progress.attempt >= this.#options.delaysMs.length - 1;
+    if (this.#isStopped) return;
+    const { delaysMs, giveUpAfterMs } = this.#options;
     try {
-      progress.recovered += await this.#recover(outage, isLast);
-      progress.attempt += 1;
+      progress.recovered += await this.#recover(outage, progress.attempt >= delaysMs.length - 1);
+      this.#isFailing = false;
     } catch (error) {
       if (this.#isStopped) return;
       const message = messageOf(error);
-      if (this.#now() - progress.since < this.#options.giveUpAfterMs) {
-        logger.warn({ outage }, `calls inside an outage cannot be recovered yet: ${message}`);
-        return this.#after(RETRY_MS, () => void this.#pass(outage, progress));
+      this.#explain(message);
+      if (!progress.isQuiet) {
+        if (performance.now() - progress.since < giveUpAfterMs) return this.#after(RETRY_MS, outage, progress);
+        const lost = `calls inside an outage could not be recovered from call records: ${message}`;
+        return this.#end(outage, progress, { severity: 'error', message: lost });
       }
-      if (progress.isQuiet) return;
-      const lost = `calls inside an outage could not be recovered from call records: ${message}`;
-      errors.logError('recovery', 'error', lost, isoOf(outage));
-      return healed(outage, progress.recovered);
     }
-    const next = this.#options.delaysMs[progress.attempt];
+    progress.attempt += 1;
+    const next = delaysMs[progress.attempt];
     if (next !== undefined) {
-      const waitMs = Math.max(0, progress.since + next - this.#now());
-      return this.#after(waitMs, () => void this.#pass(outage, progress));
+      return this.#after(Math.max(0, progress.since + next - performance.now()), outage, progress);
     }
+    const message = `${progress.recovered} calls inside an outage were recovered from call records`;
+    this.#end(outage, progress, { severity: 'info', message });
+  }
+
+  #end(outage: Outage, { isQuiet, recovered }: Progress, told: { severity: 'info' | 'error'; message: string }): void {
     if (this.#isStopped) return;
-    if (progress.isQuiet && progress.recovered === 0) return;
-    const told = `${progress.recovered} calls inside an outage were recovered from call records`;
-    errors.logError('recovery', 'info', told, isoOf(outage));
-    healed(outage, progress.recovered);
+    this.#unhealed.delete(outage);
+    if (isQuiet && recovered === 0) return;
+    this.#deps.errors.logError('recovery', told.severity, told.message, isoOf(outage));
+    this.#deps.healed(outage);
+  }
+
+  /** Said once for all outages and passes until the records can be read again. */
+  #explain(message: string): void {
+    const level = this.#isFailing ? 'debug' : 'warn';
+    this.#isFailing = true;
+    this.#deps.logger[level](`calls inside an outage cannot be recovered yet: ${message}`);
   }
 
   async #recover({ from, to }: Outage, isLast: boolean): Promise<number> {
@@ -127,11 +150,11 @@ export class GapHealing {
     return false;
   }
 
-  #after(delayMs: number, run: () => void): void {
+  #after(delayMs: number, outage: Outage, progress: Progress): void {
     if (this.#isStopped) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      run();
+      this.#line = this.#line.then(() => this.#pass(outage, progress));
     }, delayMs);
     this.#timers.add(timer);
   }

@@ -71,9 +71,14 @@ export interface RecoveryNotes {
   dropRecords(callHistoryIds: readonly string[]): void;
 }
 
+/** After an outage of days there are more than one command takes. */
+const DROP_AT_ONCE = 1_000;
+
 export function createRecoveryNotes(drop: (fields: readonly string[]) => Promise<unknown>): RecoveryNotes {
   const quietly = (fields: readonly string[]) => {
-    if (fields.length > 0) drop(fields).catch(() => undefined);
+    for (let i = 0; i < fields.length; i += DROP_AT_ONCE) {
+      drop(fields.slice(i, i + DROP_AT_ONCE)).catch(() => undefined);
+    }
   };
   return {
     dropOutage: from => quietly([OUTAGE + from]),

@@ -88,7 +88,9 @@ function calledOutside(segments: readonly CdrSegment[]): CdrEnd | undefined {
 /** Phones that a queue or a group lets ring are given up side by side; otherwise one segment follows the other. */
 function isComplete(segments: readonly CdrSegment[], via: Via | null): boolean {
   if (segments.some(segment => LAST_REASONS.has(segment.terminationReason))) return true;
-  const isPolled = (segment: CdrSegment) => segment.creationForwardReason === 'polling';
+  const isPolled = (segment: CdrSegment) =>
+    segment.creationForwardReason === 'polling' ||
+    (segment.creationMethod === 'route_to' && isExtension(segment.destination));
   return via === null && segments.some(each => !isPolled(each) && !PASSING_REASONS.has(each.terminationReason));
 }
 

@@ -33,7 +33,7 @@ export interface RecordsDeps {
   readonly now?: () => number;
 }
 
-/** Longer than any pass of a healing, so that what it must not take for new is still known. */
+/** What was seen and what was recovered is known for so long, and for as long as an outage is healed in which it was. */
 const REMEMBER_MS = 3_600_000;
 const FORGET_EVERY_MS = 600_000;
 /** Frames without their entity come in swarms, when the PBX answers no GET: one look for all of them. */
@@ -82,7 +82,6 @@ export class Records {
         source,
         claimed,
         logger,
-        now: this.#now,
         complete: (call, record) => {
           claimed.set(record.callHistoryId, this.#now());
           finalized.inc();
@@ -97,7 +96,6 @@ export class Records {
         claimed,
         errors,
         logger,
-        now: this.#now,
         knownCalls: () => this.#knownCalls(),
         isMonitored: dns => dns.some(dn => this.#monitored.has(dn)),
         recover: record => {
@@ -108,6 +106,10 @@ export class Records {
         healed: outage => deps.notes.dropOutage(outage.from),
       },
     );
+    // Those that an earlier process had waited for in vain when it ended.
+    for (const call of deps.earlier.recentCalls) {
+      if (call.state === 'ended' && call.cdr === null) this.#completion.ended(call);
+    }
     this.#forgetTimer = setInterval(() => this.#forget(), FORGET_EVERY_MS).unref();
   }
 
@@ -162,7 +164,8 @@ export class Records {
   }
 
   #forget(): void {
-    const before = this.#now() - REMEMBER_MS;
+    const unhealed = Math.min(this.#healing.neededFrom, ...this.#pending.map(outage => outage.from));
+    const before = Math.min(this.#now() - REMEMBER_MS, unhealed);
     this.#recent = this.#recent.filter(({ at }) => at > before);
     const old = [...this.#claimed].filter(([, at]) => at < before).map(([id]) => id);
     for (const id of old) this.#claimed.delete(id);
