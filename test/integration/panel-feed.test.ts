@@ -1,9 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { callStateWord, eventNote, eventWords, viaWords } from '../../admin-ui/src/lib/format/words.ts';
 import { CallBoard } from '../../admin-ui/src/lib/live/call-board.ts';
 import { type Follower, followCalls } from '../../admin-ui/src/lib/live/follow.ts';
-import type { Message } from '../../admin-ui/src/lib/live/messages.ts';
+import { decodeHealth, troubled } from '../../admin-ui/src/lib/live/health.ts';
+import {
+  type CallEventMessage,
+  decodeCall,
+  decodeMessage,
+  type Message,
+} from '../../admin-ui/src/lib/live/messages.ts';
 import { createRelayApi, type Refusal } from '../../admin-ui/src/lib/live/relay-api.ts';
 import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -113,6 +120,90 @@ it('never takes a call back to before the snapshot', () => {
   expect(board.list()).toEqual([]);
 });
 
+/** As PROTOCOL.md §3.1 has it, with every field. */
+const wholeCall = {
+  callId: 'm5k2h8aa-7',
+  pbxCallId: null,
+  conversationId: 'm5k2h7zz-6',
+  linked: 'inferred',
+  direction: 'inbound',
+  state: 'held',
+  startedAt: '2026-03-02T09:14:07.000Z',
+  ringingAt: null,
+  answeredAt: '2026-03-02T09:14:09.000Z',
+  endedAt: null,
+  caller: { number: '+4930123456', name: null, dn: null },
+  callee: { number: null, name: 'Ada', dn: '101' },
+  did: null,
+  via: { dn: '800', type: 'queue' },
+  answeredBy: '101',
+  legs: [{ dn: '101', participantId: 1, legId: null, status: 'Connected', party: null, since: '2026-03-02T09:14:09Z' }],
+  formerLegs: [{ dn: '102', participantId: 2, party: null, leftAt: null, outcome: 'answered_elsewhere' }],
+  disposition: null,
+  reason: null,
+  cdr: { callHistoryId: 'x', mainCallHistoryId: null },
+};
+
+function toEvent(body: object): CallEventMessage {
+  const message = decodeMessage({ type: 'call_event', id: 'e_9', at: '2026-03-02T09:14:09Z', data: null, ...body }, 0);
+  if (message?.type !== 'call_event') throw new Error('no call event');
+  return message;
+}
+
+it('understands a call with everything that it may say', () => {
+  const call = decodeCall(wholeCall);
+  if (!call) throw new Error('no call');
+  expect([callStateWord(call), viaWords(call), call.callee.number]).toEqual(['On hold', 'via queue 800', '101']);
+  const odd = decodeCall({ callId: 'c', via: 'x', legs: null, formerLegs: 7, state: 'parked' });
+  expect(odd).toMatchObject({ callId: 'c', via: null, state: 'parked', caller: { number: null } });
+});
+
+it('keeps the other calls of an entry up to date, too', () => {
+  const board = new CallBoard();
+  const [one, two] = ['c1', 'c2'].map(callId => ({ ...wholeCall, callId, state: 'connected' }));
+  board.reset({ position: 'e_1', calls: [one, two].flatMap(call => decodeCall(call) ?? []) });
+  const otherCalls = [{ ...one, state: 'ended' }, null, { callId: 'c3', state: 'ringing' }];
+  board.apply(toEvent({ event: 'call.transferred', call: { ...two, state: 'held' }, otherCalls }));
+  expect(board.list().map(({ callId, state }) => `${callId} ${state}`)).toEqual(['c2 held', 'c3 ringing']);
+  board.apply({ ...toEvent({ event: 'call.finalized', call: { ...one, state: 'ended' } }), id: 'e_99' });
+  expect(board.list()).toHaveLength(2);
+});
+
+it('has words for what queues, devices and records tell', () => {
+  const call = { ...wholeCall, state: 'ended', disposition: 'missed', pbxCallId: null };
+  const told = [
+    toEvent({ event: 'call.finalized', call, origin: 'cdr' }),
+    toEvent({ event: 'queue.abandoned', call }),
+    toEvent({ event: 'extension.status', device: { dn: '104', deviceId: null, registered: false } }),
+    toEvent({ event: 'call.dtmf', call, dtmf: '12#' }),
+    toEvent({ event: 'call.levitated', entity: '/callcontrol/105/participants/9' }),
+  ];
+  expect(told.map(event => [eventWords(event).word, event.dn, eventNote(event)])).toEqual([
+    ['Records added', null, '+4930123456 → Ada'],
+    ['Queue abandoned', null, '+4930123456 → Ada'],
+    ['Extension', '104', 'Device gone'],
+    ['Keys pressed', null, '+4930123456 → Ada · 12#'],
+    ['call.levitated', '105', ''],
+  ]);
+});
+
+it('shows what is not configured as such, and alarms nobody with it', () => {
+  const up = { state: 'up', latencyMs: 3, error: null };
+  const base = { pbx: up, ingest: up, redis: up, log: up, postgres: up };
+  const health = decodeHealth({
+    status: 'ok',
+    components: { ...base, database: { state: 'absent', error: null }, xapi: up, websocket: { state: 'levitating' } },
+  });
+  if (!health) throw new Error('no health');
+  expect(health.components.map(({ name, state }) => `${name} ${state}`)).toEqual([
+    ...['pbx up', 'websocket unknown', 'xapi up', 'database absent'],
+    ...['ingest up', 'redis up', 'log up', 'postgres up'],
+  ]);
+  expect(troubled(health).map(({ name }) => name)).toEqual(['websocket']);
+  // A relay that was not told of them yet.
+  expect(decodeHealth({ status: 'ok', components: base })?.components).toHaveLength(5);
+});
+
 const emptyCall = {
   callId: 'c1',
   direction: null,
@@ -121,6 +212,7 @@ const emptyCall = {
   answeredAt: null,
   caller: { number: null, name: null },
   callee: { number: null, name: null },
+  via: null,
   answeredBy: null,
   disposition: null,
 };
@@ -128,6 +220,9 @@ const emptyCall = {
 function eventWith(id: string, call: typeof emptyCall & { state: string }) {
   return {
     ...({ type: 'call_event', key: id, id, at: 0, event: 'call.updated', call, dn: null, isRepeat: false } as const),
+    otherCalls: [],
+    dtmf: null,
+    isRegistered: null,
     origin: null,
     raw: null,
   };

@@ -1,4 +1,4 @@
-import type { ComponentName, ComponentState } from '../live/health-watch.svelte.ts';
+import type { ComponentName, ComponentState } from '../live/health.ts';
 import type { Call, CallEventMessage, GapMessage, Party } from '../live/messages.ts';
 import { formatClock } from './time.ts';
 
@@ -9,6 +9,9 @@ export type EventTone = Tone | 'quiet';
 
 export const COMPONENT_WORDS: Readonly<Record<ComponentName, { title: string; does: string }>> = {
   pbx: { title: 'Phone system', does: '3CX call control' },
+  websocket: { title: 'Call socket', does: 'tells what happens' },
+  xapi: { title: 'XAPI', does: 'lists calls and records' },
+  database: { title: '3CX database', does: 'keeps call records' },
   ingest: { title: 'Ingest', does: 'listens to 3CX' },
   redis: { title: 'Redis', does: 'holds the log' },
   log: { title: 'Event log', does: 'is read for clients' },
@@ -19,6 +22,7 @@ export const STATE_WORDS: Readonly<Record<ComponentState, { word: string; tone: 
   up: { word: 'Up', tone: 'ok' },
   degraded: { word: 'Degraded', tone: 'warn' },
   down: { word: 'Down', tone: 'bad' },
+  absent: { word: 'Not configured', tone: 'calm' },
   unknown: { word: 'Unknown', tone: 'calm' },
 };
 
@@ -32,6 +36,11 @@ const EVENT_WORDS: Readonly<Record<string, { word: string; tone: EventTone }>> =
   'call.dtmf': { word: 'Keys pressed', tone: 'calm' },
   'call.updated': { word: 'Updated', tone: 'quiet' },
   'call.ended': { word: 'Ended', tone: 'calm' },
+  'call.finalized': { word: 'Records added', tone: 'quiet' },
+  'queue.offered': { word: 'Queue offers', tone: 'calm' },
+  'queue.answered': { word: 'Queue answered', tone: 'ok' },
+  'queue.abandoned': { word: 'Queue abandoned', tone: 'bad' },
+  'extension.status': { word: 'Extension', tone: 'quiet' },
   'pbx.event': { word: 'PBX event', tone: 'quiet' },
 };
 
@@ -51,6 +60,31 @@ export function partyName({ name, number }: Party): string {
 
 export function callParties(call: Call): string {
   return `${partyName(call.caller)} → ${partyName(call.callee)}`;
+}
+
+const CALL_STATE_WORDS: Readonly<Record<string, string>> = {
+  dialing: 'Dialling',
+  ringing: 'Ringing',
+  connected: 'Talking',
+  held: 'On hold',
+};
+
+/** A state that this version does not know is shown by its own name. */
+export function callStateWord({ state }: Call): string {
+  return CALL_STATE_WORDS[state] ?? state;
+}
+
+export function viaWords({ via }: Call): string | null {
+  if (via === null) return null;
+  const what = via.type === 'queue' ? 'queue ' : via.type === 'ring_group' ? 'ring group ' : '';
+  return `via ${what}${via.dn}`;
+}
+
+/** What happened beside the call itself, in a few words. */
+export function eventNote({ call, dtmf, isRegistered }: CallEventMessage): string {
+  if (isRegistered !== null) return isRegistered ? 'Device registered' : 'Device gone';
+  const parties = call ? callParties(call) : '';
+  return dtmf === null ? parties : `${parties} · ${dtmf}`;
 }
 
 export function gapSentence({ reason, from, to, lost }: GapMessage): string {

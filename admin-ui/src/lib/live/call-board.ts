@@ -12,11 +12,15 @@ export class CallBoard {
     for (const call of snapshot.calls) this.#calls.set(call.callId, call);
   }
 
-  apply({ id, call }: CallEventMessage): void {
+  apply({ id, call, otherCalls }: CallEventMessage): void {
     // Positions of one channel sort as text, across epochs too.
     if (this.#position !== null && id <= this.#position) return;
     this.#position = id;
-    if (call === null) return;
+    for (const other of otherCalls) this.#keep(other);
+    if (call !== null) this.#keep(call);
+  }
+
+  #keep(call: Call): void {
     if (call.state === 'ended') this.#calls.delete(call.callId);
     else this.#calls.set(call.callId, call);
   }

@@ -1,25 +1,6 @@
-import { field, number, text } from './messages.ts';
+import { decodeHealth, type Health } from './health.ts';
 import type { RelayApi } from './relay-api.ts';
 
-export type ComponentName = 'pbx' | 'ingest' | 'redis' | 'log' | 'postgres';
-export type ComponentState = 'up' | 'degraded' | 'down' | 'unknown';
-
-export type Component = {
-  readonly name: ComponentName;
-  readonly state: ComponentState;
-  readonly latencyMs: number | null;
-  readonly error: string | null;
-};
-
-export type Health = {
-  readonly status: 'ok' | 'degraded' | 'down';
-  readonly version: string | null;
-  readonly clients: number | null;
-  readonly components: readonly Component[];
-};
-
-/** In the order in which an event passes through them. */
-export const COMPONENTS: readonly ComponentName[] = ['pbx', 'ingest', 'redis', 'log', 'postgres'];
 const EVERY_MS = 5_000;
 
 /** Asks the relay every five seconds how it is. */
@@ -73,27 +54,4 @@ export class HealthWatch {
     this.checkedAt = Date.now();
     this.unreachableSince = null;
   }
-}
-
-/** Null for a document that no relay wrote: something else answers at its address. */
-function decodeHealth(raw: unknown): Health | null {
-  const status = field(raw, 'status');
-  if (status !== 'ok' && status !== 'degraded' && status !== 'down') return null;
-  const components = field(raw, 'components');
-  return {
-    status,
-    version: text(field(raw, 'version')),
-    clients: number(field(raw, 'clients')),
-    components: COMPONENTS.map(name => decodeComponent(name, field(components, name))),
-  };
-}
-
-function decodeComponent(name: ComponentName, raw: unknown): Component {
-  const state = field(raw, 'state');
-  return {
-    name,
-    state: state === 'up' || state === 'degraded' || state === 'down' ? state : 'unknown',
-    latencyMs: number(field(raw, 'latencyMs')),
-    error: text(field(raw, 'error')),
-  };
 }

@@ -9,7 +9,7 @@ export type Direction = 'inbound' | 'outbound' | 'internal';
 export type Call = {
   readonly callId: string;
   readonly direction: Direction | null;
-  /** `dialing`, `ringing`, `connected`, `ended`, or what a later version adds. */
+  /** `dialing`, `ringing`, `connected`, `held`, `ended`, or what a later version adds. */
   readonly state: string;
   /** Unix ms. Null when the relay did not see the moment. */
   readonly startedAt: number | null;
@@ -17,6 +17,8 @@ export type Call = {
   readonly answeredAt: number | null;
   readonly caller: Party;
   readonly callee: Party;
+  /** The queue or ring group through which it came. */
+  readonly via: { readonly dn: string; readonly type: string | null } | null;
   readonly answeredBy: string | null;
   readonly disposition: string | null;
 };
@@ -28,6 +30,12 @@ export type CallEventMessage = {
   readonly at: number;
   readonly event: string;
   readonly call: Call | null;
+  /** Other calls that the same entry changed: a leg moved from one call to another. */
+  readonly otherCalls: readonly Call[];
+  /** Keys that were pressed. */
+  readonly dtmf: string | null;
+  /** Of a device: whether it is registered now. */
+  readonly isRegistered: boolean | null;
   readonly dn: string | null;
   readonly isRepeat: boolean;
   readonly origin: string | null;
@@ -75,6 +83,7 @@ export function decodeCall(raw: unknown): Call | null {
     answeredAt: time(field(raw, 'answeredAt')),
     caller: decodeParty(field(raw, 'caller')),
     callee: decodeParty(field(raw, 'callee')),
+    via: decodeVia(field(raw, 'via')),
     answeredBy: text(field(raw, 'answeredBy')),
     disposition: text(field(raw, 'disposition')),
   };
@@ -98,6 +107,14 @@ export function number(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
+function flag(value: unknown): boolean | null {
+  return typeof value === 'boolean' ? value : null;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 function decodeCallEvent(raw: unknown, id: string, now: number): CallEventMessage {
   return {
     type: 'call_event',
@@ -106,11 +123,19 @@ function decodeCallEvent(raw: unknown, id: string, now: number): CallEventMessag
     at: time(field(raw, 'at')) ?? now,
     event: text(field(raw, 'event')) ?? 'pbx.event',
     call: decodeCall(field(raw, 'call')),
-    dn: text(field(field(raw, 'participant'), 'dn')) ?? dnOfEntity(field(field(field(raw, 'data'), 'event'), 'entity')),
+    otherCalls: list(field(raw, 'otherCalls')).flatMap(call => decodeCall(call) ?? []),
+    dtmf: text(field(raw, 'dtmf')),
+    isRegistered: flag(field(field(raw, 'device'), 'registered')),
+    dn: decodeDn(raw),
     isRepeat: field(raw, 'repeat') === true,
     origin: text(field(raw, 'origin')),
     raw,
   };
+}
+
+function decodeDn(raw: unknown): string | null {
+  const entity = field(field(field(raw, 'data'), 'event'), 'entity') ?? field(raw, 'entity');
+  return text(field(field(raw, 'participant'), 'dn')) ?? text(field(field(raw, 'device'), 'dn')) ?? dnOfEntity(entity);
 }
 
 function decodeGap(raw: unknown, id: string | null, now: number): GapMessage {
@@ -129,6 +154,11 @@ function decodeGap(raw: unknown, id: string | null, now: number): GapMessage {
 
 function decodeDirection(value: unknown): Direction | null {
   return value === 'inbound' || value === 'outbound' || value === 'internal' ? value : null;
+}
+
+function decodeVia(raw: unknown): Call['via'] {
+  const dn = text(field(raw, 'dn'));
+  return dn === null ? null : { dn, type: text(field(raw, 'type')) };
 }
 
 function decodeParty(raw: unknown): Party {
