@@ -41,6 +41,7 @@ export const ingestConfig = {
     .default('3000,10000,30000,90000')
     .transform(text => text.split(',').map(Number)),
   INGEST_RECORDS_WAITING: integer({ min: 1, max: 1_000_000, default: 5_000 }),
+  INGEST_RECORDS_TOLERANCE_MS: integer({ min: 100, max: 60_000, default: 3_000 }),
   INGEST_RECORDS_GIVE_UP_MS: integer({ min: 1_000, max: 86_400_000, default: 3_600_000 }),
   INGEST_SILENCE_MS: integer({ min: 0, max: 3_600_000, default: 15_000 }),
   INGEST_XAPI_TIMEOUT_MS: integer({ min: 100, max: 300_000, default: 10_000 }),

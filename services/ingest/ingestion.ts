@@ -77,6 +77,7 @@ export function createIngestion(
       delaysMs: config.INGEST_RECORDS_DELAYS_MS,
       maxWaiting: config.INGEST_RECORDS_WAITING,
       giveUpAfterMs: config.INGEST_RECORDS_GIVE_UP_MS,
+      toleranceMs: config.INGEST_RECORDS_TOLERANCE_MS,
     },
     {
       source: deps.cdr,

@@ -2,7 +2,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { type Call, firstSightOf } from '../call-model/call.ts';
 import type { CdrSource } from '../pbx/cdr.ts';
-import { distanceOf, startDistanceOf } from './match.ts';
+import type { Matcher } from './match.ts';
 import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
 
 /**
@@ -21,6 +21,7 @@ export interface CallCompletionOptions {
 
 export interface CallCompletionDeps {
   readonly source: CdrSource;
+  readonly matcher: Matcher;
   /** Records that are accounted for, shared with the healing of gaps: one chain completes one call. */
   readonly claimed: ReadonlyMap<string, number>;
   readonly complete: (call: Call, record: RecordedCall) => void;
@@ -54,6 +55,8 @@ export class CallCompletion {
   readonly #waiting = new Map<string, Waiting>();
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer comes; looking for the earliest at every end of a call would cost more than the call. */
+  #armedFor = Number.POSITIVE_INFINITY;
   #restUntil = 0;
   #isRunning = false;
   #isFailing = false;
@@ -71,9 +74,10 @@ export class CallCompletion {
     const [firstDelay] = this.#options.delaysMs;
     if (firstDelay === undefined) return;
     const endedAt = performance.now();
-    this.#waiting.set(call.callId, { call, endedAt, attempt: 0, dueAt: endedAt + firstDelay });
+    const dueAt = endedAt + firstDelay;
+    this.#waiting.set(call.callId, { call, endedAt, attempt: 0, dueAt });
     if (this.#waiting.size > this.#options.maxWaiting) this.#waiting.delete(this.#waiting.keys().next().value ?? '');
-    this.#arm();
+    if (dueAt < this.#armedFor) this.#arm();
   }
 
   stop(): void {
@@ -86,12 +90,14 @@ export class CallCompletion {
     let dueAt = Number.POSITIVE_INFINITY;
     for (const waiting of this.#waiting.values()) dueAt = Math.min(dueAt, waiting.dueAt);
     clearTimeout(this.#timer);
-    const waitMs = Math.max(dueAt, this.#restUntil) - performance.now();
+    this.#armedFor = Math.max(dueAt, this.#restUntil);
+    const waitMs = this.#armedFor - performance.now();
     this.#timer = setTimeout(() => void this.#look(), Math.max(1, waitMs));
   }
 
   async #look(): Promise<void> {
     this.#isRunning = true;
+    this.#armedFor = Number.POSITIVE_INFINITY;
     const startedAt = performance.now();
     const due = [...this.#waiting.values()].filter(waiting => waiting.dueAt <= startedAt + TOGETHER_MS);
     try {
@@ -117,16 +123,19 @@ export class CallCompletion {
       const record = readRecordedCall(cdr);
       if (record && !this.#deps.claimed.has(record.callHistoryId)) records.push(record);
     }
-    return records;
+    return records.sort((one, other) => one.startedAt - other.startedAt);
   }
 
   /** The nearest pairs first, so that of two calls between the same people each gets its own records. */
   #assign(due: readonly Waiting[], records: readonly RecordedCall[]): void {
+    const { matcher } = this.#deps;
     const lastAttempt = this.#options.delaysMs.length - 1;
     const pairs = due.flatMap(waiting =>
-      records.flatMap(record => {
+      matcher.candidatesFor(waiting.call, records).flatMap(record => {
         const isLast = waiting.attempt >= lastAttempt;
-        const distance = isLast ? startDistanceOf(waiting.call, record) : distanceOf(waiting.call, record);
+        const distance = isLast
+          ? matcher.startDistanceOf(waiting.call, record)
+          : matcher.distanceOf(waiting.call, record);
         return distance === null ? [] : [{ waiting, record, distance }];
       }),
     );

@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Call } from '../call-model/call.ts';
 import type { CdrSource } from '../pbx/cdr.ts';
-import { isToldBy } from './match.ts';
+import type { Matcher } from './match.ts';
 import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
 
 /**
@@ -28,6 +29,7 @@ export interface GapHealingOptions {
 
 export interface GapHealingDeps {
   readonly source: CdrSource;
+  readonly matcher: Matcher;
   readonly claimed: ReadonlyMap<string, number>;
   /** Calls that were watched and are open or ended lately: their records are not theirs who come. */
   readonly knownCalls: () => Iterable<Call>;
@@ -50,6 +52,8 @@ interface Progress {
 /** A row's times are the PBX's, an outage's are ours: a second of either may belong to the other side. */
 const MARGIN_MS = 1_000;
 const RETRY_MS = 30_000;
+/** Days of records against thousands of calls: after so long the frames get their turn. */
+const BUSY_MS = 10;
 
 export class GapHealing {
   readonly #options: GapHealingOptions;
@@ -131,7 +135,12 @@ export class GapHealing {
   async #recover({ from, to }: Outage, isLast: boolean): Promise<number> {
     const { source, claimed, isMonitored, recover } = this.#deps;
     let recovered = 0;
+    let restedAt = performance.now();
     for await (const cdr of source.queryCDR(new Date(from - MARGIN_MS), new Date(to))) {
+      if (performance.now() - restedAt > BUSY_MS) {
+        await setImmediate();
+        restedAt = performance.now();
+      }
       if (this.#isStopped) return recovered;
       const record = readRecordedCall(cdr);
       if (!record || claimed.has(record.callHistoryId) || !isMonitored(record.dns)) continue;
@@ -146,7 +155,8 @@ export class GapHealing {
   }
 
   #isKnown(record: RecordedCall): boolean {
-    for (const call of this.#deps.knownCalls()) if (isToldBy(call, record)) return true;
+    const { knownCalls, matcher } = this.#deps;
+    for (const call of knownCalls()) if (matcher.isToldBy(call, record)) return true;
     return false;
   }
 

@@ -1,5 +1,4 @@
-import type { Call } from '../call-model/call.ts';
-import { firstSightOf } from '../call-model/call.ts';
+import { type Call, firstSightOf } from '../call-model/call.ts';
 import type { RecordedCall } from './recorded-call.ts';
 
 /**
@@ -9,52 +8,94 @@ import type { RecordedCall } from './recorded-call.ts';
  * Of a call that was first seen in a snapshot nobody knows the start; the moment of the first sight must then fall into
  * the record. Clocks are compared as they are: relay and PBX share a host or a time server.
  */
-const MAX_DIFFERENCE_MS = 3_000;
-/** A call is seen after it began, but for what two clocks differ. */
-const CLOCKS_MS = 1_000;
+export interface Matcher {
+  /** Of records in order of their start, those that a call may have: thousands of each are not compared one by one. */
+  candidatesFor(call: Call, byStart: readonly RecordedCall[]): readonly RecordedCall[];
+  /** How far apart in ms, or null when they are not the same call. */
+  distanceOf(call: Call, record: RecordedCall): number | null;
+  /** The same without a look at the end, which is wrong where a frame about it was lost. */
+  startDistanceOf(call: Call, record: RecordedCall): number | null;
+  /**
+   * Whether a call that was watched may be the one that a chain tells of: then it is not told again. More is taken for
+   * the same here than when records are given to a call, since a row may be missing and a call told twice is worse.
+   */
+  isToldBy(call: Call, record: RecordedCall): boolean;
+}
+
 /** Numbers are compared from the end: one source writes the country code, another does not. */
 const COMPARED_DIGITS = 8;
+/** A call is seen after it began, but for what two clocks differ: of the tolerance, so much. */
+const CLOCK_SHARE = 1 / 3;
 
-/** How far apart in ms, or null when they are not the same call. */
-export function distanceOf(call: Call, record: RecordedCall): number | null {
-  const start = startDistanceOf(call, record);
-  const end = call.endedAt === null || record.endedAt === null ? 0 : far(call.endedAt, record.endedAt);
-  return start === null || end === null ? null : start + end;
+/** `toleranceMs`: how far apart the same moment may be in both. */
+export function createMatcher({ toleranceMs }: { toleranceMs: number }): Matcher {
+  const clocksMs = toleranceMs * CLOCK_SHARE;
+
+  const far = (iso: string, ms: number, atMost = toleranceMs): number | null => {
+    const difference = Math.abs(Date.parse(iso) - ms);
+    return difference <= atMost ? difference : null;
+  };
+
+  /** Farther than any call whose start is known, which so goes first; of several the one that began last. */
+  const distanceOfSight = (call: Call, { startedAt, endedAt }: RecordedCall): number | null => {
+    const sight = firstSightOf(call.callId);
+    const isInside = startedAt <= sight + clocksMs && (endedAt ?? sight) >= sight - clocksMs;
+    return isInside ? 2 * toleranceMs + Math.max(0, sight - startedAt) : null;
+  };
+
+  const startDistanceOf: Matcher['startDistanceOf'] = (call, record) => {
+    if (!isSamePeople(call, record)) return null;
+    return call.startedAt === null ? distanceOfSight(call, record) : far(call.startedAt, record.startedAt);
+  };
+
+  /** A chain whose end is missing may be the beginning of a call that began with it, or was seen later only. */
+  const mayGoOnAs = (call: Call, record: RecordedCall): boolean => {
+    if (record.isOver) return false;
+    return call.startedAt === null
+      ? firstSightOf(call.callId) >= record.startedAt - clocksMs
+      : far(call.startedAt, record.startedAt) !== null;
+  };
+
+  return {
+    startDistanceOf,
+    candidatesFor(call, byStart) {
+      const [from, to] =
+        call.startedAt === null
+          ? [Number.NEGATIVE_INFINITY, firstSightOf(call.callId) + clocksMs]
+          : [Date.parse(call.startedAt) - toleranceMs, Date.parse(call.startedAt) + toleranceMs];
+      return byStart.slice(
+        firstIndex(byStart, record => record.startedAt >= from),
+        firstIndex(byStart, record => record.startedAt > to),
+      );
+    },
+    distanceOf(call, record) {
+      const start = startDistanceOf(call, record);
+      const end = call.endedAt === null || record.endedAt === null ? 0 : far(call.endedAt, record.endedAt);
+      return start === null || end === null ? null : start + end;
+    },
+    isToldBy(call, record) {
+      if (startDistanceOf(call, record) !== null) return true;
+      if (call.direction !== null && call.direction !== record.direction) return false;
+      const outside = outsideNumberOf(call);
+      const isSameOutside =
+        outside !== null && record.outsideNumber !== null && isSameNumber(outside, record.outsideNumber);
+      if (!isSameOutside && !(record.direction === 'internal' && sharesPhone(call, record))) return false;
+      if (mayGoOnAs(call, record)) return true;
+      return isSameOutside && call.startedAt !== null && far(call.startedAt, record.startedAt, clocksMs) !== null;
+    },
+  };
 }
 
-/** The same without a look at the end, which is wrong where a frame about it was lost. */
-export function startDistanceOf(call: Call, record: RecordedCall): number | null {
-  if (!isSamePeople(call, record)) return null;
-  return call.startedAt === null ? distanceOfSight(call, record) : far(call.startedAt, record.startedAt);
-}
-
-/**
- * Whether a call that was watched may be the one that a chain tells of: then it is not told again. More is taken for the
- * same here than when records are given to a call, since a row may be missing and a call told twice is worse.
- */
-export function isToldBy(call: Call, record: RecordedCall): boolean {
-  if (startDistanceOf(call, record) !== null) return true;
-  if (call.direction !== null && call.direction !== record.direction) return false;
-  const outside = outsideNumberOf(call);
-  const isSameOutside =
-    outside !== null && record.outsideNumber !== null && isSameNumber(outside, record.outsideNumber);
-  if (isSameOutside && call.startedAt !== null && far(call.startedAt, record.startedAt, CLOCKS_MS) !== null)
-    return true;
-  if (record.isOver || (call.endedAt !== null && Date.parse(call.endedAt) < record.startedAt)) return false;
-  // A chain whose end is missing may be the beginning of this call.
-  return isSameOutside || (record.direction === 'internal' && sharesPhone(call, record));
-}
-
-function far(iso: string, ms: number, atMost = MAX_DIFFERENCE_MS): number | null {
-  const difference = Math.abs(Date.parse(iso) - ms);
-  return difference <= atMost ? difference : null;
-}
-
-/** Farther than any call whose start is known, which so goes first; of several the one that began last. */
-function distanceOfSight(call: Call, { startedAt, endedAt }: RecordedCall): number | null {
-  const sight = firstSightOf(call.callId);
-  const isInside = startedAt <= sight + CLOCKS_MS && (endedAt ?? sight) >= sight - CLOCKS_MS;
-  return isInside ? 2 * MAX_DIFFERENCE_MS + Math.max(0, sight - startedAt) : null;
+/** Of a list in which what holds for one holds for all behind it: the first of which it holds. */
+function firstIndex(records: readonly RecordedCall[], holds: (record: RecordedCall) => boolean): number {
+  let [low, high] = [0, records.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const record = records[middle];
+    if (record && holds(record)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function isSamePeople(call: Call, record: RecordedCall): boolean {

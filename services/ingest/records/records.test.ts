@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from '../call-model/call.ts';
 import { CallModel } from '../call-model/call-model.ts';
 import { leg } from '../call-model/test-legs.ts';
-import { toGapEntry } from './record-entry.ts';
+import { CallCompletion } from './call-completion.ts';
+import { createRecoveryNotes, toGapEntry } from './record-entry.ts';
 import { Records } from './records.ts';
 import { chain, createShelf, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
 
@@ -17,7 +18,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const OPTIONS = { delaysMs: [3_000, 10_000], maxWaiting: 3, giveUpAfterMs: 100_000 };
+const OPTIONS = { delaysMs: [3_000, 10_000], maxWaiting: 3, giveUpAfterMs: 100_000, toleranceMs: 3_000 };
 
 function createDesk(earlier: { recovery?: Record<string, string>; recentCalls?: Call[] } = {}) {
   const shelf = createShelf();
@@ -231,4 +232,103 @@ describe('an outage', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(bodies()).toMatchObject([{ call: { disposition: 'answered' } }]);
   });
+});
+
+describe('what the records need of the process and of the PBX', () => {
+  test('stays small while no records can be read and frames go without their entity for an hour', async () => {
+    const { records, shelf, told } = createDesk();
+    shelf.fail(new Error('no role'));
+    records.snapshotTaken(['101']);
+    for (let second = 0; second < 3_600; second += 5) {
+      records.unseen(Date.now());
+      await vi.advanceTimersByTimeAsync(5_000);
+    }
+    // Two passes for each of the guesses.
+    expect(shelf.reads).toBeLessThanOrEqual(2 * 720);
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(vi.getTimerCount()).toBe(1);
+    records.stop();
+  });
+
+  test('is one question at a time after a line that was lost a hundred times', async () => {
+    const { records, shelf, told } = createDesk();
+    let asking = 0;
+    let most = 0;
+    shelf.queryCDR = async function* () {
+      asking += 1;
+      most = Math.max(most, asking);
+      await new Promise(resolve => setTimeout(resolve, 10));
+      asking -= 1;
+    };
+    for (let n = 0; n < 100; n += 1) records.outage({ from: T0 + n * 1_000, to: T0 + n * 1_000 + 500 });
+    records.snapshotTaken(['101']);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect([most, told.length]).toEqual([1, 100]);
+    records.stop();
+  });
+
+  test('is asked for as usual after the clock was set back by a day', async () => {
+    const { records, shelf, bodies } = createDesk();
+    shelf.put(inboundChain());
+    records.ended(watchedCall());
+    vi.setSystemTime(T0 - 86_400_000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(bodies()).toHaveLength(1);
+    records.stop();
+  });
+
+  test('is known for as long as an outage is healed: what was recovered once does not come again', async () => {
+    const { records, shelf, bodies } = createDesk({ recovery: { 'cdr:taken': String(T0) } });
+    shelf.put(inboundChain('taken', 10_000));
+    shelf.fail(new Error('the database is away'));
+    records.outage({ from: T0, to: T0 + 60_000 });
+    await vi.advanceTimersByTimeAsync(2 * 3_600_000);
+    shelf.fail(null);
+    records.snapshotTaken(['101']);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(bodies()).toEqual([]);
+    records.stop();
+  });
+
+  test('includes the calls of which an earlier process did not find the records before it ended', async () => {
+    const { shelf, bodies, records } = createDesk({ recentCalls: [watchedCall()] });
+    shelf.put(inboundChain());
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(bodies()).toMatchObject([{ event: 'call.finalized', call: { cdr: { callHistoryId: ID } } }]);
+    records.stop();
+  });
+
+  test('is a share of a second for two thousand calls that end in one moment', async () => {
+    vi.useRealTimers();
+    const shelf = createShelf();
+    const entries: NewEntry[] = [];
+    const calls = Array.from({ length: 2_000 }, (_, n) => {
+      shelf.put(inboundChain(`r${n}`, n * 50));
+      return { ...watchedCall(n * 50), callId: `c${n}` };
+    });
+    const completion = new CallCompletion(
+      { delaysMs: [1], maxWaiting: 2_000 },
+      {
+        matcher: createMatcher({ toleranceMs: 3_000 }),
+        source: shelf,
+        claimed: new Map(),
+        complete: call => entries.push({ type: 'call_event', at: 0, body: call.callId }),
+        logger: createLogger({ name: 'test', level: 'silent' }),
+      },
+    );
+    const startedAt = process.cpuUsage();
+    for (const call of calls) completion.ended(call);
+    await vi.waitFor(() => expect(completion.waiting).toBe(0), { timeout: 30_000, interval: 50 });
+    const { user } = process.cpuUsage(startedAt);
+    expect(user / 1_000).toBeLessThan(1_000);
+    completion.stop();
+  }, 60_000);
+});
+
+test('notes of an outage of days are dropped in pieces that a command can take', () => {
+  const sizes: number[] = [];
+  const notes = createRecoveryNotes(async fields => sizes.push(fields.length));
+  notes.dropRecords(Array.from({ length: 200_500 }, (_, n) => `id${n}`));
+  expect([sizes.length, Math.max(...sizes)]).toEqual([201, 1_000]);
 });

@@ -7,6 +7,7 @@ import type { CdrSource } from '../pbx/cdr.ts';
 import { CallCompletion } from './call-completion.ts';
 import { completeCall } from './complete-call.ts';
 import { GapHealing, type Outage } from './gap-healing.ts';
+import { createMatcher } from './match.ts';
 import { parseRecovery, type RecoveryNotes, toFinalizedEntry, toRecoveredEntry } from './record-entry.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface RecordsOptions {
   readonly delaysMs: readonly number[];
   readonly maxWaiting: number;
   readonly giveUpAfterMs: number;
+  /** How far apart the same moment may be at the PBX and here. */
+  readonly toleranceMs: number;
 }
 
 export interface RecordsDeps {
@@ -64,6 +67,7 @@ export class Records {
     this.#claimed = taken;
     this.#pending = outages;
     this.#recent = deps.earlier.recentCalls.map(call => ({ call, at: this.#now() }));
+    const matcher = createMatcher({ toleranceMs: options.toleranceMs });
     const registers = [deps.registry];
     const finalized = new Counter({
       name: 'relay_calls_finalized_total',
@@ -80,6 +84,7 @@ export class Records {
       { delaysMs: options.delaysMs, maxWaiting: options.maxWaiting },
       {
         source,
+        matcher,
         claimed,
         logger,
         complete: (call, record) => {
@@ -93,6 +98,7 @@ export class Records {
       { delaysMs: options.delaysMs, giveUpAfterMs: options.giveUpAfterMs },
       {
         source,
+        matcher,
         claimed,
         errors,
         logger,
@@ -164,7 +170,7 @@ export class Records {
   }
 
   #forget(): void {
-    const unhealed = Math.min(this.#healing.neededFrom, ...this.#pending.map(outage => outage.from));
+    const unhealed = this.#pending.reduce((from, outage) => Math.min(from, outage.from), this.#healing.neededFrom);
     const before = Math.min(this.#now() - REMEMBER_MS, unhealed);
     this.#recent = this.#recent.filter(({ at }) => at > before);
     const old = [...this.#claimed].filter(([, at]) => at < before).map(([id]) => id);
