@@ -5,7 +5,11 @@ import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { OAuthToken } from '../pbx/oauth-token.ts';
 
 /** What waiting cannot mend: somebody has to change a setting, here or in the 3CX admin console. */
-const REFUSALS: ReadonlySet<string> = new Set(['PBX_CREDENTIALS_REFUSED', 'PBX_RIGHTS_MISSING']);
+const REFUSALS: ReadonlySet<string> = new Set([
+  'PBX_CREDENTIALS_REFUSED',
+  'PBX_RIGHTS_MISSING',
+  'PBX_CERTIFICATE_REFUSED',
+]);
 
 export interface ReportedToken extends OAuthToken {
   /** The refusal that was told and still holds. */

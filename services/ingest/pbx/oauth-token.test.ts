@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createOAuthToken, expiryOf } from './oauth-token.ts';
 import { createPbxHttp, type PbxHttp } from './pbx-http.ts';
+import { tlsProblemOf } from './tls-problem.ts';
 
 let server: Server;
 let pbx: PbxHttp;
@@ -77,6 +78,37 @@ describe('the token', () => {
     answer = n => ({ status: 200, body: tokenBody(n) });
     await expect(token.ensureValidToken()).resolves.toMatch(/^e30/);
   });
+
+  test('is minted ten times in ten seconds at most, however often what was given out is refused', async () => {
+    const token = owner();
+    const use = async () => token.invalidate(await token.ensureValidToken());
+    for (let n = 0; n < 10; n += 1) await use();
+    for (let n = 0; n < 200; n += 1) {
+      now += 20;
+      await expect(use()).rejects.toMatchObject({ code: 'PBX_CREDENTIALS_REFUSED' });
+    }
+    expect(bodies).toHaveLength(10);
+    now += 10_000;
+    await expect(use()).resolves.toBeUndefined();
+  });
+
+  test('of an address that speaks no TLS is an error of its own, which says what to set', async () => {
+    const https = createPbxHttp(`https://127.0.0.1:${(server.address() as AddressInfo).port}`, { maxSockets: 1 });
+    const token = createOAuthToken({ http: https.http }, { clientId: 'relay', clientSecret: 'a&b' });
+    await expect(token.ensureValidToken()).rejects.toMatchObject({
+      code: 'PBX_CERTIFICATE_REFUSED',
+      message: expect.stringContaining('set PBX_URL to http://'),
+    });
+    https.stop();
+  });
+
+  test.each(['DEPTH_ZERO_SELF_SIGNED_CERT', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'])(
+    'behind the certificate problem %s is told apart from an absent PBX',
+    code => {
+      expect(tlsProblemOf(Object.assign(new Error('x'), { code }))).toContain('NODE_EXTRA_CA_CERTS');
+      expect(tlsProblemOf(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }))).toBeNull();
+    },
+  );
 
   test.each([
     [403, '', 'PBX_RIGHTS_MISSING'],

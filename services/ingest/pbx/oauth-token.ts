@@ -1,5 +1,6 @@
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { AxiosInstance, AxiosResponse } from 'axios';
+import { tlsProblemOf } from './tls-problem.ts';
 
 /**
  * The one owner of the PBX token. A 3CX knows one valid token per API client: a new one kills the one before it
@@ -7,7 +8,7 @@ import type { AxiosInstance, AxiosResponse } from 'axios';
  * newer one away.
  */
 export interface OAuthToken {
-  /** A token with more than a minute to live. @throws OperatorError PBX_UNREACHABLE, PBX_CREDENTIALS_REFUSED, PBX_RIGHTS_MISSING, PBX_ANSWER_UNREADABLE */
+  /** A token with more than a minute to live. @throws OperatorError PBX_UNREACHABLE, PBX_CERTIFICATE_REFUSED, PBX_CREDENTIALS_REFUSED, PBX_RIGHTS_MISSING, PBX_ANSWER_UNREADABLE */
   ensureValidToken(): Promise<string>;
   /** Unix ms at which the present token dies; 0 while there is none. */
   readonly tokenExpiry: number;
@@ -18,6 +19,12 @@ export interface OAuthToken {
 const REFRESH_AHEAD_MS = 60_000;
 /** After a failure callers get the same error for this long: thousands of waiting GETs must not each try to mint. */
 const FAILURE_REMEMBERED_MS = 1_000;
+/**
+ * A PBX that refuses what it has just given out, or another program with our CLIENT_ID, earns every request a 401. Were a
+ * token minted for each, every one of them would kill the one that the next request goes out with.
+ */
+const MAX_MINTS = 10;
+const MINTS_WITHIN_MS = 10_000;
 
 export function createOAuthToken(
   deps: { http: AxiosInstance; now?: () => number },
@@ -29,9 +36,14 @@ export function createOAuthToken(
   let refreshAt = 0;
   let minting: Promise<string> | null = null;
   let failure: { error: unknown; until: number } | null = null;
+  let minted: readonly number[] = [];
 
   const mint = async (): Promise<string> => {
     const requestedAt = now();
+    // A time to come is one from before the clock was set back.
+    minted = minted.filter(at => at <= requestedAt && requestedAt - at < MINTS_WITHIN_MS);
+    if (minted.length >= MAX_MINTS) throw tokensRefused();
+    minted = [...minted, requestedAt];
     const response = await requestToken(deps.http, credentials);
     const fresh = readToken(response, requestedAt);
     token = fresh.token;
@@ -70,6 +82,13 @@ export function createOAuthToken(
   };
 }
 
+function tokensRefused(): OperatorError {
+  return new OperatorError(
+    'PBX_CREDENTIALS_REFUSED',
+    'the PBX refuses the tokens that it has just given out (401): another program may sign in with the same CLIENT_ID, give the relay an API client of its own',
+  );
+}
+
 async function requestToken(
   http: AxiosInstance,
   credentials: { clientId: string; clientSecret: string },
@@ -88,6 +107,8 @@ async function requestToken(
     });
   } catch (error) {
     // The cause is left out: axios puts the request, and with it the secret, into its error.
+    const tlsProblem = tlsProblemOf(error);
+    if (tlsProblem) throw new OperatorError('PBX_CERTIFICATE_REFUSED', tlsProblem);
     const reason = error instanceof Error ? error.message : String(error);
     throw new OperatorError('PBX_UNREACHABLE', `the PBX did not answer at /connect/token: ${reason}`);
   }

@@ -1,4 +1,5 @@
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { tlsProblemOf } from '../tls-problem.ts';
 
 /**
  * Why XAPI did not do what was asked. The code is stable; the message says what the operator can do. Neither the
@@ -7,7 +8,7 @@ import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 export type XapiErrorCode =
   /** Nobody answered: name, port, firewall. */
   | 'PBX_UNREACHABLE'
-  /** Somebody answered whose certificate is not the PBX's. */
+  /** Somebody answered whose certificate is not the PBX's, or who speaks no TLS. */
   | 'PBX_CERTIFICATE_REFUSED'
   | 'PBX_TIMEOUT'
   /** 401 with a fresh token. */
@@ -128,8 +129,6 @@ export function refusal(
   }
 }
 
-const CERTIFICATE_CODE = /^(CERT_|ERR_TLS_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
-
 /** No answer at all. The message of the cause only: an axios error carries the request with its Authorization header. */
 export function toTransportError(what: string, error: unknown, limits: { timeoutMs: number; maxBytes: number }) {
   const reason = error instanceof Error ? error.message : String(error);
@@ -142,12 +141,8 @@ export function toTransportError(what: string, error: unknown, limits: { timeout
   }
   if (code === 'ECONNABORTED' || code === 'ETIMEDOUT' || code === 'ERR_CANCELED')
     return timedOut(what, limits.timeoutMs);
-  if (CERTIFICATE_CODE.test(code)) {
-    return new XapiError(
-      'PBX_CERTIFICATE_REFUSED',
-      `the certificate of the PBX is not accepted (${code}): use the name that it was made for in FQDN, or PBX_URL with the local http port`,
-    );
-  }
+  const tlsProblem = tlsProblemOf(error);
+  if (tlsProblem) return new XapiError('PBX_CERTIFICATE_REFUSED', tlsProblem);
   return new XapiError(
     'PBX_UNREACHABLE',
     `the PBX did not answer ${what}: ${reason || code}; check host and port in FQDN or PBX_URL, and the firewall`,
