@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from '../call-model/call.ts';
 import { CallModel } from '../call-model/call-model.ts';
 import { leg } from '../call-model/test-legs.ts';
-import { CallCompletion } from './call-completion.ts';
+import { createMatcher } from './match.ts';
 import { createRecoveryNotes, toGapEntry } from './record-entry.ts';
+import { readRecordedCall } from './recorded-call.ts';
 import { Records } from './records.ts';
 import { chain, createShelf, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
 
@@ -299,31 +300,13 @@ describe('what the records need of the process and of the PBX', () => {
     records.stop();
   });
 
-  test('is a share of a second for two thousand calls that end in one moment', async () => {
-    vi.useRealTimers();
-    const shelf = createShelf();
-    const entries: NewEntry[] = [];
-    const calls = Array.from({ length: 2_000 }, (_, n) => {
-      shelf.put(inboundChain(`r${n}`, n * 50));
-      return { ...watchedCall(n * 50), callId: `c${n}` };
-    });
-    const completion = new CallCompletion(
-      { delaysMs: [1], maxWaiting: 2_000 },
-      {
-        matcher: createMatcher({ toleranceMs: 3_000 }),
-        source: shelf,
-        claimed: new Map(),
-        complete: call => entries.push({ type: 'call_event', at: 0, body: call.callId }),
-        logger: createLogger({ name: 'test', level: 'silent' }),
-      },
+  test('is compared with the records near to it, not with thousands', () => {
+    const records = Array.from({ length: 2_000 }, (_, n) => readRecordedCall(inboundChain(`r${n}`, n * 1_000))).filter(
+      record => record !== null,
     );
-    const startedAt = process.cpuUsage();
-    for (const call of calls) completion.ended(call);
-    await vi.waitFor(() => expect(completion.waiting).toBe(0), { timeout: 30_000, interval: 50 });
-    const { user } = process.cpuUsage(startedAt);
-    expect(user / 1_000).toBeLessThan(1_000);
-    completion.stop();
-  }, 60_000);
+    const near = createMatcher({ toleranceMs: 3_000 }).candidatesFor(watchedCall(1_000_000), records);
+    expect(near.map(record => record.callHistoryId)).toEqual(['r998', 'r999', 'r1000', 'r1001', 'r1002', 'r1003']);
+  });
 });
 
 test('notes of an outage of days are dropped in pieces that a command can take', () => {
