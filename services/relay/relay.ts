@@ -111,6 +111,7 @@ export async function createRelay(
     authenticate,
     report,
     desk,
+    audit,
     callsOfPbx: createActiveCallsOfPbx(queue),
     panel,
     errors,

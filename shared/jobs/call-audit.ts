@@ -1,5 +1,5 @@
 import type { AuditRecord } from '../log/audit-entry.ts';
-import type { CallAction, CallCommand } from './call-command.ts';
+import type { Actor, CallAction, CallCommand } from './call-command.ts';
 
 const AUDITED_AS: Readonly<Record<CallAction, string>> = {
   makecall: 'call.make',
@@ -11,6 +11,33 @@ const AUDITED_AS: Readonly<Record<CallAction, string>> = {
   attach_participant_data: 'call.attach_participant_data',
   attach_party_data: 'call.attach_party_data',
 };
+
+/** What somebody wanted, when it never became a command. */
+export interface CallAttempt {
+  readonly action: CallAction;
+  readonly actor: Actor;
+  readonly address: string | null;
+  /** A DN, or a participant as it was named; null when the request was not read so far. */
+  readonly subject: string | null;
+  readonly idempotencyKey?: string | undefined;
+  /** Why not, as a stable code and as a sentence. */
+  readonly code: string;
+  readonly message: string;
+}
+
+const MAX_SUBJECT = 100;
+
+export function toAttemptAudit({ action, subject, idempotencyKey, ...attempt }: CallAttempt): AuditRecord {
+  const { actor, address, code, message } = attempt;
+  return {
+    action: AUDITED_AS[action],
+    actor,
+    address,
+    target: subject?.slice(0, MAX_SUBJECT) ?? null,
+    outcome: 'not_executed',
+    details: { code, message, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) },
+  };
+}
 
 /** A command for the audit, whoever writes it: ingest when it came that far, else the relay. Of attached data only the names. */
 export function toCallAudit(

@@ -17,6 +17,13 @@ const REPEATED: JobsOptions = { attempts: 1, removeOnComplete: { count: 20 }, re
 /** Somebody waits for the answer; who asks twice finds it for a while. It holds telephone numbers, so not for long. */
 const ASKED: JobsOptions = { attempts: 1, removeOnComplete: { age: 600, count: 1_000 }, removeOnFail: { age: 600 } };
 
+/** As long as the asker needs to read it: he asks once, and a list of calls is large. */
+const READ: JobsOptions = {
+  attempts: 1,
+  removeOnComplete: { age: 30, count: 20 },
+  removeOnFail: { age: 30, count: 20 },
+};
+
 /** What a job without an answer leaves in Redis. */
 const nothing = z.null();
 
@@ -55,7 +62,7 @@ export const JOBS = {
       z.strictObject({ ok: z.literal(true), calls: z.array(z.record(z.string(), z.unknown())) }),
       z.strictObject({ ok: z.literal(false), code: z.string(), message: z.string() }),
     ]),
-    options: ASKED,
+    options: READ,
   },
 } as const satisfies Record<string, { queue: QueueName; payload: z.ZodType; result: z.ZodType; options: JobsOptions }>;
 

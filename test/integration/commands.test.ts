@@ -217,6 +217,35 @@ test('a participant that nobody has is gone, and a key without the permission ma
   expect(forbidden.body.detail).toContain('"write"');
 });
 
+test('each attempt is on record, also one that never became a command', async () => {
+  const before = (await stand.entries('audit')).length;
+  await post('/relay/calls/999998/drop', {}, { key: 'drop-999998' });
+  await post('/relay/calls', { dn: '101', destination: '102' }, { apiKey: relay.powerlessKey });
+  await post('/relay/calls/101:7/answer', {}, { apiKey: relay.powerlessKey });
+  await post('/relay/calls', { dn: '111', destination: '1' }, { key: 'order-111' });
+  await post('/relay/calls', { dn: '111', destination: '2' }, { key: 'order-111' });
+  await post('/relay/calls', { dn: '111' });
+  const lines = await waitFor(
+    async () => {
+      const all = (await stand.entries('audit')).slice(before).map(({ body }) => JSON.parse(body).data);
+      return (
+        all.length >= 5 && all.map(({ action, target, outcome, details }) => [action, target, outcome, details.code])
+      );
+    },
+    { what: 'the attempts on record' },
+  );
+  const byText = (one: unknown, other: unknown) => (String(one) < String(other) ? -1 : 1);
+  expect(lines.sort(byText)).toEqual(
+    [
+      ['call.drop', '999998', 'not_executed', 'pbx_gone'],
+      ['call.make', null, 'not_executed', 'forbidden'],
+      ['call.answer', '101:7', 'not_executed', 'forbidden'],
+      ['call.make', '111', 'done', undefined],
+      ['call.make', '111', 'not_executed', 'idempotency_conflict'],
+    ].sort(byText),
+  );
+});
+
 test('the PBX itself is asked for its calls with source=xapi, and its refusal is told', async () => {
   const { body: made } = await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '110', talkMs: 600_000 });
   const ask = async () => {

@@ -7,6 +7,7 @@ import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
+import type { AuditLog } from '../audit-log.ts';
 import type { HealthReport } from '../health.ts';
 import type { Authenticate } from '../keys/authenticate.ts';
 import type { Arrivals } from '../live/arrivals.ts';
@@ -26,6 +27,7 @@ export interface AppDeps {
   readonly authenticate: Authenticate;
   readonly report: () => Promise<HealthReport>;
   readonly desk: CommandDesk;
+  readonly audit: AuditLog;
   readonly callsOfPbx: ActiveCallsOfPbx;
   /** What answers under `/admin/`; null when this instance has no panel. */
   readonly panel: Middleware<RelayState> | null;
@@ -40,7 +42,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addHealth(router, deps.report);
   addActiveCalls(router, deps);
   addEvents(router, deps);
-  addCalls(router, deps.desk);
+  addCalls(router, deps);
 
   app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
   app.use(async (context, next) => {

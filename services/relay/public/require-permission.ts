@@ -17,10 +17,11 @@ export function requirePermission(permission: Permission): Middleware<RelayState
       context.set('www-authenticate', 'Bearer');
       throw new ProblemError(authenticated.problem.code, authenticated.problem.detail);
     }
+    // Also of one who may not: whoever comes before in the chain may want to put on record who tried.
+    context.state.key = authenticated.key;
     if (!authenticated.key.permissions.includes(permission)) {
       throw new ProblemError('forbidden', `this needs a key with the permission "${permission}"`);
     }
-    context.state.key = authenticated.key;
     await next();
   };
 }

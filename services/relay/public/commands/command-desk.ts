@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Asked } from '@3cx-relay/shared/jobs/ask.ts';
-import { toCallAudit } from '@3cx-relay/shared/jobs/call-audit.ts';
+import { toAttemptAudit, toCallAudit } from '@3cx-relay/shared/jobs/call-audit.ts';
 import type { Actor, CallAction, CallCommand, CallCommandResult } from '@3cx-relay/shared/jobs/call-command.ts';
 import type { JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { AuditLog } from '../../audit-log.ts';
 import { ProblemError } from '../problem-error.ts';
@@ -103,27 +104,41 @@ export function createCommandDesk(deps: CommandDeskDeps, limits: CommandDeskLimi
     return answer;
   };
 
+  const submitCounted = async (request: CommandRequest): Promise<CommandAnswer> => {
+    const { idempotencyKey, actor } = request;
+    if (idempotencyKey === undefined) return (await send(await prepare(request))).answer;
+    const memory = createCommandMemory(deps, `${actor.kind}-${actor.id}`, idempotencyKey);
+    return submitRemembered(memory, request);
+  };
+
   return {
     async submit(request) {
-      if (inFlight >= limits.maxCommands) {
-        throw new ProblemError('too_many_commands', `${inFlight} commands wait for the PBX: try again in a second`);
-      }
-      inFlight += 1;
       try {
-        const { idempotencyKey, actor } = request;
-        if (idempotencyKey === undefined) return (await send(await prepare(request))).answer;
-        const memory = createCommandMemory(deps, `${actor.kind}-${actor.id}`, idempotencyKey);
-        return await submitRemembered(memory, request);
-      } finally {
-        inFlight -= 1;
+        if (inFlight >= limits.maxCommands) {
+          throw new ProblemError('too_many_commands', `${inFlight} commands wait for the PBX: try again in a second`);
+        }
+        inFlight += 1;
+        try {
+          return await submitCounted(request);
+        } finally {
+          inFlight -= 1;
+        }
+      } catch (error) {
+        // Whatever is thrown here kept the command from being sent.
+        const code = error instanceof ProblemError ? error.problem.code : 'unavailable';
+        deps.audit.write(toAttemptAudit({ ...request, code, message: messageOf(error) }));
+        throw error;
       }
     },
   };
 }
 
-/** What ingest was asked to do it puts on record itself; what never got there would be missing. */
+/**
+ * What ingest was asked to do it puts on record itself; what never got there would be missing, and so would a command
+ * whose run broke before it came to anything.
+ */
 function auditUnsent(audit: AuditLog, command: CallCommand, asked: Asked<CallCommandResult>): void {
-  if (asked.kind === 'answered' || asked.kind === 'failed') return;
+  if (asked.kind === 'answered') return;
   if (asked.kind === 'timeout' && asked.isTaken) return;
   const outcome = asked.kind === 'unavailable' ? 'not_executed' : 'unknown';
   audit.write(toCallAudit(command, { outcome, details: { message: asked.message } }));

@@ -43,7 +43,8 @@ export function createCommandMemory(
       const set = await redis.set(key, JSON.stringify(remembered), 'EX', KEPT_SECONDS, 'NX');
       return set === null ? find() : null;
     },
-    answer: (remembered, answer) => redis.set(key, JSON.stringify({ ...remembered, answer }), 'KEEPTTL'),
+    // Never anew: a key that expired or was forgotten meanwhile would come back without an end.
+    answer: (remembered, answer) => redis.set(key, JSON.stringify({ ...remembered, answer }), 'KEEPTTL', 'XX'),
     forget: remembered => redis.eval(FORGET_SAME, 1, key, JSON.stringify(remembered)),
   };
 }

@@ -1,7 +1,10 @@
-import type { Actor } from '@3cx-relay/shared/jobs/call-command.ts';
+import { toAttemptAudit } from '@3cx-relay/shared/jobs/call-audit.ts';
+import type { Actor, CallAction } from '@3cx-relay/shared/jobs/call-command.ts';
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
+import type { Middleware } from 'koa';
 import type { z } from 'zod';
+import type { AuditLog } from '../../audit-log.ts';
 import { clientAddress } from '../client-address.ts';
 import type { CommandAnswer } from '../commands/command-answer.ts';
 import {
@@ -19,18 +22,40 @@ import { type RelayState, requirePermission } from '../require-permission.ts';
 const RETRY_AFTER_SECONDS = 1;
 
 /** `POST /relay/calls` and `POST /relay/calls/{participant}/{action}`: call control, executed by ingest. */
-export function addCalls(router: Router<RelayState>, desk: CommandDesk): void {
-  router.post('/relay/calls', requirePermission('write'), async context => {
+export function addCalls(router: Router<RelayState>, { desk, audit }: { desk: CommandDesk; audit: AuditLog }): void {
+  router.post('/relay/calls', auditForbidden('makecall', audit), requirePermission('write'), async context => {
     const { dn, ...body } = await readJsonBody(context.req, callBody);
     await answer(context, desk, { action: 'makecall', subject: dn, body: toCommandBody(body) });
   });
   for (const action of Object.keys(ACTION_BODIES) as ParticipantAction[]) {
-    router.post(`/relay/calls/:participant/${action}`, requirePermission('write'), async context => {
-      const subject = parse('participant', participantName, context.params.participant);
-      const body = await readJsonBody(context.req, ACTION_BODIES[action]);
-      await answer(context, desk, { action, subject, body: toCommandBody(body) });
-    });
+    router.post(
+      `/relay/calls/:participant/${action}`,
+      auditForbidden(action, audit),
+      requirePermission('write'),
+      async context => {
+        const subject = parse('participant', participantName, context.params.participant);
+        const body = await readJsonBody(context.req, ACTION_BODIES[action]);
+        await answer(context, desk, { action, subject, body: toCommandBody(body) });
+      },
+    );
   }
+}
+
+/** Who has a key that does not allow it, and tries, is on record; what is not even a request is not. */
+function auditForbidden(action: CallAction, audit: AuditLog): Middleware<RelayState> {
+  return async (context, next) => {
+    try {
+      await next();
+    } catch (error) {
+      if (context.state.key && error instanceof ProblemError && error.problem.code === 'forbidden') {
+        const subject = /^\/relay\/calls\/([^/]+)\//.exec(context.path)?.[1] ?? null;
+        const { code, detail: message } = error.problem;
+        const address = clientAddress(context.req);
+        audit.write(toAttemptAudit({ action, actor: actorOf(context.state), address, subject, code, message }));
+      }
+      throw error;
+    }
+  };
 }
 
 async function answer(
