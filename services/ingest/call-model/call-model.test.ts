@@ -166,7 +166,7 @@ describe('the index', () => {
 
 type Input =
   | { kind: 'upsert'; dn: string; id: number; callid: number; status: string; referred: string }
-  | { kind: 'remove'; dn: string; id: number }
+  | { kind: 'remove'; dn: string; id: number; isGuess: boolean }
   | { kind: 'wait'; ms: number };
 
 /** Few DNs, ids and calls, so that permutations, repetitions and losses of every kind come up. */
@@ -186,6 +186,7 @@ const anyInput: fc.Arbitrary<Input> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('remove' as const),
+      isGuess: fc.boolean(),
       dn: fc.constantFrom('101', '102', '103'),
       id: fc.integer({ min: 1, max: 4 }),
     }),
@@ -208,7 +209,7 @@ function play(inputs: readonly Input[]) {
   for (const input of inputs) {
     now += input.kind === 'wait' ? input.ms : 1;
     for (const change of model.tick(now)) take(change);
-    if (input.kind === 'remove') take(model.remove(input, { at: now, isWatched: true }));
+    if (input.kind === 'remove') take(model.remove(input, { at: now, isWatched: true, isGuess: input.isGuess }));
     if (input.kind !== 'upsert') continue;
     const { dn, id, callid, status, referred } = input;
     take(model.upsert(leg({ dn, id, callid, status, referred_by_dn: referred }), { at: now, isWatched: true }));
@@ -227,6 +228,7 @@ describe('over any order, repetition and loss of frames', () => {
           const [dn = '', id] = key.split('/');
           changes.push(model.remove({ dn, id: Number(id) }, { at: now, isWatched: true }));
         }
+        model.confirmGone(() => false, { at: now, isWatched: true });
         changes.push(...model.tick(now + GRACE_MS));
         const byCall = Map.groupBy(
           changes.filter(change => change.callId !== null),

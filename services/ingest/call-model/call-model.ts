@@ -1,6 +1,6 @@
 import type { StateChange } from '@3cx-relay/shared/log/entry.ts';
 import { isSameParticipant, type Participant, parseParticipant } from '../pbx/callcontrol/participant.ts';
-import { advance, endCall, type Observed, openCall, type Step } from './advance.ts';
+import { advance, endCall, type Observed, openCall, type Step, wasAnswered } from './advance.ts';
 import { type Call, type CallEvent, callIdOf, dnsOf, parseCall } from './call.ts';
 import { withoutLeg } from './former-legs.ts';
 import { findPredecessor, joinConversation } from './linking.ts';
@@ -32,6 +32,8 @@ interface OpenCall {
   call: Call;
   /** Set while nobody is in the call: when the last leg left, where, and whether we saw it. */
   vacant: { since: number; endedAt: number | null; dn: string | null; isReconciled?: boolean } | null;
+  /** The participant that was not found and so is taken to have left, until somebody else says so, too. */
+  guess: string | null;
 }
 
 /** What one input did beside the change of the call that it is about. */
@@ -48,6 +50,8 @@ export class CallModel {
   readonly #participants = new Map<string, Participant>();
   readonly #calls = new Map<number, OpenCall>();
   readonly #vacant = new Set<OpenCall>();
+  /** Calls that stand empty by a guess; they do not end by the grace. */
+  readonly #guessed = new Map<string, OpenCall>();
   #highestParticipantId = 0;
   #highestCallId = 0;
   #lastSightMs = 0;
@@ -63,7 +67,7 @@ export class CallModel {
   ): void {
     for (const json of Object.values(snapshot.calls)) {
       const call = parseCall(json);
-      if (call) this.#calls.set(call.pbxCallId, { call, vacant: null });
+      if (call) this.#calls.set(call.pbxCallId, { call, vacant: null, guess: null });
     }
     for (const [key, json] of Object.entries(snapshot.participants)) {
       const participant = parseParticipant(parseJson(json), { dn: key.slice(0, key.lastIndexOf('/')) });
@@ -108,10 +112,9 @@ export class CallModel {
     const step = open
       ? advance(open.call, participant, { ...seen, hasMoved: origin !== undefined })
       : this.#open(participant, seen);
-    const now: OpenCall = open ?? { call: step.call, vacant: null };
+    const now: OpenCall = open ?? { call: step.call, vacant: null, guess: null };
     now.call = step.call;
-    now.vacant = null;
-    this.#vacant.delete(now);
+    this.#occupy(now);
     if (origin) joinObserved(now, origin);
     this.#calls.set(participant.callid, now);
     const otherCallJson = origin ? JSON.stringify(origin.call) : null;
@@ -120,22 +123,30 @@ export class CallModel {
   }
 
   /**
-   * `isReconciled`: no frame said so, a snapshot shows it. `endsAtOnce`: without the grace, when the call is long over.
+   * `isReconciled`: no frame said so, a snapshot shows it. `endsAtOnce`: without the grace, when the call is long over,
+   * except where a queue may be about to ask its next agent. `isGuess`: a GET did not find it, which is how a PBX that
+   * stumbles answers, too; the call it was the last of then stays until a Remove or a snapshot agrees.
    */
   remove(
     of: { dn: string; id: number },
-    seen: Observed & { isReconciled?: boolean; endsAtOnce?: boolean },
+    seen: Observed & { isReconciled?: boolean; endsAtOnce?: boolean; isGuess?: boolean },
   ): ModelChange {
     const key = keyOf(of);
     const known = this.#participants.get(key);
-    if (!known) return this.#describe(null, { dn: of.dn, isRepeat: true });
+    if (!known) return this.#agree(key, of.dn, seen);
     this.#participants.delete(key);
     const gone: StateChange = { of: 'participants', field: key, value: null };
     const open = this.#calls.get(known.callid);
     if (!open) return this.#describe(null, { dn: of.dn, state: [gone] });
     this.#leave(open, known, seen);
-    if (open.vacant && seen.endsAtOnce) return this.#end(open, gone);
+    if (open.vacant && seen.isGuess) this.#guess(open, key);
+    if (open.vacant && seen.endsAtOnce && !isBetweenAgents(open.call)) return this.#end(open, gone);
     return this.#describe(open.call, { dn: of.dn, state: [gone] });
+  }
+
+  /** A snapshot was taken: who was not found and is not in it has left. */
+  confirmGone(isPresent: (key: string) => boolean, seen: Observed): void {
+    for (const key of [...this.#guessed.keys()]) if (!isPresent(key)) this.#confirm(key, seen);
   }
 
   /** The call that a participant is in, for frames that change nothing: DTMF, a prompt that was played. */
@@ -193,15 +204,43 @@ export class CallModel {
     this.#vacate(open, { since: seen.at, endedAt: leftAt, dn: leg.dn, isReconciled: seen.isReconciled ?? false });
   }
 
+  #occupy(open: OpenCall): void {
+    open.vacant = null;
+    this.#vacant.delete(open);
+    if (open.guess !== null) this.#guessed.delete(open.guess);
+    open.guess = null;
+  }
+
+  #guess(open: OpenCall, key: string): void {
+    this.#vacant.delete(open);
+    this.#guessed.set(key, open);
+    open.guess = key;
+  }
+
+  #confirm(key: string, seen: Observed): OpenCall | null {
+    const open = this.#guessed.get(key);
+    if (!open?.vacant) return null;
+    this.#guessed.delete(key);
+    open.guess = null;
+    this.#vacate(open, { ...open.vacant, since: seen.at });
+    return open;
+  }
+
+  /** A Remove of somebody unknown tells nothing, unless it says of a guess that it was right. */
+  #agree(key: string, dn: string, seen: Observed): ModelChange {
+    const open = this.#confirm(key, seen);
+    return this.#describe(open?.call ?? null, { dn, isRepeat: true });
+  }
+
   #vacate(open: OpenCall, vacant: NonNullable<OpenCall['vacant']>): void {
     open.vacant = vacant;
     this.#vacant.add(open);
   }
 
   #end(open: OpenCall, ...also: StateChange[]): ModelChange {
-    this.#vacant.delete(open);
-    this.#calls.delete(open.call.pbxCallId);
     const { vacant } = open;
+    this.#occupy(open);
+    this.#calls.delete(open.call.pbxCallId);
     const { call, events } = endCall(open.call, {
       leftAt: vacant?.endedAt ?? null,
       reason: vacant?.isReconciled ? 'reconciled' : 'left',
@@ -235,6 +274,11 @@ export class CallModel {
       state,
     };
   }
+}
+
+/** A queue lets nobody ring for a moment before it asks the next agent. */
+function isBetweenAgents(call: Call): boolean {
+  return call.via?.type === 'queue' && !wasAnswered(call);
 }
 
 /** A leg was seen to move: whichever of the two calls is the younger belongs to the other's conversation. */

@@ -106,3 +106,56 @@ describe('a call that a snapshot ends', () => {
     expect(model.upsert(leg({ dn: '101', id: 1 }), unwatched(0)).callId).not.toBe(first.callId);
   });
 });
+
+describe('a participant that a GET did not find', () => {
+  const guess = (ms: number) => ({ ...watched(ms), isGuess: true });
+
+  test('leaves, but its call does not end by the grace alone', () => {
+    const model = new CallModel({ graceMs: GRACE_MS });
+    model.upsert(leg({ dn: '101', id: 1 }), watched(0));
+    expect(callOf(model.remove({ dn: '101', id: 1 }, guess(10))).legs).toEqual([]);
+    expect([model.nextDue, model.tick(T0 + 60_000)]).toEqual([null, []]);
+  });
+
+  test('has left when a Remove says so, and the call ends once after the grace', () => {
+    const model = new CallModel({ graceMs: GRACE_MS });
+    model.upsert(leg({ dn: '101', id: 1 }), watched(0));
+    model.remove({ dn: '101', id: 1 }, guess(10));
+    expect(model.remove({ dn: '101', id: 1 }, watched(500))).toMatchObject({
+      isRepeat: true,
+      events: ['call.updated'],
+    });
+    expect(model.tick(T0 + 499 + GRACE_MS)).toEqual([]);
+    expect(callOf(model.tick(T0 + 500 + GRACE_MS)[0])).toMatchObject({ state: 'ended', reason: 'left' });
+    expect(model.tick(T0 + 60_000)).toEqual([]);
+  });
+
+  test('has left when a snapshot does not show it, and has not when it does', () => {
+    const model = new CallModel({ graceMs: GRACE_MS });
+    model.upsert(leg({ dn: '101', id: 1 }), watched(0));
+    model.remove({ dn: '101', id: 1 }, guess(10));
+    model.confirmGone(key => key === '101/1', watched(1_000));
+    expect(model.nextDue).toBeNull();
+    model.confirmGone(() => false, watched(2_000));
+    expect(model.nextDue).toBe(T0 + 2_000 + GRACE_MS);
+  });
+
+  test('was there after all when it is seen again: the call goes on as the same', () => {
+    const model = new CallModel({ graceMs: GRACE_MS });
+    const first = model.upsert(leg({ dn: '101', id: 1 }), watched(0));
+    model.remove({ dn: '101', id: 1 }, guess(10));
+    const again = model.upsert(leg({ dn: '101', id: 1, status: 'Connected' }), watched(5_000));
+    expect([again.callId, again.events]).toEqual([first.callId, ['call.answered']]);
+    model.confirmGone(() => false, watched(6_000));
+    expect(model.nextDue).toBeNull();
+  });
+});
+
+test('a snapshot between two agents of a queue does not end the call: the next one rings under the same id', () => {
+  const queue = { originated_by_dn: '800', originated_by_type: 'Wqueue' };
+  const model = new CallModel({ graceMs: GRACE_MS });
+  const first = model.upsert(leg({ dn: '101', id: 1, ...queue }), watched(0));
+  const seen = { ...unwatched(10), isReconciled: true, endsAtOnce: true };
+  expect(model.remove({ dn: '101', id: 1 }, seen).events).toEqual(['call.updated']);
+  expect(model.upsert(leg({ dn: '102', id: 2, ...queue }), watched(1_000)).callId).toBe(first.callId);
+});

@@ -122,7 +122,7 @@ describe('a frame', () => {
     await window.drained();
     expect(written[1]?.body).toMatchObject({ unresolved: 'gone', participant: null, call: { legs: [] } });
     expect(written[1]?.body).not.toHaveProperty('repeat');
-    expect(written[2]?.body).toMatchObject({ repeat: true, call: null });
+    expect(written[2]?.body).toMatchObject({ repeat: true, call: { pbxCallId: 7, legs: [] } });
   });
 
   test.each<[EntityOutcome, string]>([

@@ -175,6 +175,8 @@ export class Pipeline {
       const entity = `/callcontrol/${dn}/participants/${id}`;
       this.#writeCallEvent(change, { at, frame: null, participantJson, entity, origin: 'reconcile' });
     }
+    const present = new Set(snapshot.participants.map(keyOf));
+    model.confirmGone(key => present.has(key) || context.touched.has(key), seen);
     this.watchAgain();
     this.#deps.onSnapshot?.(snapshot);
     return steps.length;
@@ -268,7 +270,9 @@ export class Pipeline {
         const reason = outcome === null ? 'failed' : typeof outcome === 'string' ? outcome : outcome.kind;
         // Gone before we could ask: for the model that is the Remove, which will follow and tell nothing new.
         const change =
-          reason === 'gone' ? { ...model.remove(subject, seen), isRepeat: false } : model.about(subject, []);
+          reason === 'gone'
+            ? { ...model.remove(subject, { ...seen, isGuess: true }), isRepeat: false }
+            : model.about(subject, []);
         return { change, participantJson: null, unresolved: reason };
       }
       case EVENT_REMOVE:
