@@ -22,9 +22,8 @@ export interface Ingestion {
   readonly lastFrameAt: number | null;
   /** Why the PBX does not show its calls, as a sentence; null when it does. */
   readonly error: string | null;
-  /** Resolves when everything that arrived is on its way into the log. */
-  drained(): Promise<void>;
-  stop(): void;
+  /** Asks the PBX for nothing more, and resolves when everything that arrived is on its way into the log. */
+  drain(): Promise<void>;
 }
 
 export function createIngestion(
@@ -147,11 +146,12 @@ export function createIngestion(
     get error() {
       return reconciler.error;
     },
-    drained: () => window.drained(),
-    stop() {
+    async drain() {
       silence.stop();
       records.stop();
+      // A snapshot that a frozen PBX does not answer would keep what stands behind it from the log.
       reconciler.disconnected();
+      await window.drained();
       pipeline.stop();
     },
   };

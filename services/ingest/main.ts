@@ -84,7 +84,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
           pbx.socket.stop();
         },
       },
-      { name: 'drain the window', deadlineMs: 3_000, run: () => ingestion.drained() },
+      { name: 'drain the window', deadlineMs: 3_000, run: () => ingestion.drain() },
       {
         name: 'flush the log',
         deadlineMs: 5_000,
@@ -103,7 +103,6 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
         name: 'close Redis',
         deadlineMs: 1_000,
         run: async () => {
-          ingestion.stop();
           await status.stop();
           await redisConnection.stop();
         },

@@ -315,6 +315,18 @@ describe('outages of our own', () => {
     const delivered = await stand.delivered();
     expect(logged).toEqual(delivered.slice(0, logged.length));
   });
+
+  test('an ingest that is stopped while the PBX owes it a snapshot writes what stands behind that, and ends in time', async () => {
+    stand = await createIngestStand();
+    const ingest = await stand.start();
+    await stand.sim.post('/sim/faults', { kind: 'slow', ms: 30_000, count: 1_000, path: '/callcontrol' });
+    await stand.sim.post('/sim/faults', { kind: 'drop' });
+    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000 });
+    await waitFor(async () => (await stand.delivered()).length > 0, { what: 'a frame of the call' });
+    await ingest.stop();
+    expect(await stand.logged()).toEqual(await stand.delivered());
+  });
 });
 
 function pick(call: unknown): object {

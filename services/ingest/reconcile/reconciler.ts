@@ -2,7 +2,7 @@ import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
-import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import { type Backoff, createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { Enricher } from '../frames/enrich.ts';
 import type { OrderedWindow } from '../frames/ordered-window.ts';
 import type { Pipeline } from '../frames/pipeline.ts';
@@ -42,6 +42,8 @@ const SETTLE_MS = 300;
  * participant that a GET did not find may be there after all, and its call must not end.
  */
 const SOON_MS = 1_200;
+/** A PBX that does not show its calls is asked again ever later: to list them all is the dearest thing it can be asked. */
+const RETRY_MAX_MS = 10_000;
 const NOTHING_TOUCHED: ReadonlySet<string> = new Set();
 
 export class Reconciler {
@@ -53,12 +55,14 @@ export class Reconciler {
   #framesCompared = 0;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
+  readonly #retry: Backoff;
   #error: string | null = null;
   #isTold = false;
 
   constructor(options: ReconcilerOptions, deps: ReconcilerDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#retry = createBackoff({ firstMs: 2 * SOON_MS, maxMs: Math.min(RETRY_MAX_MS, options.everyMs) });
   }
 
   /** Why the PBX does not show its calls, as a sentence; null when it does. */
@@ -72,6 +76,7 @@ export class Reconciler {
     const connection = new AbortController();
     this.#connection = connection;
     this.#isAfterGap = true;
+    this.#retry.reset();
     void this.#takeFirstSnapshot(connection.signal);
   }
 
@@ -85,9 +90,9 @@ export class Reconciler {
     this.#framesSeen += 1;
   }
 
-  /** Something was missed: compare soon rather than at the next regular time. */
+  /** Something was missed: compare soon rather than at the next regular time, unless that is being tried already. */
   soon(): void {
-    if (this.#connection) this.#schedule(this.#connection.signal, SOON_MS);
+    if (this.#connection && this.#retry.attempts === 0) this.#schedule(this.#connection.signal, SOON_MS);
   }
 
   async #takeFirstSnapshot(connection: AbortSignal): Promise<void> {
@@ -96,7 +101,7 @@ export class Reconciler {
     const settle = pipeline.reserve(snapshotDeadlineMs);
     const touched = pipeline.watchTouched();
     enricher.pause();
-    const snapshot = await this.#getSnapshot(AbortSignal.any([connection, AbortSignal.timeout(snapshotDeadlineMs)]));
+    const snapshot = await this.#getSnapshot(connection);
     window.postponeUntil(performance.now() + getDeadlineMs);
     enricher.resume();
     if (snapshot && !connection.aborted) {
@@ -104,8 +109,10 @@ export class Reconciler {
       settle(() => pipeline.applySnapshot(snapshot, { isAfterGap: true, touched: NOTHING_TOUCHED }));
       this.#schedule(connection, this.#options.everyMs);
     } else {
-      settle(() => pipeline.watchAgain());
-      if (!connection.aborted) this.#schedule(connection, SOON_MS, touched);
+      // Lost again before anybody looked: whether a call that everybody left is over is still not known.
+      const isLost = connection.aborted;
+      settle(() => (isLost ? undefined : pipeline.watchAgain()));
+      if (!isLost) this.#schedule(connection, this.#retry.next(), touched);
     }
   }
 
@@ -124,12 +131,11 @@ export class Reconciler {
     const { pipeline, logger, onSilence } = this.#deps;
     const isAfterGap = this.#isAfterGap;
     const touched = isAfterGap && watched ? watched : pipeline.watchTouched();
-    const snapshot = await this.#getSnapshot(
-      AbortSignal.any([connection, AbortSignal.timeout(this.#options.snapshotDeadlineMs)]),
-    );
+    const snapshot = await this.#getSnapshot(connection);
+    if (connection.aborted) return;
+    if (!snapshot) return this.#schedule(connection, this.#retry.next(), isAfterGap ? touched : undefined);
     await sleep(SETTLE_MS, connection);
     if (connection.aborted) return;
-    if (!snapshot) return this.#schedule(connection, SOON_MS, isAfterGap ? touched : undefined);
     pipeline.enqueue(() => {
       const differences = pipeline.applySnapshot(snapshot, { isAfterGap, touched });
       this.#isAfterGap = false;
@@ -144,16 +150,20 @@ export class Reconciler {
     this.#schedule(connection, this.#options.everyMs);
   }
 
-  async #getSnapshot(signal: AbortSignal) {
+  async #getSnapshot(connection: AbortSignal) {
+    const deadline = AbortSignal.timeout(this.#options.snapshotDeadlineMs);
     try {
-      const snapshot = await this.#deps.api.getSnapshot(signal);
+      const snapshot = await this.#deps.api.getSnapshot(AbortSignal.any([connection, deadline]));
       if (this.#isTold) this.#tell('info', 'the PBX shows its calls again');
       this.#isTold = false;
       this.#error = null;
+      this.#retry.reset();
       return snapshot;
     } catch (error) {
+      // Given up with its connection, which says nothing of the PBX.
+      if (connection.aborted) return null;
       const message = messageOf(error);
-      if (message !== this.#error && !signal.aborted) {
+      if (message !== this.#error) {
         this.#isTold = true;
         this.#tell('error', `the PBX does not show its calls, what was missed cannot be repaired: ${message}`);
       }

@@ -1,12 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { OAuthToken } from '../oauth-token.ts';
 import { createPbxHttp, type PbxHttp } from '../pbx-http.ts';
 import { type CallControlApi, createCallControlApi } from './callcontrol-api.ts';
 
 let server: Server;
 let pbx: PbxHttp;
 let api: CallControlApi;
+let token: OAuthToken;
 let asked: string[];
 let tokens: string[];
 let respond: (request: IncomingMessage, response: ServerResponse) => void;
@@ -26,7 +28,7 @@ beforeEach(async () => {
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   pbx = createPbxHttp(`http://127.0.0.1:${(server.address() as AddressInfo).port}/pbx`, { maxSockets: 4 });
-  const token = {
+  token = {
     ensureValidToken: async () => tokens[0] ?? '',
     tokenExpiry: 0,
     invalidate: (refused: string) => {
@@ -108,6 +110,15 @@ describe('a participant', () => {
 });
 
 describe('the snapshot', () => {
+  test('that is not answered in time says so, also while the token is what nobody answers', async () => {
+    respond = () => undefined;
+    const timeout = { code: 'PBX_TIMEOUT', message: expect.stringContaining('INGEST_SNAPSHOT_DEADLINE_MS') };
+    await expect(api.getSnapshot(AbortSignal.timeout(50))).rejects.toMatchObject(timeout);
+    const never = { ...token, ensureValidToken: () => new Promise<string>(() => undefined) };
+    const waiting = createCallControlApi({ pbx, token: never }).getSnapshot(AbortSignal.timeout(50));
+    await expect(waiting).rejects.toMatchObject(timeout);
+  });
+
   test('lists the DNs and their participants, and leaves out what is none', async () => {
     answerWith(
       200,

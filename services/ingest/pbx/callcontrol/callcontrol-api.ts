@@ -44,18 +44,25 @@ export function createCallControlApi(deps: { pbx: PbxHttp; token: OAuthToken }):
 
   return {
     async getSnapshot(signal) {
+      const until = signal ?? AbortSignal.timeout(SNAPSHOT_TIMEOUT_MS);
       let response: TextAnswer;
       try {
-        response = await withToken(authorization =>
+        const answer = withToken(authorization =>
           pbx.http.get<string>('/callcontrol', {
             headers: { authorization },
             maxContentLength: MAX_SNAPSHOT_BYTES,
-            timeout: SNAPSHOT_TIMEOUT_MS,
-            ...(signal ? { signal } : {}),
+            signal: until,
           }),
         );
+        response = await orAborted(answer, until);
       } catch (error) {
         if (error instanceof OperatorError) throw error;
+        if (until.aborted) {
+          throw new OperatorError(
+            'PBX_TIMEOUT',
+            'the PBX did not answer GET /callcontrol in time: it may be overloaded, or INGEST_SNAPSHOT_DEADLINE_MS is too short for its number of extensions',
+          );
+        }
         throw new OperatorError('PBX_UNREACHABLE', `the PBX did not answer GET /callcontrol: ${reasonOf(error)}`);
       }
       if (response.status !== 200) throw refusal(response.status);
@@ -74,6 +81,19 @@ export function createCallControlApi(deps: { pbx: PbxHttp; token: OAuthToken }):
       }
     },
   };
+}
+
+/** A token is minted for all who wait for it: who gives up leaves it to the others. */
+async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 function toOutcome(response: TextAnswer, dn: string): EntityOutcome {

@@ -1,0 +1,149 @@
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
+import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { CallModel } from '../call-model/call-model.ts';
+import { leg } from '../call-model/test-legs.ts';
+import { Enricher } from '../frames/enrich.ts';
+import { OrderedWindow } from '../frames/ordered-window.ts';
+import { Pipeline } from '../frames/pipeline.ts';
+import type { CallControlSnapshot } from '../pbx/callcontrol/callcontrol-api.ts';
+import { Reconciler } from './reconciler.ts';
+
+const EVERY_MS = 45_000;
+const logger = createLogger({ name: 'test', level: 'silent' });
+
+let asked: number;
+let told: string[];
+let events: string[];
+let model: CallModel;
+let answer: (signal: AbortSignal) => Promise<CallControlSnapshot>;
+let window: OrderedWindow;
+let pipeline: Pipeline;
+let reconciler: Reconciler;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  asked = 0;
+  told = [];
+  answer = async () => ({ dns: ['101'], participants: [] });
+  events = [];
+  model = new CallModel({ graceMs: 2_000 });
+  const registry = createMetrics('test');
+  const errors = { logError: (_: string, severity: string, message: string) => told.push(`${severity}: ${message}`) };
+  window = new OrderedWindow({ registry });
+  const enricher = new Enricher(
+    { concurrency: 4, deadlineMs: 200 },
+    { get: async () => ({ kind: 'gone' as const }), registry },
+  );
+  pipeline = new Pipeline(
+    { maxFrames: 100, getDeadlineMs: 200, graceMs: 2_000 },
+    {
+      ...{ model, window, enricher, errors, registry },
+      write: (_, entry) => events.push(entry.event ?? entry.type),
+      onUnresolved: () => undefined,
+    },
+  );
+  const getSnapshot = (signal?: AbortSignal) => {
+    asked += 1;
+    return answer(signal ?? new AbortController().signal);
+  };
+  reconciler = new Reconciler(
+    { everyMs: EVERY_MS, snapshotDeadlineMs: 5_000, getDeadlineMs: 200 },
+    {
+      api: { getSnapshot, getParticipant: async () => ({ kind: 'gone' }) },
+      ...{ pipeline, enricher, window, logger, errors },
+      onSilence: () => undefined,
+    },
+  );
+});
+
+afterEach(() => {
+  reconciler.disconnected();
+  pipeline.stop();
+  vi.useRealTimers();
+});
+
+const refuse = async () => {
+  throw new OperatorError('PBX_RIGHTS_MISSING', 'the PBX forbids call control (403)');
+};
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new OperatorError('PBX_TIMEOUT', 'the PBX did not answer in time')));
+  });
+
+describe('a PBX that does not show its calls', () => {
+  test('is asked ever later, and told of once until it shows them again', async () => {
+    answer = refuse;
+    reconciler.connected();
+    await vi.advanceTimersByTimeAsync(60_000);
+    // At 1.2 s each it would be forty.
+    expect(asked).toBeLessThan(16);
+    expect(asked).toBeGreaterThan(5);
+    expect(told).toHaveLength(1);
+    answer = async () => ({ dns: ['101'], participants: [] });
+    await vi.advanceTimersByTimeAsync(11_000);
+    expect([reconciler.error, told.length]).toEqual([null, 2]);
+  });
+
+  test('is not asked more often because frames go without their entity meanwhile', async () => {
+    answer = refuse;
+    reconciler.connected();
+    for (let n = 0; n < 600; n += 1) {
+      await vi.advanceTimersByTimeAsync(100);
+      reconciler.soon();
+    }
+    expect(asked).toBeLessThan(16);
+  });
+
+  test('is told of, too, when it does not answer in time', async () => {
+    vi.useRealTimers();
+    const slow = new Reconciler(
+      { everyMs: EVERY_MS, snapshotDeadlineMs: 20, getDeadlineMs: 10 },
+      {
+        api: {
+          getSnapshot: signal => untilAborted(signal ?? AbortSignal.abort()),
+          getParticipant: async () => ({ kind: 'gone' }),
+        },
+        ...{ pipeline, window, logger },
+        enricher: new Enricher(
+          { concurrency: 1, deadlineMs: 10 },
+          { get: async () => ({ kind: 'gone' as const }), registry: createMetrics('test') },
+        ),
+        errors: { logError: (_, severity) => told.push(severity) },
+        onSilence: () => undefined,
+      },
+    );
+    slow.connected();
+    await vi.waitFor(() => expect(told).toEqual(['error']));
+    slow.disconnected();
+  });
+
+  test('is not blamed for a question that was given up with its connection, and nothing waits for that any more', async () => {
+    answer = untilAborted;
+    reconciler.connected();
+    let isDrained = false;
+    pipeline.enqueue(() => undefined);
+    void window.drained().then(() => {
+      isDrained = true;
+    });
+    await vi.advanceTimersByTimeAsync(100);
+    reconciler.disconnected();
+    await vi.advanceTimersByTimeAsync(1);
+    expect([isDrained, reconciler.error, told]).toEqual([true, null, []]);
+  });
+});
+
+test('a line that is lost again before the snapshot ends no call that everybody had left', async () => {
+  const seen = { at: Date.now(), isWatched: true };
+  model.upsert(leg({ dn: '101', id: 1 }), seen);
+  model.remove({ dn: '101', id: 1 }, seen);
+  pipeline.stopWatching();
+  await vi.advanceTimersByTimeAsync(5_000);
+  answer = untilAborted;
+  reconciler.connected();
+  await vi.advanceTimersByTimeAsync(100);
+  reconciler.disconnected();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect([events, model.hasCall(1)]).toEqual([[], true]);
+});
