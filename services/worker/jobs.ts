@@ -22,7 +22,7 @@ export interface JobsDeps {
   readonly months: Months;
   readonly report: JobReport;
   /** Removes rows past retention from the tables beside events. */
-  readonly dropPastRows: () => Promise<void>;
+  readonly dropPastRows: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface Jobs {
@@ -64,10 +64,10 @@ export function createJobs(deps: JobsDeps): Jobs {
           await trimChannels(deps.trim, deps.trimLimits, signal);
           return null;
         },
-        'keep-months': async () => {
+        'keep-months': async (_, signal) => {
           await deps.months.createAhead();
           await deps.months.dropPast();
-          await deps.dropPastRows();
+          await deps.dropPastRows(signal);
           return null;
         },
       },

@@ -40,7 +40,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     trimLimits: { hours: config.LOG_HOURS, maxBytes: config.LOG_MAX_BYTES },
     months,
     report: createJobReport({ logger, errors }),
-    dropPastRows: () => dropPastRows({ pool, logger }, { historyDays: config.HISTORY_DAYS }),
+    dropPastRows: signal => dropPastRows({ pool, logger }, { historyDays: config.HISTORY_DAYS }, signal),
   });
   const probes = [
     createProbe({ name: 'Redis', check: () => redis.ping() }),

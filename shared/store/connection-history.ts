@@ -40,7 +40,7 @@ export async function insertSamples(client: pg.ClientBase, samples: readonly Con
   await client.query(INSERT, [JSON.stringify(samples)]);
 }
 
-/** Returns how many rows went. */
-export async function dropSamples(pool: pg.Pool, before: Date): Promise<number> {
-  return (await pool.query(DROP, [before])).rowCount ?? 0;
+/** One step; returns how many rows went. */
+export async function dropSamples(pool: pg.Pool, step: { before: Date; maxRows: number }): Promise<number> {
+  return (await pool.query(DROP, [step.before, step.maxRows])).rowCount ?? 0;
 }

@@ -78,9 +78,9 @@ export async function insertAuditLines(client: pg.ClientBase, lines: readonly Au
   await client.query(INSERT_AUDIT_LINES, [JSON.stringify(lines)]);
 }
 
-/** Returns how many rows went. */
-export async function dropErrors(pool: pg.Pool, before: Date): Promise<number> {
-  return (await pool.query(DROP, [before])).rowCount ?? 0;
+/** One step; returns how many rows went. */
+export async function dropErrors(pool: pg.Pool, step: { before: Date; maxRows: number }): Promise<number> {
+  return (await pool.query(DROP, [step.before, step.maxRows])).rowCount ?? 0;
 }
 
 function toGroup(row: ErrorRow): ErrorGroup {

@@ -2,10 +2,15 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { foldErrors } from '@3cx-relay/shared/errors/error-groups.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { selectOpenErrors, upsertErrors } from '@3cx-relay/shared/store/error-log.ts';
 import { dropEventsMonths } from '@3cx-relay/shared/store/events.ts';
 import { migrate } from '@3cx-relay/shared/store/migrate.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
+import { runner } from 'node-pg-migrate';
+import pg from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { createMonths } from '../../services/worker/partitions.ts';
 import { startTcpProxy } from './fixtures/tcp-proxy.ts';
@@ -13,6 +18,7 @@ import { startTcpProxy } from './fixtures/tcp-proxy.ts';
 const execute = promisify(execFile);
 const logger = createLogger({ name: 'test', level: 'silent' });
 const PROGRAM = fileURLToPath(new URL('../../shared/store/migrate.ts', import.meta.url));
+const MIGRATIONS = fileURLToPath(new URL('../../shared/store/migrations', import.meta.url));
 let admin: PostgresPool;
 let store: PostgresPool;
 let name: string;
@@ -64,8 +70,54 @@ test('four processes that start at once bring an empty database up to date, one 
 });
 
 test('a second migration finds nothing to do', async () => {
-  expect((await migrate({ databaseUrl: url })).applied).toEqual(['0001_first-version', '0002_errors']);
+  expect((await migrate({ databaseUrl: url })).applied).toEqual(['0001_first-version', '0002_errors', '0003_lists']);
   expect((await migrate({ databaseUrl: url })).applied).toEqual([]);
+});
+
+test('a database of the first version keeps its rows, and the writers of this one go on with it', async () => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const first = { direction: 'up', count: 1, migrationsTable: 'schema_migrations', log: () => undefined } as const;
+  await runner({ ...first, dbClient: client, dir: MIGRATIONS });
+  await client.query(`
+    INSERT INTO error_log (timestamp, component, severity, message, acknowledged)
+    SELECT now() - n * interval '1 minute', 'xapi', 'error', 'error ' || n, n % 2 = 0 FROM generate_series(1, 20000) n`);
+  await client.query(`
+    INSERT INTO connection_status_history (component, state, latency, timestamp)
+    SELECT 'redis', 'up', 1, now() - n * interval '5 seconds' FROM generate_series(1, 20000) n`);
+  await client.query("UPDATE log_positions SET epoch = 'm5k2h7qa', seq = 41 WHERE channel = 'errors'");
+  await insert(1, new Date());
+  await client.end();
+
+  const { applied } = await migrate({ databaseUrl: url });
+  expect(applied).toEqual(['0002_errors', '0003_lists']);
+  const { rows } = await store.pool.query(`
+    SELECT count(*)::int AS errors, count(*) FILTER (WHERE acknowledged)::int AS acknowledged,
+      count(*) FILTER (WHERE first_seen = timestamp AND count = 1 AND first_position IS NULL)::int AS whole,
+      (SELECT count(*)::int FROM connection_status_history) AS samples, (SELECT count(*)::int FROM events) AS events,
+      (SELECT seq::int FROM log_positions WHERE channel = 'errors') AS position
+    FROM error_log`);
+  expect(rows[0]).toEqual({
+    errors: 20_000,
+    acknowledged: 10_000,
+    whole: 20_000,
+    samples: 20_000,
+    events: 1,
+    position: 41,
+  });
+
+  const occurrence = {
+    kind: 'occurrence',
+    id: 'm5k2h7qa_0000000000000042',
+    at: new Date(),
+    fingerprint: 'f',
+    suppressed: 0,
+  } as const;
+  const what = { component: 'xapi', severity: 'error', message: 'error 7', details: {}, service: 'ingest' } as const;
+  await inTransaction(store.pool, async transaction => {
+    await upsertErrors(transaction, foldErrors([], [{ ...occurrence, ...what }]));
+    expect(await selectOpenErrors(transaction, ['f'])).toMatchObject([{ id: occurrence.id, count: 1 }]);
+  });
 });
 
 test('a server that comes up later is waited for', async () => {
@@ -73,7 +125,7 @@ test('a server that comes up later is waited for', async () => {
   await proxy.cut();
   const migrated = migrate({ databaseUrl: proxy.url, waitMs: 20_000 });
   setTimeout(() => void proxy.restore(), 300);
-  expect((await migrated).applied).toHaveLength(2);
+  expect((await migrated).applied).toHaveLength(3);
   await proxy.stop();
 });
 
