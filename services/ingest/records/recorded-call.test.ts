@@ -119,6 +119,33 @@ describe('a chain of records', () => {
     expect(record.isOver).toBe(false);
   });
 
+  test('without the row of its beginning is not over, whatever its last row says', () => {
+    const record = read(
+      segment({
+        source: customer,
+        destination: extension('102'),
+        creationMethod: 'transfer',
+        terminationReason: 'dst_participant_terminated',
+        times: [9_000, 9_000, 20_000],
+      }),
+    );
+    expect(record.isOver).toBe(false);
+  });
+
+  test('that was joined to another call is over with its last row', () => {
+    const consultation = chain(
+      ID,
+      segment({
+        source: extension('101'),
+        destination: extension('102'),
+        terminationReason: 'continued_in',
+        times: [0, 500, 9_000],
+      }),
+    );
+    expect(readRecordedCall(consultation)?.isOver).toBe(false);
+    expect(readRecordedCall({ ...consultation, mainCallHistoryId: 'another' })?.isOver).toBe(true);
+  });
+
   test('that is empty is no call', () => {
     expect(readRecordedCall(chain(ID))).toBeNull();
   });

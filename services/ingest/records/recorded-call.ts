@@ -68,7 +68,7 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     dns: dnsOf(cdr.segments),
     outsideNumber,
     legs: asked.map(segment => toLeg(segment, answered)),
-    isOver: !ends.includes(null) && isComplete(cdr.segments, via),
+    isOver: !ends.includes(null) && hasBeginning(first) && (isJoined(cdr) || isComplete(cdr.segments, via)),
   };
 }
 
@@ -83,6 +83,16 @@ function directionOf(segments: readonly CdrSegment[]): Direction {
 function calledOutside(segments: readonly CdrSegment[]): CdrEnd | undefined {
   const called = segments.map(segment => segment.destination);
   return called.findLast(isOutside) ?? called.findLast(end => end.number !== null);
+}
+
+/** Rows come late and in any order: a chain begins with a call that somebody made. */
+function hasBeginning({ creationMethod }: CdrSegment): boolean {
+  return creationMethod === null || creationMethod === 'call_init';
+}
+
+/** A consultation goes on in the call that it was about, and nothing follows under its own id. */
+function isJoined({ callHistoryId, mainCallHistoryId }: CdrCall): boolean {
+  return mainCallHistoryId !== null && mainCallHistoryId !== callHistoryId;
 }
 
 /** Phones that a queue or a group lets ring are given up side by side; otherwise one segment follows the other. */
