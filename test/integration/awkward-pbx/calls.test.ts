@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../../harness/wait-for.ts';
+import { type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
+
+/** The flows of 3cx.md §1.6 from the frame to what the log says of the call, against the simulator's own account. */
+let pbx: AwkwardPbx;
+
+beforeAll(async () => {
+  // Longer than the 300 ms that nobody is in a transferred call.
+  pbx = await createAwkwardPbx({ env: { INGEST_END_GRACE_MS: '800' } });
+  await pbx.start();
+  await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
+});
+afterAll(() => pbx.stop());
+
+/** Plays a call to its end: what was told, and what was true. */
+async function follow(wish: object) {
+  const callid = await pbx.play(wish);
+  const call = await pbx.ended(callid);
+  const truth = await waitFor(async () => (await pbx.played()).find(each => each.callid === callid), {
+    what: 'the account of the simulator',
+  });
+  expect(call).toMatchObject({ direction: truth.direction, disposition: truth.disposition, reason: 'left' });
+  const bodies = await pbx.about(callid);
+  expect(events(bodies).filter(event => event === 'call.ended')).toHaveLength(1);
+  // Of a phone that rang in several rounds its last word counts.
+  const outcomes = Object.fromEntries(call.formerLegs.map(({ dn, outcome }) => [dn, outcome]));
+  return { callid, call, truth, outcomes, names: events(bodies) };
+}
+
+describe('§1.6: whole calls', () => {
+  test.each([false, true])(
+    'a queue: one answers, the others are answered_elsewhere (removes first: %s)',
+    async removeFirst => {
+      const agents = ['101', '102', '103'];
+      const { call, truth, outcomes, names } = await follow({
+        ...{ scenario: 'queue', queue: '800', agents, answeredBy: '102', removeFirst, ringMs: 200, talkMs: 200 },
+      });
+      expect(call).toMatchObject({ answeredBy: '102', via: { dn: '800', type: 'queue' } });
+      expect(outcomes).toEqual(truth.targets);
+      expect(outcomes).toEqual({ 101: 'answered_elsewhere', 102: 'answered', 103: 'answered_elsewhere' });
+      expect(names).toEqual(expect.arrayContaining(['queue.offered', 'queue.answered']));
+    },
+  );
+
+  test('a queue that nobody answers is abandoned by its caller after all rounds', async () => {
+    const { call, outcomes, names } = await follow({
+      ...{ scenario: 'queue', queue: '801', agents: ['104', '105'], rounds: 1, answered: false, ringMs: 150 },
+    });
+    expect(call).toMatchObject({ disposition: 'abandoned', answeredBy: null, via: { dn: '801', type: 'queue' } });
+    expect(outcomes).toEqual({ 104: 'missed', 105: 'missed' });
+    expect(names).toContain('queue.abandoned');
+    expect(names).not.toContain('call.answered');
+  });
+
+  test('a ring group: one answers, and nobody takes it for a queue', async () => {
+    const { call, outcomes, names } = await follow({
+      ...{
+        scenario: 'ringGroup',
+        ringGroup: '810',
+        agents: ['106', '107'],
+        answeredBy: '106',
+        ringMs: 200,
+        talkMs: 200,
+      },
+    });
+    expect(call).toMatchObject({ answeredBy: '106', via: { dn: '810', type: 'ring_group' } });
+    expect(outcomes).toEqual({ 106: 'answered', 107: 'answered_elsewhere' });
+    expect(names.filter(name => name.startsWith('queue.'))).toEqual([]);
+  });
+
+  test('a blind transfer stays one call, and is told', async () => {
+    const { call, names } = await follow({
+      ...{ scenario: 'transfer', dn: '108', transferTo: '109', transferAnswered: true, ringMs: 100, talkMs: 600 },
+    });
+    expect(names).toContain('call.transferred');
+    expect(call.formerLegs.map(({ dn }) => dn)).toEqual(['108', '109']);
+  });
+
+  test('a consultation and its transfer are two calls of one conversation, seen to join', async () => {
+    const first = await pbx.play({
+      ...{ scenario: 'consult', dn: '110', transferTo: '111', ringMs: 100, talkMs: 900 },
+    });
+    const call = await pbx.ended(first);
+    const second = await pbx.bodyWhere('the consultation', body => {
+      const told = pbx.callOf(body);
+      return body.event === 'call.ended' && told?.pbxCallId === first + 1;
+    });
+    const truth = (await pbx.played()).filter(each => each.callid === first || each.callid === first + 1);
+    expect(truth).toHaveLength(2);
+    const consultation = pbx.callOf(second);
+    expect(consultation?.conversationId).toBe(call.conversationId);
+    expect(consultation?.callId).not.toBe(call.callId);
+    expect([call.linked, consultation?.linked]).toContain('observed');
+    expect(call.disposition).toBe('answered');
+  });
+
+  test('keys are told as they were pressed, and are no change of the call', async () => {
+    const { callid, call } = await follow({ scenario: 'dtmf', dn: '112', ringMs: 50, talkMs: 500, digits: '1*0#' });
+    const keys = (await pbx.about(callid)).filter(body => body.event === 'call.dtmf');
+    expect(keys.map(body => (body as typeof body & { dtmf: string }).dtmf)).toEqual(['1', '*', '0', '#']);
+    expect(call.disposition).toBe('answered');
+  });
+
+  test('busy, failed, missed, cancelled and internal calls are what they are as far as frames tell', async () => {
+    const shapes = [
+      { scenario: 'outbound', dn: '113', ringMs: 60, talkMs: 60 },
+      { scenario: 'missed', dn: '114', ringMs: 60 },
+      { scenario: 'internal', dn: '115', number: '116', ringMs: 60, talkMs: 60 },
+      { scenario: 'inbound', dn: '117', ringMs: 60, talkMs: 60 },
+    ];
+    await Promise.all(shapes.map(follow));
+    // Only the records tell a busy line from one that was given up; until then it is the second.
+    const busy = await pbx.ended(await pbx.play({ scenario: 'busy', dn: '118', ringMs: 60 }));
+    expect(busy).toMatchObject({ direction: 'outbound', answeredAt: null });
+    expect(await pbx.openCalls()).toBe(0);
+  });
+});

@@ -1,0 +1,108 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { waitFor } from '../../harness/wait-for.ts';
+import { type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
+
+/** What a PBX answers that does not let us in, and how an operator learns what to do (3cx.md C12, §2.1). */
+let pbx: AwkwardPbx;
+afterEach(() => pbx.stop());
+
+/** Ready only once the PBX lets it in; by then the test has seen what it said before. */
+function startRefused(): Promise<unknown> {
+  const starting = pbx.start();
+  starting.catch(() => undefined);
+  return starting;
+}
+
+/** What ingest says of itself and `/relay/health` passes on. */
+async function reported(words: string): Promise<{ state: string; error: string }> {
+  return waitFor(
+    async () => {
+      const status = JSON.parse((await pbx.redis.get(pbx.keys.ingestStatus)) ?? '{}') as {
+        state: string;
+        error: string;
+      };
+      return status.error?.includes(words) && status;
+    },
+    { what: `health to say ${words}`, everyMs: 50 },
+  );
+}
+
+const refusals = [
+  { status: 401, help: /CLIENT_ID and CLIENT_SECRET/ },
+  { status: 403, help: /Enterprise licence and the tick "3CX Call Control API Access"/ },
+  { status: 404, help: /3CX V20 with an Enterprise licence/ },
+];
+
+describe('C12: call control is refused', () => {
+  test('401, 403 and 404 on the upgrade each say what to do, in health and in errors, and end by themselves', async () => {
+    pbx = await createAwkwardPbx();
+    let starting: Promise<unknown> | null = null;
+    for (const { status, help } of refusals) {
+      await pbx.mend();
+      await pbx.fault({ kind: 'reject-upgrade', ms: 600_000, status });
+      starting ??= startRefused();
+      const told = await pbx.errorLike(new RegExp(`call-control socket.*\\(${status}\\)`));
+      expect(told).toMatchObject({ component: 'websocket', severity: 'critical' });
+      expect(told.message).toMatch(help);
+      expect((await reported(`(${status})`)).state).toBe('down');
+    }
+    const sample = await pbx.looksLike('websocket', 'down');
+    expect(sample.error).toMatch(/404.*V20 with an Enterprise licence/);
+    // The rest of the PBX is fine and is not blamed.
+    expect((await pbx.health('health.sample')).findLast(({ component }) => component === 'xapi')?.state).toBe('up');
+    await pbx.mend();
+    await starting;
+    await pbx.errorLike(/the PBX is connected again/);
+    // Many attempts, one entry for each status.
+    const critical = (await pbx.told()).filter(({ severity }) => severity === 'critical');
+    expect(critical.map(({ message }) => /\((\d+)\)/.exec(message)?.[1])).toEqual(['401', '403', '404']);
+  });
+
+  test('401, 403 and 404 on GET /callcontrol degrade an open socket, each with its own help, and end by themselves', async () => {
+    pbx = await createAwkwardPbx({ env: { INGEST_RECONCILE_MS: '1000' } });
+    await pbx.start();
+    const helps = { 401: /API client of its own/, 403: /Enterprise licence, the tick/, 404: /V20 with an Enterprise/ };
+    for (const [status, help] of Object.entries(helps)) {
+      await pbx.mend();
+      await pbx.fault({ kind: 'http-error', ms: 600_000, status: Number(status), path: '/callcontrol' });
+      expect((await pbx.errorLike(new RegExp(`does not show its calls.*\\(${status}\\)`))).message).toMatch(help);
+      expect((await reported(`(${status})`)).state).toBe('connected');
+    }
+    expect((await pbx.looksLike('websocket', 'degraded')).error).toContain('(404)');
+    await pbx.mend();
+    await pbx.errorLike(/the PBX shows its calls again/);
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: 50 }));
+    expect(await pbx.sockets()).toBe(1);
+  });
+
+  test('a licence that is taken away and comes back needs no restart of ours', async () => {
+    pbx = await createAwkwardPbx();
+    const ingest = await pbx.start();
+    await pbx.sim.post('/sim/licence', { enterprise: false, status: 403 });
+    await pbx.fault({ kind: 'drop' });
+    await pbx.errorLike(/forbids the call-control socket \(403\)/);
+    await waitFor(async () => (await fetch(`${ingest.internalUrl}/readyz`)).status === 503, { what: 'not ready' });
+    expect(await (await fetch(`${ingest.internalUrl}/readyz`)).text()).toContain('Enterprise licence');
+    await pbx.sim.post('/sim/licence', { enterprise: true });
+    await pbx.errorLike(/the PBX is connected again/);
+    expect(await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: 50 }))).toMatchObject({
+      disposition: 'missed',
+    });
+  });
+});
+
+describe('§1.2: the token itself is refused', () => {
+  test.each([400, 401])('a wrong secret, answered with %s, is told once and mended without a restart', async status => {
+    pbx = await createAwkwardPbx();
+    await pbx.sim.post('/sim/token', { badClientStatus: status });
+    await pbx.sim.post('/sim/clients', { id: 'relay', secret: 'another one' });
+    const starting = startRefused();
+    const told = await pbx.errorLike(new RegExp(`refused CLIENT_ID and CLIENT_SECRET \\(${status}\\)`));
+    expect(told).toMatchObject({ severity: 'critical', message: expect.stringContaining('Integrations → API') });
+    await pbx.sim.post('/sim/clients', { id: 'relay', secret: pbx.credentials.clientSecret });
+    await starting;
+    await pbx.errorLike(/gives out a token again/);
+    const repeated = (await pbx.told()).filter(({ message }) => message.includes('CLIENT_ID'));
+    expect(repeated).toHaveLength(1);
+  });
+});
