@@ -37,9 +37,17 @@ export const ingestConfig = {
   INGEST_RECONNECT_MAX_MS: integer({ min: 10, max: 600_000, default: 30_000 }),
   INGEST_RECORDS_DELAYS_MS: z
     .string()
-    .regex(/^\d+(,\d+)*$/, 'must be times in ms after the end of a call, for example 3000,10000,30000')
+    .regex(
+      /^\d{1,8}(,\d{1,8})*$/,
+      'must be times in ms after the end of a call, each less than a day, for example 3000,10000,30000',
+    )
     .default('3000,10000,30000,90000')
-    .transform(text => text.split(',').map(Number)),
+    .transform(text =>
+      text
+        .split(',')
+        .map(Number)
+        .toSorted((one, other) => one - other),
+    ),
   INGEST_RECORDS_WAITING: integer({ min: 1, max: 1_000_000, default: 5_000 }),
   INGEST_RECORDS_TOLERANCE_MS: integer({ min: 100, max: 60_000, default: 3_000 }),
   INGEST_RECORDS_GIVE_UP_MS: integer({ min: 1_000, max: 86_400_000, default: 3_600_000 }),

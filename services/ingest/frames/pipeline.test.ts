@@ -171,6 +171,12 @@ describe('a frame', () => {
     });
   });
 
+  test('of ever new kinds is an entry each, and no longer told of after twenty kinds', () => {
+    for (let n = 0; n < 100; n += 1) frame(100 + n, ENTITY, T0);
+    const told = written.filter(({ channel }) => channel === 'errors');
+    expect([written.length - told.length, told.length]).toEqual([100, 20]);
+  });
+
   test('of a device or of an unknown kind is an entry without a call', async () => {
     frame(EVENT_UPSERT, '/callcontrol/101/devices/sip%3A1', T0);
     frame(EVENT_REMOVE, '/callcontrol/101/devices/sip%3A1', T0);

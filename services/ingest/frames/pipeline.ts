@@ -40,6 +40,9 @@ export interface PipelineDeps {
   readonly now?: () => number;
 }
 
+/** More is garbage, of which nobody wants to hear by number. */
+const MAX_UNKNOWN_TYPES = 20;
+
 interface FrameItem extends WindowItem {
   readonly key: string | null;
 }
@@ -246,7 +249,7 @@ export class Pipeline {
   }
 
   #reportUnknown(eventType: number): void {
-    if (this.#unknownTypes.has(eventType)) return;
+    if (this.#unknownTypes.has(eventType) || this.#unknownTypes.size >= MAX_UNKNOWN_TYPES) return;
     this.#unknownTypes.add(eventType);
     const message = `the PBX sends events of type ${eventType}, which this version does not know: they are passed on as pbx.event`;
     this.report({ severity: 'warning', message });

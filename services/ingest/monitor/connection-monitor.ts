@@ -15,8 +15,8 @@ import { ABSENT, type CheckOutcome, createCheck, down } from './check.ts';
  * Watches what ingest is connected to, and reconnects it on request.
  *
  * Every component is looked at by itself: the looks run side by side, each has its deadline, and each is told as soon
- * as it is over, so that one that hangs delays nobody. What the looks came to goes into the log
- * (connection-monitor-log.ts); when they are taken is decided elsewhere (connection-monitor-schedule.ts).
+ * as it is over, so that one that hangs delays nobody. What the looks came to goes into the log (health-log.ts); when
+ * they are taken is decided elsewhere (schedule.ts).
  */
 export interface MonitoredDatabase {
   /** False where the PBX's database is not on this host: nothing is wrong then. */

@@ -44,8 +44,8 @@ const CLOSE_TIMEOUT_MS = 1_000;
  * The one connection to `/callcontrol/ws`. It never gives up: the table in connection-states.ts says what follows what,
  * the plan says how long to wait, and this class does the I/O.
  *
- * Each dialled socket carries a number, and whatever a socket says after another has taken its place is dropped: `ws`
- * reports a terminated socket's end a turn later, which must not count as the loss of its successor.
+ * Whatever a socket says after another has taken its place is dropped: `ws` reports a terminated socket's end a turn
+ * later, which must not count as the loss of its successor.
  */
 export class CallControlWebSocket {
   readonly #url: string;

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { databaseUrl } from '../../../../test/harness/infra-access.ts';
@@ -35,6 +35,8 @@ async function writeIni(sections: Record<string, Record<string, string | number>
   await writeFile(path, text.join('\n'));
   return path;
 }
+const connectionsOf = (hanging: Server) =>
+  new Promise<number>(resolve => hanging.getConnections((_, count) => resolve(count)));
 const server = () => new URL(databaseUrl());
 const v20Ini = (login: Record<string, string>, more = {}) => ({
   QMDatabase: { DBName: stand.name, DBHost: server().hostname, DBPort: server().port },
@@ -43,6 +45,30 @@ const v20Ini = (login: Record<string, string>, more = {}) => ({
 });
 
 describe('the way in', () => {
+  test('is read anew when an operator asks for it, also while a server that hangs is being dialled', async () => {
+    const hanging = createServer();
+    await new Promise<void>(resolve => hanging.listen(0, '127.0.0.1', resolve));
+    const { port } = hanging.address() as AddressInfo;
+    const login = { User: stand.role, Password: stand.password };
+    await writeIni({ ...v20Ini(login), QMDatabase: { DBName: stand.name, DBHost: '127.0.0.1', DBPort: port } });
+    const database = stand.open({ root: stand.root, connectTimeoutMs: 500 });
+    const looking = failureOf(database.check());
+    await waitFor(async () => (await connectionsOf(hanging)) > 0, { what: 'the dialling' });
+    await writeIni(v20Ini(login));
+    await database.connect();
+    expect((await looking).code).toBe('PBX_DB_UNREACHABLE');
+    expect(database.state).toBe('connected');
+    hanging.close();
+  });
+
+  test('is closed behind a connection that comes up after the stop', async () => {
+    const database = stand.open();
+    const looking = failureOf(database.check());
+    await database.stop();
+    expect((await looking).message).toContain('was closed');
+    expect(database.state).not.toBe('connected');
+  });
+
   test('is found in the file, with a password that is all signs', async () => {
     await stand.execute(CDROUTPUT, `GRANT SELECT ON cdroutput TO ${stand.role}`, chain(1, T0, 2));
     await writeIni(v20Ini({ User: stand.role, Password: stand.password }));

@@ -84,6 +84,8 @@ export class Database3CX implements CdrSource {
 
   /** Gives up what connections there are, reads the settings again and connects. */
   async connect(): Promise<void> {
+    // One that is under way goes by the settings of before.
+    await this.#opening?.catch(() => undefined);
     this.#failure = null;
     this.#drop();
     await this.#ready();
@@ -186,7 +188,7 @@ export class Database3CX implements CdrSource {
   }
 
   async #ready(): Promise<DatabaseSession> {
-    if (this.#isStopped) throw new OperatorError('PBX_DB_ABSENT', 'the connection to the PBX database was closed');
+    if (this.#isStopped) throw closed();
     if (this.#session) return this.#session;
     if (this.#failure && this.#now() < this.#failure.until) throw this.#failure.error;
     this.#opening ??= this.#open().finally(() => {
@@ -200,7 +202,10 @@ export class Database3CX implements CdrSource {
     try {
       const { origin, accesses } = this.#accesses();
       const session = await openSession(accesses, origin, { connectTimeoutMs, statementTimeoutMs });
-      if (this.#isStopped) await session.close();
+      if (this.#isStopped) {
+        void session.close();
+        throw closed();
+      }
       this.#session = session;
       this.#failure = null;
       const cdr = chooseTable(session.tables, CDR_TABLES)?.name ?? null;
@@ -230,4 +235,8 @@ export class Database3CX implements CdrSource {
     const { path, logins } = readPbxInis(paths);
     return { origin: path, accesses: logins.map(accessOf) };
   }
+}
+
+function closed(): OperatorError {
+  return new OperatorError('PBX_DB_ABSENT', 'the connection to the PBX database was closed');
 }

@@ -36,6 +36,14 @@ describe('the pages of a collection', () => {
     expect([ids.length, asked.length]).toEqual([200, 3]);
   });
 
+  test('end when the links of the server lead in a circle', async () => {
+    const { asked } = await read((_, n) => ({
+      value: rowsOf(n * 10, n * 10 + 10),
+      '@odata.nextLink': `https://pbx/xapi/v1/Users?page=${n % 3}`,
+    }));
+    expect(asked).toHaveLength(4);
+  });
+
   test('end when the server ignores $skip and repeats itself', async () => {
     const { ids } = await read(() => ({ value: rowsOf(0, 100) }));
     expect(ids).toHaveLength(100);

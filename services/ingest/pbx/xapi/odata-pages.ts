@@ -12,7 +12,8 @@ const ROOT = '/xapi/v1/';
 /**
  * A collection page by page. A 3CX answers a first page that is short and names no next one, so the reader counts for
  * itself with `$top` and `$skip`; a `@odata.nextLink` is followed where there is one. It ends at a short or empty page,
- * at `@odata.count`, and at a page that repeats the one before: a server that ignores `$skip` would otherwise never end.
+ * at `@odata.count`, at a page that repeats the one before, and at a link that was followed before: a server that ignores
+ * `$skip`, or whose links lead in a circle, would otherwise never end.
  */
 export async function* odataPages(
   getJson: GetJson,
@@ -24,6 +25,7 @@ export async function* odataPages(
   let received = 0;
   let former: string | null = null;
   let next: string | null = null;
+  const followed = new Set<string>();
   for (;;) {
     const answer = await getJson(next ?? ROOT + path + toQueryString({ ...query, $top: top, $skip: skip }));
     const body = isRow(answer) ? answer : {};
@@ -35,7 +37,11 @@ export async function* odataPages(
     received += rows.length;
     skip += rows.length;
     next = localLink(body['@odata.nextLink']);
-    if (next) continue;
+    if (next && followed.has(next)) return;
+    if (next) {
+      followed.add(next);
+      continue;
+    }
     const count = body['@odata.count'];
     const isLast = typeof count === 'number' ? received >= count : rows.length < top;
     if (isLast) return;
