@@ -44,6 +44,17 @@ test('secrets are replaced, by their name at any depth and by their look in any 
   expect(toSafeText(`key ${key} refused`, 100)).toBe('key 3cxr_[redacted] refused');
 });
 
+test('a secret in JSON that is only text, in a header, or at the place of the cut is replaced, too', () => {
+  const body = '{"access_token": "opaque-1234", "refresh_token":"other-1234","expires_in":60}';
+  const told = JSON.stringify(toDetails({ body, header: 'x-api-key: hexhexhex', nested: JSON.stringify({ body }) }));
+  for (const secret of ['opaque-1234', 'other-1234', 'hexhexhex']) expect(told).not.toContain(secret);
+  expect(told).toContain('expires_in');
+  expect(toSafeText(`${'x'.repeat(60)} postgres://relay:hunter2hunter2@db/relay`, 90)).not.toContain('hunter');
+  expect(toSafeText(`${'x'.repeat(60)} client_secret=hunter2hunter2`, 80)).not.toContain('hunter');
+  expect(toSafeText('a'.repeat(200), 100)).toHaveLength(100);
+  expect(toSafeText('token=1', 7)).toHaveLength(7);
+});
+
 test('the whole is bounded, however much there is', () => {
   const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`name${n}`, 'x'.repeat(10_000)]));
   const long = Array.from({ length: 100_000 }, (_, n) => ({ n, text: 'ü'.repeat(1_000) }));

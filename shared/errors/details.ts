@@ -14,6 +14,8 @@ const MAX_TEXT = 4_096;
 const MAX_DEPTH = 6;
 const MAX_MEMBERS = 50;
 const STACK_LINES = 8;
+/** Longer ones are tokens, which are recognised by their beginning. */
+const MAX_SECRET = 1_024;
 
 export function toDetails(value: unknown): Details {
   if (value === undefined || value === null) return {};
@@ -29,11 +31,11 @@ export function toDetails(value: unknown): Details {
 
 /** PostgreSQL takes neither U+0000 nor half a surrogate pair; a secret may be in any text. */
 export function toSafeText(text: string, maxLength: number): string {
-  const cut = text.length > maxLength;
-  const safe = redactText(cut ? text.slice(0, maxLength) : text)
-    .toWellFormed()
-    .replaceAll('\0', '\uFFFD');
-  return cut ? `${safe.slice(0, maxLength - 1)}…` : safe;
+  // Behind the cut, too: half a secret would not be recognised as one. And what stands in its place may be longer.
+  const redacted = redactText(text.slice(0, maxLength + MAX_SECRET));
+  const isCut = redacted.length > maxLength || text.length > maxLength;
+  const safe = (isCut ? redacted.slice(0, maxLength - 1) : redacted).toWellFormed().replaceAll('\0', '\uFFFD');
+  return isCut ? `${safe}…` : safe;
 }
 
 class Walk {
