@@ -1,6 +1,7 @@
 import { commonConfig, databaseConfig, integer, url } from '@3cx-relay/shared/runtime/config.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { z } from 'zod';
+import { HOST, pbxUrlFrom } from './pbx/pbx-address.ts';
 
 const MIB = 1024 * 1024;
 
@@ -9,10 +10,16 @@ export const ingestConfig = {
   ...commonConfig,
   /** Only to say whether it answers: ingest itself works without it. */
   DATABASE_URL: databaseConfig.DATABASE_URL.optional(),
-  PBX_URL: url(['http', 'https'], 'https://pbx.example.com:5001').optional(),
+  PBX_URL: url(['http', 'https'], 'https://pbx.example.com:5001')
+    // They would be in the log, and take the place of the token.
+    .refine(
+      text => !URL.canParse(text) || new URL(text).username === '',
+      'must be without a name and a password: CLIENT_ID and CLIENT_SECRET sign in',
+    )
+    .optional(),
   FQDN: z
     .string()
-    .regex(/^[A-Za-z0-9.-]+(:\d{1,5})?$/, 'must be a host name with an optional port, for example pbx.example.com:5001')
+    .regex(HOST, 'must be a host name with an optional port, for example pbx.example.com:5001')
     .optional(),
   CLIENT_ID: z.string({ error: 'is required: the client id of the API client in the 3CX admin console' }).min(1),
   CLIENT_SECRET: z.string({ error: 'is required: the API key that 3CX showed when the API client was created' }).min(1),
@@ -68,7 +75,7 @@ export type IngestConfig = Readonly<z.infer<z.ZodObject<typeof ingestConfig>>>;
 
 /** Where the PBX answers, without a trailing slash. `PBX_URL` wins, for a PBX behind a local port or a simulator. */
 export function pbxUrlOf(config: Pick<IngestConfig, 'PBX_URL' | 'FQDN'>): string {
-  if (config.PBX_URL) return config.PBX_URL.replace(/\/+$/, '');
-  if (config.FQDN) return `https://${config.FQDN}`;
+  const address = config.PBX_URL ?? config.FQDN;
+  if (address !== undefined) return pbxUrlFrom(address);
   throw new OperatorError('CONFIG_INVALID', 'FQDN is required, for example pbx.example.com (or PBX_URL with scheme)');
 }

@@ -63,6 +63,7 @@ export function createIngestion(
         if (isUnknownCall) records.unseen(at);
       },
       errors: deps.errors,
+      lineAnswers: () => pbx.socket.probe(),
       onCallEnded: call => records.ended(call),
       onSnapshot: snapshot => {
         records.snapshotTaken(snapshot.dns);

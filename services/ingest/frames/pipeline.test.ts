@@ -1,6 +1,7 @@
 import { ErrorWriter } from '@3cx-relay/shared/errors/error-writer.ts';
 import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CallModel } from '../call-model/call-model.ts';
@@ -21,11 +22,12 @@ let present: Map<string, object>;
 let answer: ((of: { dn: string; id: number }) => Promise<EntityOutcome>) | null;
 let window: OrderedWindow;
 let pipeline: Pipeline;
+let line: Promise<void>;
 
 beforeEach(() => create(100));
 afterEach(() => pipeline.stop());
 
-function create(maxFrames: number): void {
+function create(maxFrames: number, graceMs = GRACE_MS): void {
   written = [];
   unresolved = [];
   present = new Map();
@@ -37,14 +39,16 @@ function create(maxFrames: number): void {
     const participant = parseParticipant(present.get(`${of.dn}/${of.id}`), of);
     return participant ? { kind: 'found', participant } : { kind: 'gone' };
   };
+  line = Promise.resolve();
   pipeline = new Pipeline(
-    { maxFrames, getDeadlineMs: 200, graceMs: GRACE_MS },
+    { maxFrames, getDeadlineMs: 200, graceMs },
     {
-      model: new CallModel({ graceMs: GRACE_MS }),
+      model: new CallModel({ graceMs }),
       window,
       enricher: new Enricher({ concurrency: 4, deadlineMs: 200 }, { get, registry }),
       write: (channel, entry) => written.push({ channel, entry, body: JSON.parse(entry.body) }),
       onUnresolved: reason => unresolved.push(reason),
+      lineAnswers: () => line,
       errors: new ErrorWriter({
         service: 'ingest',
         write: entry => written.push({ channel: 'errors', entry, body: JSON.parse(entry.body) }) > 0,
@@ -73,6 +77,22 @@ const participant = (more: object = {}) => ({
 });
 
 describe('a frame', () => {
+  test('that was the last of a call lets it end only when the line has answered since', async () => {
+    const answer = Promise.withResolvers<void>();
+    create(100, 20);
+    line = answer.promise;
+    present.set('101/1', participant());
+    frame(EVENT_UPSERT, ENTITY, Date.now());
+    await window.drained();
+    frame(EVENT_REMOVE, ENTITY, Date.now());
+    await window.drained();
+    await sleep(200);
+    expect(written).toHaveLength(2);
+    answer.resolve();
+    await expect.poll(() => written.length).toBe(3);
+    expect(written[2]).toMatchObject({ entry: { event: 'call.ended' }, body: { origin: 'grace' } });
+  });
+
   test('that comes after the grace finds the old call ended, even when the timer is late', async () => {
     present.set('101/1', participant());
     frame(EVENT_UPSERT, ENTITY, T0);

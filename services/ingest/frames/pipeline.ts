@@ -1,5 +1,5 @@
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
-import type { NewEntry, StateChange } from '@3cx-relay/shared/log/entry.ts';
+import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, type Registry } from 'prom-client';
 import type { Call } from '../call-model/call.ts';
@@ -10,9 +10,10 @@ import { findDifferences } from '../reconcile/reconcile.ts';
 import { toGapEntry } from '../records/record-entry.ts';
 import { type EntryCause, toCallEntry, toOtherEntry } from './call-entry.ts';
 import type { Enricher } from './enrich.ts';
-import { callEventBody, type ErrorReport, type PbxGap, type Unresolved } from './entry-body.ts';
+import type { ErrorReport, PbxGap, Unresolved } from './entry-body.ts';
 import { EVENT_DTMF, EVENT_REMOVE, EVENT_UPSERT, type Frame, HIGHEST_KNOWN_EVENT } from './frame.ts';
 import type { OrderedWindow, WindowItem } from './ordered-window.ts';
+import { type Projection, toRestoredEntry } from './restored-entry.ts';
 
 /**
  * From frames to log entries: every frame becomes exactly one entry, in order of arrival. Frames, gaps, snapshots and
@@ -32,6 +33,8 @@ export interface PipelineDeps {
   readonly write: (channel: Channel, entry: NewEntry) => void;
   /** A frame went in without its entity: the next snapshot has to repair the state. */
   readonly onUnresolved: (reason: Unresolved, of: { at: number; isUnknownCall: boolean }) => void;
+  /** Resolves when the PBX is heard from anew, on whatever connection. */
+  readonly lineAnswers: () => Promise<void>;
   readonly onCallEnded?: (call: Call) => void;
   /** A snapshot's differences are on their way into the log. */
   readonly onSnapshot?: (snapshot: CallControlSnapshot) => void;
@@ -146,6 +149,8 @@ export class Pipeline {
   /** The connection is lost: a call that everybody left may have gone on since, which only a snapshot can tell. */
   stopWatching(): void {
     this.#isWatching = false;
+    clearTimeout(this.#tickTimer);
+    this.#tickTimer = undefined;
   }
 
   watchAgain(): void {
@@ -185,31 +190,15 @@ export class Pipeline {
     return steps.length;
   }
 
-  /** The projection in Redis was lost or rolled back with the log: one entry for each call puts it right. */
-  republish(projection: { calls: Iterable<string>; participants: Iterable<string> }): void {
-    const { model } = this.#deps;
-    const at = this.#now();
-    const calls = new Map([...model.calls].map(call => [call.callId, call]));
-    const stale: StateChange[] = [
-      ...[...projection.calls]
-        .filter(id => !calls.has(id))
-        .map(field => ({ of: 'calls', field, value: null }) as const),
-      ...[...projection.participants]
-        .filter(key => !model.participants.has(key))
-        .map(field => ({ of: 'participants', field, value: null }) as const),
-    ];
-    if (stale.length === 0 && calls.size === 0) return;
-    const restored: StateChange[] = [...model.participants].map(([field, { json }]) => {
-      return { of: 'participants', field, value: json } as const;
-    });
-    for (const call of calls.values()) restored.push({ of: 'calls', field: call.callId, value: JSON.stringify(call) });
-    const events = ['call.updated'];
-    const body = callEventBody({ at, events, frame: null, participantJson: null, callJson: null, origin: 'reconcile' });
-    this.#deps.write('calls', { type: 'call_event', at, body, event: 'call.updated', state: [...stale, ...restored] });
+  /** The projection in Redis was lost or rolled back with the log. */
+  republish(projection: Projection): void {
+    const entry = toRestoredEntry(this.#deps.model, projection, this.#now());
+    if (entry) this.#deps.write('calls', entry);
   }
 
   stop(): void {
     clearTimeout(this.#tickTimer);
+    this.#tickTimer = undefined;
   }
 
   #push(what: { key: string | null; bytes: number; dueAt?: number; emit: () => void }): FrameItem {
@@ -303,20 +292,28 @@ export class Pipeline {
     }
   }
 
-  /** The tick goes through the window like a frame: one that arrived before it may still keep the call alive. */
+  /**
+   * The tick goes through the window like a frame: one that arrived before it may still keep the call alive. It waits
+   * until the line has answered, because on a line that is dead and not yet given up nobody seems to come back.
+   */
   #armTick(): void {
     const due = this.#deps.model.nextDue;
     if (due === null || this.#tickTimer || !this.#isWatching) return;
     // Bounded by the grace: a clock that was set back must not put the tick off.
     const waitMs = Math.min(Math.max(1, due - this.#now()), Math.max(1, this.#options.graceMs));
-    this.#tickTimer = setTimeout(() => {
-      this.#tickTimer = undefined;
-      const at = this.#now();
-      this.enqueue(() => {
-        this.#tick(at);
-        this.#armTick();
+    const timer = setTimeout(() => {
+      void this.#deps.lineAnswers().then(() => {
+        // The connection was lost meanwhile: the next one winds its own.
+        if (this.#tickTimer !== timer) return;
+        this.#tickTimer = undefined;
+        const at = this.#now();
+        this.enqueue(() => {
+          this.#tick(at);
+          this.#armTick();
+        });
       });
     }, waitMs);
+    this.#tickTimer = timer;
   }
 
   #writeCallEvent(change: ModelChange, cause: EntryCause): void {

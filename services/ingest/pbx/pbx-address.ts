@@ -1,6 +1,7 @@
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 
-const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?$/;
+/** A host name with an optional port. */
+export const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?$/;
 
 /**
  * The base address of a PBX, without a trailing slash, from what an operator knows of it: a host name with an optional

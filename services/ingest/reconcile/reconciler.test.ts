@@ -42,6 +42,7 @@ beforeEach(() => {
       ...{ model, window, enricher, errors, registry },
       write: (_, entry) => events.push(entry.event ?? entry.type),
       onUnresolved: () => undefined,
+      lineAnswers: async () => undefined,
     },
   );
   const getSnapshot = (signal?: AbortSignal) => {

@@ -7,6 +7,7 @@ import { pbxUrlFrom } from '../pbx-address.ts';
 import { createPbxHttp, type PbxHttp } from '../pbx-http.ts';
 import { type ConnectionInput, type ConnectionState, nextConnectionState } from './connection-states.ts';
 import { createReconnectPlan, type ReconnectPlan } from './reconnect-plan.ts';
+import { refusalSentence, unreadableReasonOf } from './socket-problems.ts';
 
 /** What the connection tells its subscribers, in the order in which it happened. `at` is Unix ms. */
 export type SocketNews =
@@ -64,6 +65,7 @@ export class CallControlWebSocket {
   #openedAt = 0;
   #error: string | null = null;
   #waitTimer: NodeJS.Timeout | undefined;
+  readonly #probes: (() => void)[] = [];
   #pingTimer: NodeJS.Timeout | undefined;
   #pongTimer: NodeJS.Timeout | undefined;
   #waitMs = 0;
@@ -159,6 +161,12 @@ export class CallControlWebSocket {
     this.#feed('release');
   }
 
+  /** Asks whether the line is alive; resolves when the PBX is next heard from, on whatever connection. */
+  probe(): Promise<void> {
+    if (this.#state === 'open') this.#ping();
+    return new Promise(resolve => this.#probes.push(resolve));
+  }
+
   /** Stops the flow of frames for a moment without losing any: TCP holds them back at the PBX. */
   pauseReading(): void {
     // A paused socket hears no pong either, so the silence is our own.
@@ -234,13 +242,13 @@ export class CallControlWebSocket {
     });
     socket.on('message', (data, isBinary) => {
       if (!isCurrent()) return;
-      this.#heard();
+      this.#answered();
       const bytes = data as Buffer;
       const at = this.#now();
       if (isBinary) this.#tell({ kind: 'unreadable', at, reason: 'a binary frame', bytes });
       else this.#tell({ kind: 'frame', at, raw: bytes.toString() });
     });
-    socket.on('pong', () => isCurrent() && this.#heard());
+    socket.on('pong', () => isCurrent() && this.#answered());
     socket.on('error', error => {
       if (!isCurrent()) return;
       const reason = unreadableReasonOf(error, this.#limits.maxFrameBytes);
@@ -268,6 +276,11 @@ export class CallControlWebSocket {
       () => this.#lose(`silent: no answer to a ping for ${this.#limits.pongDeadlineMs} ms`),
       this.#limits.pongDeadlineMs,
     );
+  }
+
+  #answered(): void {
+    this.#heard();
+    for (const resolve of this.#probes.splice(0)) resolve();
   }
 
   #heard(): void {
@@ -316,24 +329,5 @@ export class CallControlWebSocket {
 
   #tell(news: SocketNews): void {
     for (const handler of this.#handlers) handler(news);
-  }
-}
-
-function unreadableReasonOf(error: Error, maxFrameBytes: number): string | null {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return `a frame longer than ${maxFrameBytes} bytes`;
-  return code === 'WS_ERR_INVALID_UTF8' ? 'a text frame that is not UTF-8' : null;
-}
-
-function refusalSentence(status: number): string {
-  switch (status) {
-    case 401:
-      return 'the PBX refused the call-control socket (401): the token is old, or CLIENT_ID and CLIENT_SECRET are wrong: compare them with Integrations → API in the 3CX admin console';
-    case 403:
-      return 'the PBX forbids the call-control socket (403): it needs an Enterprise licence and the tick "3CX Call Control API Access"';
-    case 404:
-      return 'the PBX has no call-control socket (404): it needs 3CX V20 with an Enterprise licence';
-    default:
-      return `the PBX answered the call-control socket with ${status}`;
   }
 }

@@ -26,8 +26,13 @@ export async function* readBatches<Row extends pg.QueryResultRow>(
     for (;;) {
       const { rows } = await client.query<Row>(`FETCH FORWARD ${BATCH_ROWS} FROM relay_rows`);
       if (rows.length > 0) yield rows;
-      if (rows.length < BATCH_ROWS) return;
+      if (rows.length < BATCH_ROWS) break;
     }
+  } catch (error) {
+    // Closing it ends the transaction as well. To say so first would wait once more for a server that froze, with one of
+    // the two connections in hand.
+    broken = error instanceof Error ? error : new Error(String(error));
+    throw error;
   } finally {
     if (!broken) await client.query('ROLLBACK').catch(onError);
     client.off('error', onError);

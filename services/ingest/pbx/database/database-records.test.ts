@@ -1,5 +1,7 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readBatches } from './database-cursor.ts';
 import {
   CDROUTPUT,
   chain,
@@ -10,6 +12,29 @@ import {
   readCalls,
   T0,
 } from './database-stand.ts';
+
+/** Stands between us and the server, and stops passing anything on when told to. */
+async function createFreezer(databaseUrl: string): Promise<{ url: string; freeze(): void; stop(): void }> {
+  const url = new URL(databaseUrl);
+  const sockets: Socket[] = [];
+  const proxy = createServer(socket => {
+    const behind = connect(Number(url.port), url.hostname);
+    sockets.push(socket, behind);
+    for (const each of [socket, behind]) each.on('error', () => undefined);
+    socket.pipe(behind).pipe(socket);
+  });
+  await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve));
+  url.hostname = '127.0.0.1';
+  url.port = String((proxy.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    freeze: () => sockets.forEach(socket => void socket.unpipe().pause()),
+    stop() {
+      for (const socket of sockets) socket.destroy();
+      proxy.close();
+    },
+  };
+}
 
 let stand: DatabaseStand;
 beforeEach(async () => {
@@ -95,6 +120,19 @@ describe('the records of V20', () => {
     const database = stand.open({ databaseUrl: `${stand.url}?options=-c%20default_transaction_read_only%3Doff` });
     const error = await failureOf(readCalls(database));
     expect(error.message).toContain('read-only');
+  });
+
+  test('of a server that freezes under way are given up once, and its connection with them', async () => {
+    const proxy = await createFreezer(stand.url);
+    const pool = new pg.Pool({ connectionString: proxy.url, query_timeout: 500, max: 1 });
+    const reading = readBatches(pool, { text: 'SELECT generate_series(1, 5000) AS n', values: [] });
+    await reading.next();
+    proxy.freeze();
+    const startedAt = performance.now();
+    await expect(reading.next()).rejects.toThrow('Query read timeout');
+    expect(performance.now() - startedAt).toBeLessThan(900);
+    expect(pool.totalCount).toBe(0);
+    proxy.stop();
   });
 
   test('that take too long are given up', async () => {
