@@ -37,8 +37,10 @@ afterEach(async () => {
   await database.drop();
 });
 
+/** Of the calls alone: what the worker has to say of an outage is copied, too. */
 async function rowsReach(total: number, timeoutMs = 20_000): Promise<void> {
-  const count = async () => (await store.pool.query('SELECT count(*)::integer AS n FROM events')).rows[0]?.n === total;
+  const statement = "SELECT count(*)::integer AS n FROM events WHERE channel = 'calls'";
+  const count = async () => (await store.pool.query(statement)).rows[0]?.n === total;
   await waitFor(count, { what: `${total} rows`, timeoutMs });
 }
 
@@ -91,7 +93,7 @@ test('told to stop in the middle of a backlog, it ends with 0 and rows and posit
   });
   await worker.stop(10_000);
   const { rows } = await store.pool.query(
-    "SELECT count(*) = (SELECT seq FROM log_positions WHERE channel = 'calls') AS agree FROM events",
+    "SELECT count(*) = (SELECT seq FROM log_positions WHERE channel = 'calls') AS agree FROM events WHERE channel = 'calls'",
   );
   expect(rows[0]?.agree).toBe(true);
   worker = await startService('worker', { PBX_ID: server.pbxId, REDIS_URL: server.url, DATABASE_URL: database.url });
