@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
 import { type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
 import type { Body } from '../fixtures/ingest-stand.ts';
@@ -123,6 +123,26 @@ describe('§1.3: an entity that is gone or slow', () => {
     await pbx.ended(await pbx.play({ scenario: 'missed', dn: '107', ringMs: 60 }));
     expect(await pbx.openCalls()).toBe(0);
     expect((await pbx.about(callid)).filter(body => body.event === 'call.ended').length).toBeLessThanOrEqual(1);
+  });
+
+  test('404 of a participant that is still there does not end its call', async () => {
+    // The usual grace: a participant is looked for before its call ends.
+    const pbx = await createAwkwardPbx({ env: { INGEST_END_GRACE_MS: '2000' } });
+    onTestFinished(() => pbx.stop());
+    await pbx.start();
+    const callid = await pbx.play({ scenario: 'inbound', dn: '108', ringMs: 100, talkMs: 60_000 });
+    await pbx.bodyWhere('the answer', body => body.event === 'call.answered');
+    await pbx.fault({ kind: 'not-found', count: 1, path: '/callcontrol/108/participants' });
+    await pbx.fault({ kind: 'storm', count: 1, dn: '108' });
+    await pbx.bodyWhere('the 404', body => body.unresolved === 'gone');
+    await pbx.bodyWhere(
+      'the snapshot that shows it',
+      body => body.origin === 'reconcile' && pbx.callOf(body)?.pbxCallId === callid,
+    );
+    await pbx.sim.post(`/sim/calls/${callid}/hangup`, {});
+    expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered', reason: 'left' });
+    const ends = (await pbx.about(callid)).filter(body => body.event === 'call.ended');
+    expect(ends).toHaveLength(1);
   });
 
   test('slow answers change neither the order nor the story of the calls', async () => {

@@ -1,20 +1,29 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
 import { type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
+import type { IngestStandOptions } from '../fixtures/ingest-stand.ts';
 
 /** What a PBX answers that does not let us in, and how an operator learns what to do (3cx.md C12, §2.1). */
-let pbx: AwkwardPbx;
-afterEach(() => pbx.stop());
+const stops: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const stop of stops) await stop();
+});
+
+async function open(options: IngestStandOptions = {}): Promise<AwkwardPbx> {
+  const pbx = await createAwkwardPbx(options);
+  stops.push(() => pbx.stop());
+  return pbx;
+}
 
 /** Ready only once the PBX lets it in; by then the test has seen what it said before. */
-function startRefused(): Promise<unknown> {
+function startRefused(pbx: AwkwardPbx): Promise<unknown> {
   const starting = pbx.start();
   starting.catch(() => undefined);
   return starting;
 }
 
 /** What ingest says of itself and `/relay/health` passes on. */
-async function reported(words: string): Promise<{ state: string; error: string }> {
+async function reported(pbx: AwkwardPbx, words: string): Promise<{ state: string; error: string }> {
   return waitFor(
     async () => {
       const status = JSON.parse((await pbx.redis.get(pbx.keys.ingestStatus)) ?? '{}') as {
@@ -33,18 +42,18 @@ const refusals = [
   { status: 404, help: /3CX V20 with an Enterprise licence/ },
 ];
 
-describe('C12: call control is refused', () => {
+describe.concurrent('C12: call control is refused', () => {
   test('401, 403 and 404 on the upgrade each say what to do, in health and in errors, and end by themselves', async () => {
-    pbx = await createAwkwardPbx();
+    const pbx = await open();
     let starting: Promise<unknown> | null = null;
     for (const { status, help } of refusals) {
       await pbx.mend();
       await pbx.fault({ kind: 'reject-upgrade', ms: 600_000, status });
-      starting ??= startRefused();
+      starting ??= startRefused(pbx);
       const told = await pbx.errorLike(new RegExp(`call-control socket.*\\(${status}\\)`));
       expect(told).toMatchObject({ component: 'websocket', severity: 'critical' });
       expect(told.message).toMatch(help);
-      expect((await reported(`(${status})`)).state).toBe('down');
+      expect((await reported(pbx, `(${status})`)).state).toBe('down');
     }
     const sample = await pbx.looksLike('websocket', 'down');
     expect(sample.error).toMatch(/404.*V20 with an Enterprise licence/);
@@ -59,14 +68,14 @@ describe('C12: call control is refused', () => {
   });
 
   test('401, 403 and 404 on GET /callcontrol degrade an open socket, each with its own help, and end by themselves', async () => {
-    pbx = await createAwkwardPbx({ env: { INGEST_RECONCILE_MS: '1000' } });
+    const pbx = await open({ env: { INGEST_RECONCILE_MS: '1000' } });
     await pbx.start();
     const helps = { 401: /API client of its own/, 403: /Enterprise licence, the tick/, 404: /V20 with an Enterprise/ };
     for (const [status, help] of Object.entries(helps)) {
       await pbx.mend();
       await pbx.fault({ kind: 'http-error', ms: 600_000, status: Number(status), path: '/callcontrol' });
       expect((await pbx.errorLike(new RegExp(`does not show its calls.*\\(${status}\\)`))).message).toMatch(help);
-      expect((await reported(`(${status})`)).state).toBe('connected');
+      expect((await reported(pbx, `(${status})`)).state).toBe('connected');
     }
     expect((await pbx.looksLike('websocket', 'degraded')).error).toContain('(404)');
     await pbx.mend();
@@ -76,7 +85,7 @@ describe('C12: call control is refused', () => {
   });
 
   test('a licence that is taken away and comes back needs no restart of ours', async () => {
-    pbx = await createAwkwardPbx();
+    const pbx = await open();
     const ingest = await pbx.start();
     await pbx.sim.post('/sim/licence', { enterprise: false, status: 403 });
     await pbx.fault({ kind: 'drop' });
@@ -91,12 +100,12 @@ describe('C12: call control is refused', () => {
   });
 });
 
-describe('§1.2: the token itself is refused', () => {
+describe.concurrent('§1.2: the token itself is refused', () => {
   test.each([400, 401])('a wrong secret, answered with %s, is told once and mended without a restart', async status => {
-    pbx = await createAwkwardPbx();
+    const pbx = await open();
     await pbx.sim.post('/sim/token', { badClientStatus: status });
     await pbx.sim.post('/sim/clients', { id: 'relay', secret: 'another one' });
-    const starting = startRefused();
+    const starting = startRefused(pbx);
     const told = await pbx.errorLike(new RegExp(`refused CLIENT_ID and CLIENT_SECRET \\(${status}\\)`));
     expect(told).toMatchObject({ severity: 'critical', message: expect.stringContaining('Integrations → API') });
     await pbx.sim.post('/sim/clients', { id: 'relay', secret: pbx.credentials.clientSecret });

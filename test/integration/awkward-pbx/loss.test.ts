@@ -7,8 +7,7 @@ import type { Body } from '../fixtures/ingest-stand.ts';
 let pbx: AwkwardPbx;
 
 beforeAll(async () => {
-  // The usual grace: a participant is looked for before its call ends.
-  pbx = await createAwkwardPbx({ env: { INGEST_END_GRACE_MS: '2000', INGEST_RECONCILE_MS: '1000' } });
+  pbx = await createAwkwardPbx({ env: { INGEST_RECONCILE_MS: '1000' } });
   await pbx.start();
   await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
 });
@@ -26,22 +25,6 @@ const seen = (callid: number, event: string) =>
   });
 
 describe('frames that never came', () => {
-  test('404 of a participant that is still there does not end its call', async () => {
-    const callid = await pbx.play({ scenario: 'inbound', dn: '108', ringMs: 100, talkMs: 60_000 });
-    await seen(callid, 'call.answered');
-    await pbx.fault({ kind: 'not-found', count: 1, path: '/callcontrol/108/participants' });
-    await pbx.fault({ kind: 'storm', count: 1, dn: '108' });
-    await pbx.bodyWhere('the 404', body => body.unresolved === 'gone');
-    await pbx.bodyWhere(
-      'the snapshot that shows it',
-      body => body.origin === 'reconcile' && pbx.callOf(body)?.pbxCallId === callid,
-    );
-    await hangUp(callid);
-    expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered', reason: 'left' });
-    const ends = (await pbx.about(callid)).filter(body => body.event === 'call.ended');
-    expect(ends).toHaveLength(1);
-  });
-
   test.each([false, true])(
     'a call whose remove was lost is closed as reconciled, without a new socket (its number too: %s)',
     async keepSequence => {
@@ -91,6 +74,8 @@ describe('connections that end', () => {
     const before = (await gaps()).length;
     const callid = await pbx.play({ scenario: 'inbound', dn: '103', ringMs: 50, talkMs: 60_000 });
     await seen(callid, 'call.answered');
+    // By then nothing is asked about the first call any more.
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '107', ringMs: 50 }));
     // The snapshot is slow, so that frames of the new connection come before it and have to wait.
     await pbx.fault({ kind: 'slow', ms: 700, count: 1, path: '/callcontrol' });
     await pbx.fault({ kind: 'close', code });

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { XAPIClient } from '@3cx-relay/ingest/pbx/xapi/xapi-client.ts';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { databaseUrl } from '../../harness/infra-access.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { iniPath } from '../../simulator/database/ini-file.ts';
@@ -13,13 +13,13 @@ import { type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-p
 const env = { INGEST_RECORDS_DELAYS_MS: '200,900,2000' };
 const lateness = { minMs: 0, maxMs: 300, updatedShare: 0.2 };
 
-let pbx: AwkwardPbx;
 const stops: (() => unknown)[] = [];
-afterEach(async () => {
+afterAll(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function open(layout: 'v20' | 'spec' | null): Promise<void> {
+async function open(layout: 'v20' | 'spec' | null): Promise<AwkwardPbx> {
+  let pbx: AwkwardPbx;
   if (layout === null) {
     pbx = await createAwkwardPbx({ env, simulator: { lateness } });
   } else {
@@ -38,15 +38,16 @@ async function open(layout: 'v20' | 'spec' | null): Promise<void> {
   stops.push(() => pbx.stop());
   await pbx.start();
   await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
+  return pbx;
 }
 
-describe.each([
+describe.concurrent.each([
   { layout: 'v20', of: 'C7: cdroutput' },
   { layout: 'spec', of: 'C7: cdr_output' },
   { layout: null, of: 'C10: XAPI, where there is no database and CallHistoryView is stale' },
 ] as const)('$of', ({ layout }) => {
   test('completes a call that was watched, and recovers the one that began and ended in an outage', async () => {
-    await open(layout);
+    const pbx = await open(layout);
     const watched = await pbx.play({ scenario: 'inbound', dn: '101', number: '+493011', ringMs: 60, talkMs: 1_100 });
     await pbx.ended(watched);
     await pbx.fault({ kind: 'drop', ms: 2_600 });
@@ -89,9 +90,9 @@ describe.each([
   });
 });
 
-describe('C10: CallHistoryView', () => {
+describe.concurrent('C10: CallHistoryView', () => {
   test.each(['stale', 'broken'] as const)('that is %s is passed over for GetCallLogData', async callHistory => {
-    await open(null);
+    const pbx = await open(null);
     await pbx.sim.post('/sim/xapi', { callHistory });
     await pbx.ended(await pbx.play({ scenario: 'inbound', dn: '101', ringMs: 20, talkMs: 20 }));
     await pbx.sim.post('/sim/clients', { id: 'reader', secret: 's' });

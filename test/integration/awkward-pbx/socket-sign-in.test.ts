@@ -2,7 +2,7 @@ import { createCallControlApi } from '@3cx-relay/ingest/pbx/callcontrol/callcont
 import { CallControlWebSocket, type SocketNews } from '@3cx-relay/ingest/pbx/callcontrol/callcontrol-websocket.ts';
 import { createOAuthToken } from '@3cx-relay/ingest/pbx/oauth-token.ts';
 import { createPbxHttp } from '@3cx-relay/ingest/pbx/pbx-http.ts';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { createSimulatorClient } from '../../simulator/simulator-client.ts';
@@ -12,7 +12,7 @@ import { startWireTap } from '../fixtures/wire-tap.ts';
 
 /** How a client gets in at `/callcontrol/ws` (3cx.md C4, C5, C11, §1.3). */
 const stops: (() => unknown)[] = [];
-afterEach(async () => {
+afterAll(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
@@ -23,7 +23,7 @@ async function open(options: IngestStandOptions = {}): Promise<AwkwardPbx> {
 }
 const isOpen = (pbx: AwkwardPbx) => waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
 
-describe('C4: Bearer on the upgrade', () => {
+describe.concurrent('C4: Bearer on the upgrade', () => {
   test('the token travels in the header of the upgrade and in no address', async () => {
     const pbx = await open();
     const tap = await startWireTap(pbx.pbxUrl);
@@ -66,7 +66,7 @@ describe('C4: Bearer on the upgrade', () => {
   });
 });
 
-describe('§1.3: what an open socket is owed', () => {
+describe.concurrent('§1.3: what an open socket is owed', () => {
   test('frames flow without a subscription, without a hello, and without a request of ours (C5)', async () => {
     const pbx = await open();
     await pbx.start();
@@ -96,7 +96,7 @@ describe('§1.3: what an open socket is owed', () => {
   });
 });
 
-describe('C11: a client id is any text', () => {
+describe.concurrent('C11: a client id is any text', () => {
   const ids = ['1001', 'relay desk', 'relay@example.com', 'Büro-7', 'a+b&c=d%20e', "o'brien#1"];
 
   test.each(ids)('%s signs in by form, opens a socket and names its own route point in a path', async clientId => {
