@@ -8,6 +8,7 @@ import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
 
@@ -16,12 +17,13 @@ export interface RelayErrors {
   readonly errors: ErrorSink;
   /** To be fed by the tail. */
   readonly tracker: ErrorTracker;
-  /** What was written before the tail began, or began anew. */
+  /** What was written before the tail began, or began anew. Comes back after the first try, and goes on trying. */
   load(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const FLUSH_MS = 1_000;
+const RELOAD = { firstMs: 500, maxMs: 10_000 };
 
 export function createRelayErrors(deps: {
   redis: Redis;
@@ -33,17 +35,38 @@ export function createRelayErrors(deps: {
   const reporting = createServiceErrors(log, { service: 'relay', logger });
   const { errors } = reporting;
   const tracker = new ErrorTracker({ errors, pool, append: entry => appendOnce(log, entry), logger });
+  const stopping = new AbortController();
+
+  async function isLoaded(): Promise<boolean> {
+    try {
+      tracker.load(await readRecentErrors(log, MAX_IN_MEMORY));
+      return true;
+    } catch (err) {
+      logger.warn(
+        { err },
+        'earlier errors could not be read from the log: until then the list has those of PostgreSQL',
+      );
+      return false;
+    }
+  }
+
+  /** Without them the list would lack, and say nothing of it, what PostgreSQL does not have yet. */
+  async function goOnLoading(): Promise<void> {
+    const backoff = createBackoff(RELOAD);
+    do await sleep(backoff.next(), stopping.signal);
+    while (!stopping.signal.aborted && !(await isLoaded()));
+  }
+
   return {
     errors,
     tracker,
     async load() {
-      try {
-        tracker.load(await readRecentErrors(log, MAX_IN_MEMORY));
-      } catch (err) {
-        logger.warn({ err }, 'earlier errors could not be read from the log: the list has only those of PostgreSQL');
-      }
+      if (!(await isLoaded())) void goOnLoading();
     },
-    stop: () => reporting.stop(FLUSH_MS),
+    stop() {
+      stopping.abort();
+      return reporting.stop(FLUSH_MS);
+    },
   };
 }
 
