@@ -16,9 +16,10 @@ import {
 /** Stands between us and the server, and stops passing anything on when told to. */
 async function createFreezer(databaseUrl: string): Promise<{ url: string; freeze(): void; stop(): void }> {
   const url = new URL(databaseUrl);
+  const [port, host] = [Number(url.port), url.hostname];
   const sockets: Socket[] = [];
   const proxy = createServer(socket => {
-    const behind = connect(Number(url.port), url.hostname);
+    const behind = connect(port, host);
     sockets.push(socket, behind);
     for (const each of [socket, behind]) each.on('error', () => undefined);
     socket.pipe(behind).pipe(socket);
