@@ -64,6 +64,8 @@ describe('C2: a new token kills the one before', () => {
     await pbx.sim.post('/sim/burst', { events: 2_000, perSecond: 2_000 });
     await waitFor(async () => (await pbx.frames()).length > 500, { what: 'a part of the burst' });
     const [minted, refused] = [await pbx.minted(), await pbx.refused()];
+    // Answered only when a new token is there already: their 401 must not throw that one away.
+    await pbx.fault({ kind: 'slow', ms: 300, count: 6, path: '/callcontrol/' });
     await pbx.sim.token();
     await waitFor(async () => !((await pbx.sim.get('/sim/burst')).body as { running: boolean }).running, {
       what: 'the end of the burst',
