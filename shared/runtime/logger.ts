@@ -10,12 +10,19 @@ const REDACTED_PATHS = [
   'headers["x-api-key"]',
 ];
 
+/**
+ * Writes to stdout at once. What pino buffers by default it writes while the process exits, and when nobody reads any
+ * more it then tries for ever: a service whose supervisor had died ignored every SIGTERM.
+ */
 export function createLogger(options: { name: string; level: string }): Logger {
-  return pino({
-    name: options.name,
-    level: options.level,
-    redact: { paths: REDACTED_PATHS, censor: REDACTED },
-    formatters: { level: label => ({ level: label }) },
-    timestamp: pino.stdTimeFunctions.isoTime,
-  });
+  return pino(
+    {
+      name: options.name,
+      level: options.level,
+      redact: { paths: REDACTED_PATHS, censor: REDACTED },
+      formatters: { level: label => ({ level: label }) },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
+    pino.destination({ dest: 1, sync: true }),
+  );
 }
