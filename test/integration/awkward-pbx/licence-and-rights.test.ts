@@ -53,7 +53,8 @@ describe.concurrent('C12: call control is refused', () => {
       const told = await pbx.errorLike(new RegExp(`call-control socket.*\\(${status}\\)`));
       expect(told).toMatchObject({ component: 'websocket', severity: 'critical' });
       expect(told.message).toMatch(help);
-      expect((await reported(pbx, `(${status})`)).state).toBe('down');
+      // Between two attempts: during one it says that it is connecting.
+      await expect.poll(async () => (await reported(pbx, `(${status})`)).state, { timeout: 20_000 }).toBe('down');
     }
     const sample = await pbx.looksLike('websocket', 'down');
     expect(sample.error).toMatch(/404.*V20 with an Enterprise licence/);
