@@ -17,7 +17,7 @@ const FAULT_EVERY_MS = 3_000;
 const FAULTS: readonly object[] = [
   { kind: 'drop', ms: 800 },
   { kind: 'close', code: 1012 },
-  { kind: 'stall', ms: 1_500, answerPings: false },
+  { kind: 'dead-sockets' },
   { kind: 'expire-token' },
   { kind: 'reject-upgrade', count: 2, status: 503 },
   { kind: 'garbage', count: 20 },

@@ -54,7 +54,11 @@ describe.concurrent('C12: call control is refused', () => {
       expect(told).toMatchObject({ component: 'websocket', severity: 'critical' });
       expect(told.message).toMatch(help);
       // Between two attempts: during one it says that it is connecting.
-      await expect.poll(async () => (await reported(pbx, `(${status})`)).state, { timeout: 20_000 }).toBe('down');
+      await waitFor(async () => (await reported(pbx, `(${status})`)).state === 'down', {
+        what: 'the state down',
+        timeoutMs: 20_000,
+        everyMs: 50,
+      });
     }
     const sample = await pbx.looksLike('websocket', 'down');
     expect(sample.error).toMatch(/404.*V20 with an Enterprise licence/);

@@ -95,6 +95,15 @@ test('a stall for ever ends only when it is lifted', async () => {
   expect(sequences(texts)).toEqual([2]);
 });
 
+test('sockets that are open die without a word, and one that is opened afterwards lives', async () => {
+  const dead = await client.listen(token);
+  expect((await fault({ kind: 'dead-sockets' })).body).toEqual({ kind: 'dead-sockets', sockets: 1 });
+  const alive = await client.listen(token);
+  await raise(0);
+  await until('a frame came', () => alive.texts.length === 1);
+  expect(dead.texts).toEqual([]);
+});
+
 test('a frame of ten megabytes is JSON as well as noise', async () => {
   const { texts } = await client.listen(token);
   await fault({ kind: 'garbage', form: 'json', bytes: 10 * 1024 * 1024 });

@@ -10,6 +10,7 @@ type FaultOrder = {
   kind:
     | 'drop'
     | 'stall'
+    | 'dead-sockets'
     | 'expire-token'
     | 'reject-upgrade'
     | 'hang-upgrade'
@@ -77,6 +78,9 @@ export function createFaultControls(deps: ControlsDeps): FaultControls {
       const ms = order.forever ? Number.POSITIVE_INFINITY : (order.ms ?? DEFAULT_STALL_MS);
       hub.stall(ms, order.answerPings ?? true);
       return order.forever ? { forever: true } : { ms };
+    },
+    'dead-sockets'() {
+      return { sockets: hub.deaden() };
     },
     'expire-token'(order) {
       tokens.expire(order.client);

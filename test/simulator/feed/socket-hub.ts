@@ -25,6 +25,7 @@ export class SocketHub {
   readonly #clients = new Set<Client>();
   /** Told to go, or going: they get no more frames but still hold a connection. */
   readonly #leaving = new Set<Client>();
+  readonly #dead = new WeakSet<Client>();
   readonly #records: SocketRecord[] = [];
   #lastId = 0;
   #stalledUntilMs = 0;
@@ -56,7 +57,7 @@ export class SocketHub {
     // A reset by the peer is ordinary life for a PBX; `close` follows and tells the rest.
     socket.on('error', () => undefined);
     socket.on('ping', data => {
-      if (this.#answersPings || !this.isStalled) socket.pong(data);
+      if (!this.#dead.has(client) && (this.#answersPings || !this.isStalled)) socket.pong(data);
     });
     return record.id;
   }
@@ -67,7 +68,9 @@ export class SocketHub {
   audience(dn: string | null): number {
     if (this.isStalled) return 0;
     let clients = 0;
-    for (const { socket, owner } of this.#clients) {
+    for (const client of this.#clients) {
+      const { socket, owner } = client;
+      if (this.#dead.has(client)) continue;
       if (socket.readyState === socket.OPEN && (dn === null || owner.sees(dn))) clients |= 1 << owner.clientNumber;
     }
     return clients;
@@ -87,6 +90,7 @@ export class SocketHub {
 
   send(bytes: Buffer, binary: boolean, dn: string | null): void {
     for (const client of this.#clients) {
+      if (this.#dead.has(client)) continue;
       if (client.socket.readyState !== client.socket.OPEN || (dn !== null && !client.owner.sees(dn))) continue;
       client.socket.send(bytes, { binary });
       // Nobody knows what a 3CX does with a client that never reads; ours must not run out of memory for it.
@@ -112,6 +116,12 @@ export class SocketHub {
   stall(spanMs: number, answersPings: boolean): void {
     this.#stalledUntilMs = this.#deps.clock.monotonicMs() + spanMs;
     this.#answersPings = answersPings;
+  }
+
+  /** The sockets that are open now are dead from here on, without a word; others work. Returns how many. */
+  deaden(): number {
+    for (const client of this.#clients) this.#dead.add(client);
+    return this.#clients.size;
   }
 
   resume(): void {

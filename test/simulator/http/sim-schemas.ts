@@ -17,6 +17,7 @@ const phone = z.string({ error: 'must be text' }).regex(/^\+?\d{2,20}$/, 'must b
 const FAULT_KINDS = [
   'drop',
   'stall',
+  'dead-sockets',
   'expire-token',
   'reject-upgrade',
   'garbage',
