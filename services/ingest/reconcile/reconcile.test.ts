@@ -91,6 +91,13 @@ describe('a restart of the PBX', () => {
     expect(compare(model, [missed]).isRestart).toBe(true);
   });
 
+  test('is recognised when every leg has another party, which a transfer does to one of them', () => {
+    const model = modelWith(leg('101', 5), leg('102', 6, { callid: 11 }));
+    const others = [leg('101', 5, { party_caller_id: '+33' }), leg('102', 6, { callid: 11, party_caller_id: '+34' })];
+    expect(compare(model, others).isRestart).toBe(true);
+    expect(compare(model, [leg('101', 5), ...others.slice(1)]).isRestart).toBe(false);
+  });
+
   test('is not looked for while the connection stood', () => {
     expect(compare(modelWith(leg('101', 5)), [leg('101', 5, { status: 'Ringing' })], NOTHING, false).isRestart).toBe(
       false,

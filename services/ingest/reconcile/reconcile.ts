@@ -59,12 +59,15 @@ function isNewRun(known: KnownState, present: ReadonlyMap<string, Participant>):
   // Nobody is left to compare with: whatever comes may have any number.
   if (present.size === 0) return true;
   let isContradicted = false;
+  let exchanged = 0;
   for (const [key, participant] of present) {
     const before = known.participants.get(key);
     if (before && isGoingOn(before, participant)) return false;
     isContradicted ||= before ? !isSameLeg(known, before, participant) : isNumberReused(known, participant);
+    if (before?.callid === participant.callid) exchanged += 1;
   }
-  return isContradicted;
+  // One leg may have got another party by a transfer; that all of them did is a restart.
+  return isContradicted || exchanged > 1;
 }
 
 function isGoingOn(before: Participant, now: Participant): boolean {

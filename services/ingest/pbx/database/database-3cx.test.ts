@@ -172,6 +172,14 @@ describe('the way in', () => {
 });
 
 describe('a database that went away', () => {
+  /** A backend that is told to go serves what it has begun. */
+  const sessionsEnd = () =>
+    waitFor(
+      async () =>
+        (await stand.admin.query('SELECT 1 FROM pg_stat_activity WHERE datname = $1', [stand.name])).rowCount === 0,
+      { what: 'the end of the session' },
+    );
+
   test('is found again by the next questions, and what had broken is said', async () => {
     await stand.execute(CDROUTPUT, chain(1, T0, 600), chain(2, T0 + 700_000, 600));
     let now = 0;
@@ -179,6 +187,7 @@ describe('a database that went away', () => {
     const calls = database.queryCDR(new Date(T0), new Date(T0 + HOUR));
     await calls.next();
     await stand.admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [stand.name]);
+    await sessionsEnd();
     await expect(
       (async () => {
         for await (const _ of calls);
@@ -194,11 +203,7 @@ describe('a database that went away', () => {
     const calls = stand.open().queryCDR(new Date(T0), new Date(T0 + HOUR));
     await calls.next();
     await stand.admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [stand.name]);
-    await waitFor(
-      async () =>
-        (await stand.admin.query('SELECT 1 FROM pg_stat_activity WHERE datname = $1', [stand.name])).rowCount === 0,
-      { what: 'the end of the session' },
-    );
+    await sessionsEnd();
     await new Promise(resolve => setImmediate(resolve));
     await expect(calls.next()).rejects.toMatchObject({ code: 'PBX_DB_UNREACHABLE' });
   });
