@@ -102,21 +102,25 @@ describe('a client', () => {
     await client.waitForMessage('caught_up');
     client.pause();
     const wide = 'x'.repeat(2_000);
-    for (let i = 0; i < 20; i += 1) {
+    // The kernel's own buffers hold up to 36 MB of a connection: until they are full nobody lags.
+    let filled = 0;
+    const lag = () => relay.metric('relay_client_lag_entries_max');
+    while (filled < 10_000 || ((await lag()) <= 1_000 && filled < 30_000)) {
       await log.fill(500, {
         body: `{"at":"2026-01-01T00:00:00.000Z","event":"call.updated","data":null,"pad":"${wide}"}`,
       });
+      filled += 500;
     }
-    await waitFor(async () => (await relay.metric('relay_client_lag_entries_max')) > 1_000, {
+    await waitFor(async () => (await lag()) > 1_000, {
       what: 'the client to lag',
     });
     const queued = await relay.metric('relay_queued_bytes');
     expect(queued).toBeLessThan(6 * 1024 * 1024);
     client.resume();
-    await waitFor(() => client.entries().length >= 10_000, { what: 'all 10,000 entries', timeoutMs: 30_000 });
+    await waitFor(() => client.entries().length >= filled, { what: 'all entries', timeoutMs: 30_000 });
     const ids = client.entries().map(message => String(message.id));
-    expect(ids).toHaveLength(10_000);
-    expect(new Set(ids).size).toBe(10_000);
+    expect(ids).toHaveLength(filled);
+    expect(new Set(ids).size).toBe(filled);
     expect([...ids].sort()).toEqual(ids);
     await client.close();
   });
