@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 /** Everything ingest reads from its environment; the keys we invented carry the prefix INGEST_. */
 export const ingestConfig = {
   ...commonConfig,
-  /** Only to say whether it answers: ingest itself works without it. */
+  /** Read once, before the first append, and watched; ingest itself works without it. */
   DATABASE_URL: databaseConfig.DATABASE_URL.optional(),
   PBX_URL: url(['http', 'https'], 'https://pbx.example.com:5001')
     // They would be in the log, and take the place of the token.

@@ -16,6 +16,7 @@ import { createIngestErrors, spoolUnwritable } from './errors/ingest-errors.ts';
 import { reportConnection } from './errors/report-connection.ts';
 import { createIngestion } from './ingestion.ts';
 import { DurableLog } from './log/durable-log.ts';
+import { createRecall } from './log/recall.ts';
 import { Spool } from './log/spool.ts';
 import { lockSpoolFolder } from './log/spool-lock.ts';
 import { connectPbx } from './pbx/connect-pbx.ts';
@@ -29,6 +30,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   const keys = createLogKeys(config.PBX_ID);
   const redisConnection = connectRedis(config.REDIS_URL, { name: 'ingest', logger });
   const { redis } = redisConnection;
+  const recall = createRecall({ redis, keys, logger }, config.DATABASE_URL);
   const spoolLock = lockSpoolFolder(config.SPOOL_DIR);
   const spool = await Spool.open({
     folder: config.SPOOL_DIR,
@@ -38,7 +40,14 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   const writerId = `ingest-${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
   const log = new DurableLog(
     { writerId, maxSpoolBytes: config.SPOOL_MAX_BYTES },
-    { append: (channel, batch) => appendToLog({ redis, keys, channel }, batch), spool, ...deps },
+    {
+      append: async (channel, batch) => {
+        await recall.done();
+        return appendToLog({ redis, keys, channel }, batch);
+      },
+      spool,
+      ...deps,
+    },
   );
   // What an earlier process could not write comes before anything new.
   await log.direct();

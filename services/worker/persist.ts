@@ -1,13 +1,14 @@
 import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
-import { raiseHighWater } from '@3cx-relay/shared/log/high-water.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { type LogInfo, readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
+import { recallLog } from '@3cx-relay/shared/log/recall.ts';
 import { type Resolved, resolvePosition } from '@3cx-relay/shared/log/resolve-position.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { insertLogEpochs, selectPersistedLogs } from '@3cx-relay/shared/store/log-epochs.ts';
 import { lockPosition, movePosition } from '@3cx-relay/shared/store/log-positions.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction, type PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
@@ -87,11 +88,8 @@ interface Copy {
 async function copyAfter(copy: Copy, position: LogPosition | null): Promise<BatchOutcome> {
   const { deps, client, channel } = copy;
   const log = await readLogInfo(deps.redis, deps.keys, channel);
+  if (position && (await recall(copy, position, log))) return { kind: 'empty' };
   const { cursor, gap } = startOf(log, position);
-  if (position && gap?.reason === 'log_rolled_back' && log.epochs.at(-1)?.epoch === position.epoch) {
-    await waitForNewEpoch(copy, position, log);
-    return { kind: 'empty' };
-  }
   const entries = await readBatch(deps, log, cursor);
   const last = entries.at(-1);
   deps.metrics.lag.set({ channel }, Math.max(0, log.head - (last?.seq ?? cursor)));
@@ -101,6 +99,7 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
   await deps.months.ensure(channel, entries);
   await storeBatch({ client, channel, onUnstorable: (entry, error) => reportUnstorable(deps, entry, error) }, entries);
   await fillTables({ client, onUnstorable: (row, error) => reportUnfilled(copy, row, error) }, channel, entries);
+  if (position?.epoch !== last.epoch) await insertLogEpochs(client, channel, log.epochs);
   await movePosition(client, channel, { epoch: last.epoch, seq: last.seq });
   return { kind: 'copied', rows: entries.length, isMore: last.seq < log.head };
 }
@@ -137,16 +136,25 @@ async function readBatch(deps: PersistDeps, log: LogInfo, cursor: number): Promi
   return isSameLog ? entries : [];
 }
 
-async function waitForNewEpoch(copy: Copy, persisted: LogPosition, log: LogInfo): Promise<void> {
-  const { deps, channel } = copy;
+/**
+ * True when Redis had forgotten what PostgreSQL knows of this channel and was told: the log ends before the position, so
+ * that its next append begins a new epoch, or it began again and did not know what there was before.
+ */
+async function recall(copy: Copy, position: LogPosition, log: LogInfo): Promise<boolean> {
+  const { deps, client, channel } = copy;
+  const isKnown = log.epochs.some(start => start.epoch === position.epoch);
+  const isWhole = log.epochs.at(-1)?.epoch !== position.epoch || log.head >= position.seq;
+  if (isKnown && isWhole) return false;
+  const persisted = (await selectPersistedLogs(client)).get(channel);
+  if (!persisted || !(await recallLog({ redis: deps.redis, keys: deps.keys, channel }, persisted))) return false;
   deps.metrics.lag.set({ channel }, 0);
-  if (!(await raiseHighWater({ redis: deps.redis, keys: deps.keys, channel }, persisted))) return;
   announce(deps, {
     component: 'log',
     severity: 'error',
-    message: `the log of "${channel}" in Redis ends before what PostgreSQL has: Redis came back with older data, and clients are told of the gap; check appendfsync and the last failover`,
-    details: { persisted, head: log.head },
+    message: `the log of "${channel}" in Redis ends before what PostgreSQL has, or forgot it: Redis came back with older data or none, and clients are told of the gap; check appendfsync and the last failover`,
+    details: { persisted: position, head: log.head },
   });
+  return true;
 }
 
 function reportGap(copy: Copy, position: LogPosition, gap: NonNullable<Resolved['gap']>): void {

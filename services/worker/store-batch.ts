@@ -1,5 +1,5 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
-import { insertEvents } from '@3cx-relay/shared/store/events.ts';
+import { insertEvents, toUnstorableBody } from '@3cx-relay/shared/store/events.ts';
 import type { PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { storeInHalves } from './in-halves.ts';
@@ -45,7 +45,7 @@ function toStorable(entry: LogEntry): LogEntry {
     event: toAttribute(entry.event),
     dn: toAttribute(entry.dn),
     call: toAttribute(entry.call),
-    body: JSON.stringify({ unstorable: entry.body }),
+    body: toUnstorableBody(entry.body),
   };
 }
 

@@ -16,6 +16,10 @@ export function parseEpochs(text: string | null): EpochStart[] {
   });
 }
 
+export function formatEpochs(epochs: readonly EpochStart[]): string {
+  return epochs.map(({ epoch, first }) => `${epoch}:${first}`).join(',');
+}
+
 /** The epoch that a number belongs to; of a number before the first epoch, the first. Undefined when there is none. */
 export function epochOf(epochs: readonly EpochStart[], seq: number): string | undefined {
   for (let i = epochs.length - 1; i >= 0; i -= 1) {

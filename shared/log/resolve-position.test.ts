@@ -21,6 +21,7 @@ describe('a position', () => {
     ['is ahead of the log', 'bbbbbbbb', 201, 200, { lost: null, reason: 'log_rolled_back' }],
     ['was lost in a failover', 'aaaaaaaa', 160, 150, { lost: null, reason: 'log_rolled_back' }],
     ['is of an unknown epoch', 'cccccccc', 50, 20, { lost: null, reason: 'log_reset' }],
+    ['is of an unknown epoch between two known ones', 'aaaaaaab', 50, 150, { lost: null, reason: 'log_reset' }],
     ['precedes the epoch it names', 'bbbbbbbb', 50, 20, { lost: null, reason: 'log_reset' }],
   ])('that %s has its answer', (_, epoch, seq, cursor, gap) => {
     expect(resolvePosition({ epoch, seq }, log)).toEqual({ cursor, gap });

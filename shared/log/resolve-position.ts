@@ -20,7 +20,9 @@ export interface Resolved {
  * - in the current epochs and still held: exactly there;
  * - older than what is held: from the oldest entry, after a gap that counts what is gone;
  * - ahead of the log, or past the end of its own epoch: the log was rolled back behind what this reader saw;
- * - of an epoch nobody knows: the log was lost since; from the oldest entry, and nobody can say how much is gone.
+ * - of an epoch nobody knows: the log was lost since. Epochs sort by time, so it has seen what came before that one and
+ *   reads on where the next known one begins; one that sorts behind all of them says nothing, and gets everything. How
+ *   much is gone nobody can say.
  */
 export function resolvePosition(
   after: LogPosition,
@@ -29,7 +31,9 @@ export function resolvePosition(
   const index = log.epochs.findIndex(start => start.epoch === after.epoch);
   const own = log.epochs[index];
   if (!own || after.seq < own.first - 1) {
-    return { cursor: log.oldest - 1, gap: { lost: null, reason: 'log_reset' } };
+    const following = log.epochs.find(start => start.epoch > after.epoch);
+    const cursor = own ? log.oldest - 1 : Math.max(log.oldest, following?.first ?? 0) - 1;
+    return { cursor, gap: { lost: null, reason: 'log_reset' } };
   }
   const next = log.epochs[index + 1];
   const lastOfEpoch = next ? next.first - 1 : log.head;

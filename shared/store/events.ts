@@ -1,9 +1,13 @@
 import type pg from 'pg';
 import type { LogEntry } from '../log/entry.ts';
 import type { Channel } from '../wire/channels.ts';
+import type { LogPosition } from '../wire/position.ts';
 import { loadSql } from './sql.ts';
 
 const INSERT_EVENTS = loadSql('insert-events');
+const SELECT_UP = loadSql('select-events-up');
+const SELECT_DOWN = loadSql('select-events-down');
+const SELECT_OLDEST = loadSql('select-oldest-event');
 const CREATE_MONTH = loadSql('create-events-month');
 const DROP_MONTHS = loadSql('drop-events-months');
 
@@ -24,6 +28,71 @@ export async function insertEvents(
     body: entry.body,
   }));
   await client.query(INSERT_EVENTS, [channel, JSON.stringify(rows)]);
+}
+
+/** A run of numbers of one epoch, both ends inclusive. */
+export interface EventRange {
+  readonly channel: Channel;
+  readonly epoch: string;
+  readonly from: number;
+  readonly to: number;
+  readonly limit: number;
+  readonly newestFirst?: boolean;
+}
+
+interface EventRow {
+  seq: number;
+  type: string;
+  at: number;
+  event: string | null;
+  dn: string | null;
+  call_id: string | null;
+  body: string;
+}
+
+/** Entries as they were copied from the log, their bodies byte by byte. */
+export async function selectEvents(pool: pg.Pool, range: EventRange): Promise<LogEntry[]> {
+  const { channel, epoch } = range;
+  const { rows } = await pool.query<EventRow>({
+    // Planned once for each connection: planning over the months takes longer than reading a page.
+    name: range.newestFirst ? 'select-events-down' : 'select-events-up',
+    text: range.newestFirst ? SELECT_DOWN : SELECT_UP,
+    values: [channel, epoch, range.from, range.to, range.limit],
+  });
+  return rows.map(row => ({
+    channel,
+    epoch,
+    seq: row.seq,
+    type: row.type,
+    at: Math.round(row.at),
+    body: toBody(row.body),
+    dn: row.dn,
+    call: row.call_id,
+    event: row.event,
+  }));
+}
+
+/** The oldest event of the first of these epochs that has any; null when none has. */
+export async function selectOldestEvent(
+  pool: pg.Pool,
+  channel: Channel,
+  epochs: readonly string[],
+): Promise<LogPosition | null> {
+  const { rows } = await pool.query<{ epoch: string; seq: number }>(SELECT_OLDEST, [channel, epochs]);
+  return rows[0] ?? null;
+}
+
+const UNSTORABLE = '{"unstorable":';
+
+/** A body that json could not hold. */
+export function toUnstorableBody(body: string): string {
+  return JSON.stringify({ unstorable: body });
+}
+
+function toBody(stored: string): string {
+  if (!stored.startsWith(UNSTORABLE)) return stored;
+  const { unstorable } = JSON.parse(stored) as { unstorable: unknown };
+  return typeof unstorable === 'string' ? unstorable : stored;
 }
 
 /** Makes sure the UTC month that `day` falls into has a partition; true when it had none. */

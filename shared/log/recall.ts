@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import type { Channel } from '../wire/channels.ts';
+import { type EpochStart, formatEpochs } from './epochs.ts';
+import type { LogKeys } from './keys.ts';
+
+const RECALL_SCRIPT = readFileSync(new URL('./recall.lua', import.meta.url), 'utf8');
+
+/** What PostgreSQL has of a channel. */
+export interface PersistedLog {
+  /** Oldest first; the last one is that of `seq`. */
+  readonly epochs: readonly EpochStart[];
+  readonly seq: number;
+}
+
+/**
+ * For a log that ends before what PostgreSQL has, or that forgot its epochs. A writer that lived through a failover finds
+ * out by itself; one that died with it remembers nothing, and PostgreSQL is then the only witness of the numbers that
+ * were given out. True when Redis had forgotten something.
+ */
+export async function recallLog(
+  target: { redis: Redis; keys: LogKeys; channel: Channel },
+  persisted: PersistedLog,
+): Promise<boolean> {
+  if (persisted.epochs.length === 0) return false;
+  const { redis, keys, channel } = target;
+  const epochs = formatEpochs(persisted.epochs);
+  return (await redis.eval(RECALL_SCRIPT, 2, keys.meta(channel), keys.log(channel), epochs, persisted.seq)) === 1;
+}

@@ -1,0 +1,6 @@
+-- $1 channel  $2 epoch  $3 from  $4 to, both inclusive  $5 limit
+SELECT seq::float8 AS seq, type, (extract(epoch FROM at) * 1000)::float8 AS at, event, dn, call_id, body::text AS body
+FROM events
+WHERE channel = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4
+ORDER BY seq
+LIMIT $5
