@@ -9,6 +9,7 @@ import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import { createPanelFiles } from './admin/panel-files.ts';
@@ -16,23 +17,27 @@ import { servePanel } from './admin/panel-route.ts';
 import { createAuditLog } from './audit-log.ts';
 import type { relayConfig } from './config.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
-import { reportCatchUp } from './errors/report-catch-up.ts';
 import { reportRejections } from './errors/report-rejections.ts';
+import { reportReplay } from './errors/report-replay.ts';
 import { watchStores } from './errors/watch-stores.ts';
 import { createHealthReport } from './health.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
 import { createAuthenticate } from './keys/authenticate.ts';
 import { createPasswordHash } from './keys/password-hash.ts';
 import { createArrivals } from './live/arrivals.ts';
-import { createCatchUp } from './live/catch-up.ts';
 import { createHub } from './live/hub.ts';
 import { createRelayMetrics } from './live/relay-metrics.ts';
+import { createSendBudget } from './live/send-budget.ts';
 import { createTail, type Tail } from './live/tail.ts';
 import { createWebSocketEndpoint } from './live/websocket-endpoint.ts';
 import packageJson from './package.json' with { type: 'json' };
 import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
 import { createApp } from './public/app.ts';
 import { createCommandDesk } from './public/commands/command-desk.ts';
+import { createColdLog } from './replay/cold-log.ts';
+import { createReplay } from './replay/replay.ts';
+import { createReplayMetrics } from './replay/replay-metrics.ts';
+import { createTieredLog } from './replay/tiered-log.ts';
 
 export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
 
@@ -56,8 +61,24 @@ export async function createRelay(
   const reporting = createRelayErrors({ redis: commands.redis, keys, pool: store.pool, logger });
   const { errors, tracker } = reporting;
   await waitForRedis(commands.redis);
+  await recallLogs({ redis: commands.redis, keys, pool: store.pool, logger });
+  const budget = createSendBudget({ clientBytes: config.RELAY_CLIENT_BYTES, totalBytes: config.RELAY_SEND_BYTES });
   const hub = createHub({ heartbeatMs: config.RELAY_HEARTBEAT_MS });
-  const metrics = createRelayMetrics(deps.registry, hub);
+  const metrics = createRelayMetrics(deps.registry, { hub, budget });
+  const replayMetrics = createReplayMetrics(deps.registry);
+  const history = createPool({
+    databaseUrl: config.DATABASE_URL,
+    max: config.RELAY_MAX_COLD_READS,
+    name: 'relay history',
+    logger,
+  });
+  const cold = createColdLog({ pool: history.pool }, { maxReads: config.RELAY_MAX_COLD_READS });
+  const log = createTieredLog({ redis: commands.redis, keys, cold }, { maxReads: config.RELAY_MAX_READS });
+  const replay = createReplay(log, {
+    pageEntries: config.RELAY_PAGE_ENTRIES,
+    cacheBytes: config.RELAY_PAGE_CACHE_BYTES,
+    onRead: replayMetrics.replayed,
+  });
   // Late bound: what the tail reads may arrive before everything below exists, but nobody is connected by then.
   const ring: Tail['ring'] = channel => tail.ring(channel);
   const arrivals = createArrivals({ ring, registry: deps.registry }, config.RELAY_MAX_WAITING_REQUESTS);
@@ -74,6 +95,7 @@ export async function createRelay(
         if (channel === 'errors') tracker.take(entries);
       },
       onReset(channel, info) {
+        replay.forget(channel);
         hub.onReset(channel, info.oldest);
         if (channel !== 'errors') return;
         tracker.reset();
@@ -82,10 +104,6 @@ export async function createRelay(
     },
   );
   await reporting.load();
-  const catchUp = createCatchUp(
-    { redis: commands.redis, keys },
-    { pageEntries: config.RELAY_PAGE_ENTRIES, maxReads: config.RELAY_MAX_READS },
-  );
   const authenticate = reportRejections(createAuthenticate(apiKeys), { logger, errors });
   const pingPostgres = () => store.pool.query('SELECT 1');
   const storesWatch = watchStores({ tail, pingPostgres }, { logger, errors });
@@ -104,10 +122,18 @@ export async function createRelay(
     { redis: commands.redis, keys, queue, audit },
     { maxCommands: config.RELAY_MAX_COMMANDS, timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS },
   );
+  const reported = reportReplay(replay, errors);
+  const subscribeDeps = {
+    ...{ redis: commands.redis, keys, ring, log, replay: reported },
+    watch: { ...replayMetrics, fellBack: metrics.fellBack },
+  };
   const app = createApp({
     redis: commands.redis,
     keys,
     arrivals,
+    blocks: { log, replay: reported, ring },
+    streams: { hub, subscribeDeps, budget, onWrite: metrics.wrote },
+    maxConnections: config.RELAY_MAX_CONNECTIONS,
     authenticate,
     report,
     desk,
@@ -124,13 +150,14 @@ export async function createRelay(
       hub,
       authenticate,
       logger,
-      subscribeDeps: { redis: commands.redis, keys, ring, catchUp: reportCatchUp(catchUp, errors) },
+      budget,
+      subscribeDeps,
     },
     {
       heartbeatMs: config.RELAY_HEARTBEAT_MS,
       maxConnections: config.RELAY_MAX_CONNECTIONS,
       maxMessageBytes: config.RELAY_MAX_MESSAGE_BYTES,
-      clientBytes: config.RELAY_CLIENT_BYTES,
+      isCompressing: config.RELAY_COMPRESSION,
       messagesPerSecond: config.RELAY_MAX_MESSAGES_PER_SECOND,
       refusedMessages: config.RELAY_MAX_REFUSED_MESSAGES,
       onWrite: metrics.wrote,
@@ -178,7 +205,7 @@ export async function createRelay(
         run: async () => {
           storesWatch.stop();
           await Promise.all([apiKeys.stop(), queue.stop(), audit.stop(AUDIT_FLUSH_MS), reporting.stop()]);
-          await Promise.all([passwordHash.stop(), store.stop(), commands.stop(), blocking.stop()]);
+          await Promise.all([passwordHash.stop(), store.stop(), history.stop(), commands.stop(), blocking.stop()]);
         },
       },
     ],

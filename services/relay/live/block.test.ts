@@ -9,6 +9,7 @@ import { createBlock } from './block.ts';
 import { toFilter } from './filter.ts';
 import { createRing } from './ring.ts';
 
+const everything = { filter: null, encoding: 'frames', maxBytes: Number.MAX_SAFE_INTEGER } as const;
 const epochs = [{ epoch: 'aaaaaaaa', first: 1 }];
 
 function entry(seq: number, attributes: Partial<LogEntry> = {}): LogEntry {
@@ -29,11 +30,11 @@ function entry(seq: number, attributes: Partial<LogEntry> = {}): LogEntry {
 /** A real WebSocket whose server side writes what it is given: frames are decoded by the library that clients use. */
 let clientSide: WebSocket;
 let serverSide: Duplex;
-const received: { n: number; pad?: string }[] = [];
+const received: string[] = [];
 const server = createServer();
 
 beforeAll(async () => {
-  const sockets = new WebSocketServer({ noServer: true });
+  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: { serverNoContextTakeover: true } });
   server.on('upgrade', (request, stream, head) => {
     sockets.handleUpgrade(request, stream, head, () => {
       serverSide = stream;
@@ -41,7 +42,7 @@ beforeAll(async () => {
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   clientSide = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  clientSide.on('message', data => received.push(JSON.parse(String(data))));
+  clientSide.on('message', data => received.push(String(data)));
   await new Promise(resolve => clientSide.once('open', resolve));
 });
 
@@ -50,9 +51,9 @@ afterAll(() => {
   server.close();
 });
 
-async function decode(bytes: Buffer, count: number): Promise<{ n: number; pad?: string }[]> {
+async function decodeTexts(bytes: Buffer | null, count: number): Promise<string[]> {
   received.length = 0;
-  serverSide.write(bytes);
+  if (bytes) serverSide.write(bytes);
   // One more frame than expected would come before the pong.
   const answered = new Promise(resolve => clientSide.once('pong', resolve));
   while (received.length < count) await new Promise(resolve => clientSide.once('message', resolve));
@@ -61,11 +62,23 @@ async function decode(bytes: Buffer, count: number): Promise<{ n: number; pad?: 
   return [...received];
 }
 
+async function decode(bytes: Buffer | null, count: number): Promise<{ n: number; pad?: string }[]> {
+  return (await decodeTexts(bytes, count)).map(text => JSON.parse(text) as { n: number; pad?: string });
+}
+
+function all(entries: LogEntry[]) {
+  return createBlock({ after: 0, last: entries.at(-1)?.seq ?? 0, entries, epochs });
+}
+
+function count(entries: LogEntry[], filter: Parameters<typeof toFilter>[0]): number {
+  return all(entries).select(0, { ...everything, filter: toFilter(filter) }).count;
+}
+
 describe('a block', () => {
   it('frames messages of every length class so that a WebSocket client reads them', async () => {
     const lengths = [0, 20, 70, 200, 65_000, 66_000, 200_000];
     const entries = lengths.map((length, i) => entry(i + 1, { body: `{"n":${i + 1},"pad":"${'ü'.repeat(length)}"}` }));
-    const decoded = await decode(createBlock(0, entries, epochs).bytes, lengths.length);
+    const decoded = await decode(all(entries).select(0, everything).bytes, lengths.length);
     expect(decoded.map(({ pad }) => pad?.length)).toEqual(lengths);
   });
 
@@ -77,13 +90,13 @@ describe('a block', () => {
         fc.boolean(),
         async (dns, cursor, isFiltered) => {
           const entries = dns.map((dn, i) => entry(i + 1, { dn }));
-          const block = createBlock(0, entries, epochs);
-          const selection = block.select(cursor, isFiltered ? toFilter({ dn: ['101'] }) : null);
+          const filter = isFiltered ? toFilter({ dn: ['101'] }) : null;
+          const selection = all(entries).select(cursor, { ...everything, filter });
           const expected = entries
             .filter(({ seq, dn }) => seq > cursor && (!isFiltered || dn === '101'))
             .map(({ seq }) => seq);
-          expect(selection ? (await decode(selection.bytes, expected.length)).map(({ n }) => n) : []).toEqual(expected);
-          expect(selection?.count ?? 0).toBe(expected.length);
+          expect((await decode(selection.bytes, expected.length)).map(({ n }) => n)).toEqual(expected);
+          expect(selection.count).toBe(expected.length);
         },
       ),
       { numRuns: 200 },
@@ -91,21 +104,77 @@ describe('a block', () => {
   });
 
   it('passes a gap through every filter', () => {
-    const block = createBlock(0, [entry(1, { type: 'gap' })], epochs);
-    expect(block.select(0, toFilter({ dn: ['999'] }))?.count).toBe(1);
+    expect(count([entry(1, { type: 'gap' })], { dn: ['999'] })).toBe(1);
   });
 
   it('matches any of the extensions that take part', () => {
-    const block = createBlock(0, [entry(1, { dn: '101,102' })], epochs);
-    expect(block.select(0, toFilter({ dn: ['102'] }))?.count).toBe(1);
-    expect(block.select(0, toFilter({ dn: ['10'] }))).toBeNull();
+    const entries = [entry(1, { dn: '101,102' })];
+    expect(count(entries, { dn: ['102'] })).toBe(1);
+    expect(count(entries, { dn: ['10'] })).toBe(0);
   });
 
   it('matches any of the events that one entry tells', () => {
-    const block = createBlock(0, [entry(1, { event: 'call.started,call.ringing' })], epochs);
-    expect(block.select(0, toFilter({ event: ['call.started'] }))?.count).toBe(1);
-    expect(block.select(0, toFilter({ event: ['call.ringing'] }))?.count).toBe(1);
-    expect(block.select(0, toFilter({ event: ['call.ended'] }))).toBeNull();
+    const entries = [entry(1, { event: 'call.started,call.ringing' })];
+    expect(count(entries, { event: ['call.started'] })).toBe(1);
+    expect(count(entries, { event: ['call.ringing'] })).toBe(1);
+    expect(count(entries, { event: ['call.ended'] })).toBe(0);
+  });
+});
+
+describe('a selection', () => {
+  const entries = Array.from({ length: 40 }, (_, i) => entry(i + 1, { dn: i % 2 === 0 ? '101' : '102' }));
+
+  it('ends where its bytes do, says up to where it reaches, and goes on from there', async () => {
+    const block = all(entries);
+    const seen: number[] = [];
+    let cursor = 0;
+    while (cursor < 40) {
+      const wanted = { ...everything, filter: toFilter({ dn: ['102'] }), maxBytes: 300 };
+      const { bytes, count: found, last } = block.select(cursor, wanted);
+      expect(bytes?.length ?? 0).toBeLessThanOrEqual(300);
+      seen.push(...(await decode(bytes, found)).map(({ n }) => n));
+      expect(last).toBeGreaterThan(cursor);
+      cursor = last;
+    }
+    expect(seen).toEqual(entries.filter(({ dn }) => dn === '102').map(({ seq }) => seq));
+  });
+
+  it('has one message at least, however long that is', () => {
+    expect(all(entries).select(0, { ...everything, maxBytes: 1 })).toMatchObject({ count: 1, last: 1 });
+  });
+
+  it('as lines holds all messages in one frame', async () => {
+    const { bytes, count: found } = all(entries).select(3, { ...everything, encoding: 'ndjson' });
+    expect(found).toBe(37);
+    const [text] = await decodeTexts(bytes, 1);
+    expect(text?.split('\n').map(line => (JSON.parse(line) as { n: number }).n)).toEqual(
+      entries.slice(3).map(({ seq }) => seq),
+    );
+  });
+
+  it.each([
+    ['frames', 40],
+    ['frames+deflate', 40],
+    ['ndjson', 1],
+    ['ndjson+deflate', 1],
+  ] as const)('as %s says the same', async (encoding, frames) => {
+    const wide = entries.map(({ seq }) => entry(seq, { body: `{"n":${seq},"pad":"${'ab'.repeat(200)}"}` }));
+    const { bytes } = all(wide).select(0, { ...everything, encoding });
+    const texts = await decodeTexts(bytes, frames);
+    expect(texts).toHaveLength(frames);
+    expect(texts.flatMap(text => text.split('\n')).map(text => (JSON.parse(text) as { n: number }).n)).toEqual(
+      wide.map(({ seq }) => seq),
+    );
+    const isSmaller = (bytes?.length ?? 0) < all(wide).bytes / 2;
+    expect(isSmaller).toBe(encoding.endsWith('+deflate'));
+  });
+
+  it('as server-sent events has the position of each message as its id', () => {
+    const text = String(all(entries.slice(0, 2)).select(0, { ...everything, encoding: 'sse' }).bytes);
+    expect(text.split('\n\n').slice(0, 2)).toEqual([
+      expect.stringMatching(/^id: aaaaaaaa_0000000000000001\ndata: \{"type":"call_event",.*"n":1\}$/),
+      expect.stringMatching(/^id: aaaaaaaa_0000000000000002\ndata: \{"type":"call_event",.*"n":2\}$/),
+    ]);
   });
 });
 

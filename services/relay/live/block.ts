@@ -1,116 +1,186 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { EpochStart } from '@3cx-relay/shared/log/epochs.ts';
 import { messageText } from '@3cx-relay/shared/log/message.ts';
+import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
+import { type Encoding, encode, type Payload } from './encoding.ts';
 import type { EntryAttributes, Filter } from './filter.ts';
 import { frameHeaderLength, writeFrameHeader } from './text-frame.ts';
 
 /**
  * A run of entries, framed once: all their WebSocket frames stand one behind the other in one buffer, so that a client
- * without a filter gets the whole run in one write of memory that all clients share. A client with a filter gets the
- * frames that match, gathered once for all clients with an equal filter.
+ * without a filter gets the whole run in one write of memory that all clients share. A client with a filter, or of
+ * another transport, gets bytes that are made once for all clients with an equal filter and encoding.
  *
- * A block continues its channel after `after` and reaches to `last`; numbers between entries may be missing where an
- * epoch begins.
+ * A block goes on after `after` and covers the numbers to `last`; those without an entry are in no store.
  */
 export interface Block {
   readonly after: number;
   readonly last: number;
-  readonly bytes: Buffer;
+  /** What it holds in memory. */
+  readonly bytes: number;
+  /** Entries in it. */
   readonly size: number;
-  /** The frames behind number `cursor` that pass `filter` (null: all); null when there are none. */
-  select(cursor: number, filter: Filter | null): Selection | null;
+  /** Number of the first entry behind `cursor`; null when there is none. */
+  firstBehind(cursor: number): number | null;
+  /** What lies behind `cursor` and passes the filter, as far as `maxBytes` goes but at least one message. */
+  select(cursor: number, wanted: Wanted): Selection;
+  /** Forgets what was made for clients: the block is no longer the one that everybody gets. */
+  release(): void;
+  /** The entries behind `cursor`, one by one, for who looks at them himself. */
+  behind(cursor: number): Iterable<FramedEntry & Payload>;
+}
+
+export interface Wanted {
+  /** Null: everything. */
+  readonly filter: Filter | null;
+  readonly encoding: Encoding;
+  readonly maxBytes: number;
 }
 
 export interface Selection {
-  readonly bytes: Buffer;
+  /** Null when nothing passed. */
+  readonly bytes: Buffer | null;
   readonly count: number;
+  /** Up to where the selection reaches, whether it passed or not. */
+  readonly last: number;
 }
 
-export function createBlock(after: number, entries: readonly LogEntry[], epochs: readonly EpochStart[]): Block {
-  const texts = entries.map(entry => messageText(entry, epochs));
+/** A crowd of clients with a filter of its own each shares nothing; remembering it would cost more than the entries. */
+const MAX_SELECTIONS = 32;
+
+export type FramedEntry = EntryAttributes & Pick<LogEntry, 'seq' | 'at' | 'epoch'>;
+
+export function createBlock(run: {
+  after: number;
+  last: number;
+  entries: readonly LogEntry[];
+  epochs: readonly EpochStart[];
+}): Block {
+  const texts = run.entries.map(entry => messageText(entry, run.epochs));
   const lengths = texts.map(text => Buffer.byteLength(text));
   const total = lengths.reduce((sum, length) => sum + frameHeaderLength(length) + length, 0);
-  const bytes = Buffer.allocUnsafeSlow(total);
+  const frames = Buffer.allocUnsafeSlow(total);
   const ends: number[] = [];
   let offset = 0;
   for (const [index, text] of texts.entries()) {
-    offset = writeFrameHeader(bytes, offset, lengths[index] ?? 0);
-    offset += bytes.write(text, offset);
+    offset = writeFrameHeader(frames, offset, lengths[index] ?? 0);
+    offset += frames.write(text, offset);
     ends.push(offset);
   }
-  return new FramedBlock({
-    after,
-    last: entries.at(-1)?.seq ?? after,
-    bytes,
-    ends,
-    entries: entries.map(toAttributes),
-  });
+  return new FramedBlock({ ...run, frames, ends, entries: run.entries.map(toAttributes) });
 }
 
-type FramedEntry = EntryAttributes & { readonly seq: number };
-
 /** The body is not kept: it stands in the frame. */
-function toAttributes({ seq, type, dn, call, event }: LogEntry): FramedEntry {
-  return { seq, type, dn, call, event };
+function toAttributes({ seq, epoch, at, type, dn, call, event }: LogEntry): FramedEntry {
+  return { seq, epoch, at, type, dn, call, event };
 }
 
 class FramedBlock implements Block {
   readonly after: number;
   readonly last: number;
-  readonly bytes: Buffer;
+  readonly #frames: Buffer;
   readonly #ends: readonly number[];
   readonly #entries: readonly FramedEntry[];
-  /** By filter key, for the whole block; replays from the middle are rare and not remembered. */
-  readonly #selections = new Map<string, Selection | null>();
+  /** Of the whole block, by encoding and filter; what begins in its middle is rare and not remembered. */
+  readonly #selections = new Map<string, Selection>();
 
   constructor(parts: {
     after: number;
     last: number;
-    bytes: Buffer;
+    frames: Buffer;
     ends: readonly number[];
     entries: readonly FramedEntry[];
   }) {
     this.after = parts.after;
     this.last = parts.last;
-    this.bytes = parts.bytes;
+    this.#frames = parts.frames;
     this.#ends = parts.ends;
     this.#entries = parts.entries;
+  }
+
+  get bytes(): number {
+    return this.#frames.length;
   }
 
   get size(): number {
     return this.#entries.length;
   }
 
-  select(cursor: number, filter: Filter | null): Selection | null {
-    const isWhole = cursor <= this.after;
-    const from = isWhole ? 0 : this.#firstBehind(cursor);
-    if (from >= this.#entries.length) return null;
-    if (!filter) {
-      const start = from === 0 ? 0 : (this.#ends[from - 1] ?? 0);
-      return { bytes: this.bytes.subarray(start), count: this.#entries.length - from };
-    }
-    if (!isWhole) return this.#gather(from, filter);
-    const known = this.#selections.get(filter.key);
-    if (known !== undefined) return known;
-    const selection = this.#gather(0, filter);
-    this.#selections.set(filter.key, selection);
+  firstBehind(cursor: number): number | null {
+    return this.#entries[this.#indexBehind(cursor)]?.seq ?? null;
+  }
+
+  select(cursor: number, wanted: Wanted): Selection {
+    const isWhole = cursor <= this.after && this.#frames.length <= wanted.maxBytes;
+    if (!isWhole) return this.#gather(this.#indexBehind(cursor), wanted);
+    const key = `${wanted.encoding} ${wanted.filter?.key ?? ''}`;
+    const known = this.#selections.get(key);
+    if (known) return known;
+    const selection = this.#gather(0, wanted);
+    // That nothing passes is found out again as fast as it is looked up.
+    if (selection.bytes && this.#selections.size < MAX_SELECTIONS) this.#selections.set(key, selection);
     return selection;
   }
 
-  #gather(from: number, filter: Filter): Selection | null {
-    const parts: Buffer[] = [];
+  release(): void {
+    this.#selections.clear();
+  }
+
+  *behind(cursor: number): Iterable<FramedEntry & Payload> {
+    for (let index = this.#indexBehind(cursor); index < this.#entries.length; index += 1) {
+      const entry = this.#entries[index];
+      if (entry) yield { ...entry, ...this.#payload(index) };
+    }
+  }
+
+  /** From entry number `from` in the block on; bytes are counted as frames, which the other encodings resemble. */
+  #gather(from: number, { filter, encoding, maxBytes }: Wanted): Selection {
+    const indexes: number[] = [];
+    let bytes = 0;
+    let last = this.last;
     for (let index = from; index < this.#entries.length; index += 1) {
       const entry = this.#entries[index];
-      if (entry && filter.matches(entry)) {
-        parts.push(this.bytes.subarray(index === 0 ? 0 : this.#ends[index - 1], this.#ends[index]));
+      if (!entry || (filter && !filter.matches(entry))) continue;
+      const length = (this.#ends[index] ?? 0) - this.#startOf(index);
+      if (bytes > 0 && bytes + length > maxBytes) {
+        last = entry.seq - 1;
+        break;
       }
+      bytes += length;
+      indexes.push(index);
     }
-    if (parts.length === 0) return null;
-    return { bytes: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), count: parts.length };
+    return { bytes: this.#encode(indexes, encoding), count: indexes.length, last };
+  }
+
+  #encode(indexes: readonly number[], encoding: Encoding): Buffer | null {
+    const [first] = indexes;
+    const final = indexes.at(-1);
+    if (first === undefined || final === undefined) return null;
+    if (encoding !== 'frames')
+      return encode(
+        encoding,
+        indexes.map(index => this.#payload(index)),
+      );
+    // An unbroken run of frames is what it is already.
+    if (final - first + 1 === indexes.length) return this.#frames.subarray(this.#startOf(first), this.#ends[final]);
+    return Buffer.concat(indexes.map(index => this.#frames.subarray(this.#startOf(index), this.#ends[index])));
+  }
+
+  #payload(index: number): Payload {
+    const start = this.#startOf(index);
+    const end = this.#ends[index] ?? start;
+    const entry = this.#entries[index];
+    const text = this.#frames.subarray(start + headerLengthOf(end - start), end);
+    return { text, id: entry ? formatPosition(entry) : null };
+  }
+
+  #startOf(index: number): number {
+    return index === 0 ? 0 : (this.#ends[index - 1] ?? 0);
   }
 
   /** Index of the first entry behind `cursor`, by bisection. */
-  #firstBehind(cursor: number): number {
+  #indexBehind(cursor: number): number {
+    if (cursor <= this.after) return 0;
     let low = 0;
     let high = this.#entries.length;
     while (low < high) {
@@ -120,4 +190,10 @@ class FramedBlock implements Block {
     }
     return low;
   }
+}
+
+/** Of a frame whose whole length is known. */
+function headerLengthOf(frameBytes: number): number {
+  if (frameBytes < 128) return 2;
+  return frameBytes < 65_540 ? 4 : 10;
 }

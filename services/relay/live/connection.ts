@@ -5,34 +5,48 @@ import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { type ClientMessage, clientMessage, firstIssue } from '@3cx-relay/shared/wire/client-messages.ts';
 import { type CloseVerdict, LIMIT, PROTOCOL_ERROR } from '@3cx-relay/shared/wire/close-codes.ts';
 import type { WebSocket } from 'ws';
-import type { Outlet, Subscription } from './subscription.ts';
-import { textFrame } from './text-frame.ts';
+import type { Encoding } from './encoding.ts';
+import type { LiveClient } from './live-client.ts';
+import type { OnWrite, Outlet } from './outlet.ts';
+import type { SendBudget } from './send-budget.ts';
+import { SocketQueue } from './socket-queue.ts';
+import type { Subscription } from './subscription.ts';
+import { framed } from './text-frame.ts';
 
 export interface ConnectionLimits {
-  /** Bytes that may wait in one socket before the client is left to read the log at its own pace. */
-  readonly clientBytes: number;
   readonly messagesPerSecond: number;
   /** Refused messages before the connection is closed. */
   readonly refusedMessages: number;
 }
 
-export type OnWrite = (messages: number, bytes: number) => void;
+export interface ConnectionDeps {
+  readonly encoding: Encoding;
+  readonly limits: ConnectionLimits;
+  readonly budget: SendBudget;
+  readonly logger: Logger;
+  readonly onWrite: OnWrite;
+}
 
 const MAX_UNANSWERED_PINGS = 2;
 
-/** One client: its socket, its subscriptions, and the manners expected of both sides. */
-export class Connection implements Outlet {
+/** One WebSocket client: its socket, its subscriptions, and the manners expected of both sides. */
+export class Connection implements Outlet, LiveClient {
   readonly session = randomUUID();
+  readonly transport = 'ws';
   readonly subscriptions = new Map<Channel, Subscription>();
+  readonly encoding: Encoding;
   readonly #ws: WebSocket;
   readonly #socket: Socket;
+  readonly #queue: SocketQueue;
+  readonly #budget: SendBudget;
   readonly #limits: ConnectionLimits;
   readonly #logger: Logger;
   readonly #onWrite: OnWrite;
-  readonly #drained: (() => void)[] = [];
   #isClosed = false;
   /** Pings since the client last answered or said anything. */
   #unanswered = 0;
+  /** Bytes that the kernel had taken at the last heartbeat. */
+  #takenBytes = 0;
   #refused = 0;
   /** Token bucket of client messages. */
   #tokens: number;
@@ -40,14 +54,16 @@ export class Connection implements Outlet {
   /** Messages are carried out one after the other, in the order they came. */
   #work: Promise<void> = Promise.resolve();
 
-  constructor(ws: WebSocket, socket: Socket, deps: { limits: ConnectionLimits; logger: Logger; onWrite: OnWrite }) {
+  constructor(ws: WebSocket, socket: Socket, deps: ConnectionDeps) {
+    this.encoding = deps.encoding;
     this.#ws = ws;
     this.#socket = socket;
+    this.#queue = new SocketQueue(socket, deps.budget);
+    this.#budget = deps.budget;
     this.#limits = deps.limits;
     this.#onWrite = deps.onWrite;
     this.#logger = deps.logger.child({ session: this.session });
     this.#tokens = deps.limits.messagesPerSecond;
-    socket.on('drain', () => this.#releaseDrained());
     ws.on('pong', () => {
       this.#unanswered = 0;
     });
@@ -59,7 +75,7 @@ export class Connection implements Outlet {
   }
 
   get queuedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#queue.bytes;
   }
 
   /** `handle` is called for each valid message, one at a time; `onClose` once. */
@@ -79,31 +95,40 @@ export class Connection implements Outlet {
     this.#ws.on('close', () => {
       this.#isClosed = true;
       for (const subscription of this.subscriptions.values()) subscription.end();
-      this.#releaseDrained();
+      this.#queue.close();
       onClose();
     });
   }
 
   /**
-   * Data frames go to the socket as they are, behind the library's back: it would frame and mask-check each message
-   * for each client again. Control frames go through the library, which writes at once, so the two never interleave
-   * within a frame (compression, which makes the library queue, is off).
+   * Data frames go to the socket as they are, behind the library's back: it would frame, mask-check and compress each
+   * message for each client again. Control frames go through the library, which writes them at once because it never has
+   * data of its own under way, so the two never interleave within a frame.
    */
   write(frames: Buffer, count: number): void {
     if (this.#isClosed || this.#ws.readyState !== this.#ws.OPEN) return;
-    this.#socket.write(frames);
+    this.#queue.write(frames);
     this.#onWrite(count, frames.length);
   }
 
-  isFull(): boolean {
-    return this.#socket.writableLength >= this.#limits.clientBytes;
+  isIdle(): boolean {
+    return this.#queue.isIdle;
   }
 
-  async whenDrained(): Promise<void> {
-    if (this.#isClosed) return;
-    if (this.#socket.writableNeedDrain) await new Promise<void>(resolve => this.#drained.push(resolve));
-    // Below the socket's own mark no drain event comes; the next turn of the loop will do.
-    else await new Promise<void>(resolve => setImmediate(resolve));
+  async whenIdle(): Promise<void> {
+    if (!this.#isClosed) await this.#queue.whenIdle();
+  }
+
+  maxBytes(): number {
+    return this.#budget.maxBytes();
+  }
+
+  cork(): void {
+    this.#queue.cork();
+  }
+
+  uncork(): void {
+    this.#queue.uncork();
   }
 
   send(message: object): void {
@@ -111,7 +136,7 @@ export class Connection implements Outlet {
   }
 
   sendText(text: string): void {
-    this.write(textFrame(text), 1);
+    this.write(framed(Buffer.from(text)), 1);
   }
 
   sendError(code: string, message: string, field?: string): void {
@@ -129,22 +154,25 @@ export class Connection implements Outlet {
     this.#ws.close(verdict.code, verdict.reason);
   }
 
+  leave(afterMs: number): void {
+    this.send({ type: 'reconnect', afterMs });
+  }
+
   terminate(): void {
     this.#ws.terminate();
   }
 
-  /** A client that answers nothing for two heartbeats is gone, whatever TCP says. */
-  ping(): void {
+  /** A client that answers nothing for two heartbeats is gone, whatever TCP says; one that takes bytes is only slow. */
+  beat(): void {
+    const taken = this.#socket.bytesWritten - this.#queue.bytes;
+    if (!this.#queue.isIdle && taken > this.#takenBytes) this.#unanswered = 0;
+    this.#takenBytes = taken;
     if (this.#unanswered >= MAX_UNANSWERED_PINGS) {
       this.terminate();
       return;
     }
     this.#unanswered += 1;
     this.#ws.ping();
-  }
-
-  sendPositions(idleMs: number): void {
-    for (const subscription of this.subscriptions.values()) subscription.sendPosition(idleMs);
   }
 
   #parse(text: string, isBinary: boolean): ClientMessage | null {
@@ -174,9 +202,5 @@ export class Connection implements Outlet {
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
-  }
-
-  #releaseDrained(): void {
-    for (const resolve of this.#drained.splice(0)) resolve();
   }
 }

@@ -2,14 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
 import type { Block } from './block.ts';
-import type { Connection } from './connection.ts';
+import type { LiveClient } from './live-client.ts';
 
 /** Everyone who is connected: hands them what the tail reads, keeps their positions fresh, and says goodbye. */
 export interface Hub {
   readonly size: number;
-  add(connection: Connection): void;
-  remove(connection: Connection): void;
-  connections(): Iterable<Connection>;
+  add(client: LiveClient): void;
+  remove(client: LiveClient): void;
+  clients(): Iterable<LiveClient>;
   onBlock(channel: Channel, block: Block): void;
   onReset(channel: Channel, oldest: number): void;
   /**
@@ -24,45 +24,45 @@ export interface Hub {
 const CLOSE_GRACE_MS = 1_000;
 
 export function createHub(options: { heartbeatMs: number }, random: () => number = Math.random): Hub {
-  const connections = new Set<Connection>();
+  const clients = new Set<LiveClient>();
   const idleMs = options.heartbeatMs / 2;
   const positions = setInterval(() => {
-    for (const connection of connections) connection.sendPositions(idleMs);
+    for (const client of clients)
+      for (const subscription of client.subscriptions.values()) subscription.sendPosition(idleMs);
   }, idleMs);
-  const pings = setInterval(() => {
-    for (const connection of connections) connection.ping();
+  const beats = setInterval(() => {
+    for (const client of clients) client.beat();
   }, options.heartbeatMs);
 
   return {
     get size() {
-      return connections.size;
+      return clients.size;
     },
-    add: connection => void connections.add(connection),
-    remove: connection => void connections.delete(connection),
-    connections: () => connections,
+    add: client => void clients.add(client),
+    remove: client => void clients.delete(client),
+    clients: () => clients,
     onBlock(channel, block) {
-      for (const connection of connections) connection.subscriptions.get(channel)?.onBlock(block);
+      for (const client of clients) client.subscriptions.get(channel)?.onBlock(block);
     },
     onReset(channel, oldest) {
-      for (const connection of connections) connection.subscriptions.get(channel)?.onReset(oldest);
+      for (const client of clients) client.subscriptions.get(channel)?.onReset(oldest);
     },
     async drain(windowMs) {
-      const leaving = [...connections];
       await Promise.all(
-        leaving.map(async connection => {
+        [...clients].map(async client => {
           const leaveInMs = random() * windowMs;
-          connection.send({ type: 'reconnect', afterMs: Math.round(random() * windowMs) });
+          client.leave(Math.round(random() * windowMs));
           await delay(leaveInMs);
-          connection.close(RESTART);
+          client.close(RESTART);
         }),
       );
       const deadline = performance.now() + CLOSE_GRACE_MS;
-      while (connections.size > 0 && performance.now() < deadline) await delay(10);
-      for (const connection of connections) connection.terminate();
+      while (clients.size > 0 && performance.now() < deadline) await delay(10);
+      for (const client of clients) client.terminate();
     },
     stop() {
       clearInterval(positions);
-      clearInterval(pings);
+      clearInterval(beats);
     },
   };
 }

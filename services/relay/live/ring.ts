@@ -42,12 +42,13 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
     },
     append(entries, currentEpochs) {
       epochs = currentEpochs;
-      const block = createBlock(head, entries, epochs);
+      blocks.at(-1)?.release();
+      const block = createBlock({ after: head, last: entries.at(-1)?.seq ?? head, entries, epochs });
       blocks.push(block);
-      bytes += block.bytes.length;
+      bytes += block.bytes;
       head = block.last;
       while (bytes > maxBytes && start < blocks.length - 1) {
-        bytes -= blocks[start]?.bytes.length ?? 0;
+        bytes -= blocks[start]?.bytes ?? 0;
         start += 1;
       }
       if (start > COMPACT_AFTER && start > blocks.length / 2) {

@@ -1,95 +1,96 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
-import { resolvePosition } from '@3cx-relay/shared/log/resolve-position.ts';
+import type { Resolved } from '@3cx-relay/shared/log/resolve-position.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { SubscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
-import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.ts';
-import type { CatchUp } from './catch-up.ts';
-import type { Connection } from './connection.ts';
+import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
+import type { Replay } from '../replay/replay.ts';
+import { resolveAfter } from '../replay/resolve.ts';
+import type { TieredLog } from '../replay/tiered-log.ts';
 import { toFilter } from './filter.ts';
+import type { LiveClient } from './live-client.ts';
+import type { Outlet } from './outlet.ts';
 import type { Ring } from './ring.ts';
-import { Subscription } from './subscription.ts';
+import { Subscription, type SubscriptionWatch } from './subscription.ts';
 
 export interface SubscribeDeps {
   readonly redis: Redis;
   readonly keys: LogKeys;
   readonly ring: (channel: Channel) => Ring;
-  readonly catchUp: CatchUp;
+  readonly log: TieredLog;
+  readonly replay: Replay;
+  readonly watch: SubscriptionWatch;
 }
 
-/** Begins one channel's subscription at the place that was asked for, in place of an earlier one. */
-export async function subscribe(
+/** Where a subscription will begin, and what its client is told before anything else. */
+export interface Plan {
+  readonly ok: true;
+  readonly request: ChannelRequest;
+  readonly start: Resolved;
+  /** JSON of the calls, and the position they belong to. */
+  readonly snapshot: { readonly calls: string; readonly id: string | null } | null;
+}
+
+export type ChannelRequest = { readonly channel: Channel } & SubscriptionRequest;
+
+export type Refusal = {
+  readonly ok: false;
+  readonly code: 'invalid_message' | 'invalid_position';
+  readonly field: 'snapshot' | 'after';
+  readonly message: string;
+};
+
+/** @throws when a store is away that must be asked */
+export async function planSubscription(deps: SubscribeDeps, request: ChannelRequest): Promise<Plan | Refusal> {
+  const { channel, after = 'now' } = request;
+  if (request.snapshot) {
+    if (channel === 'calls' && after === 'now') return planSnapshot(deps, request);
+    const message = 'a snapshot is of calls, and starts at now: leave "after" out';
+    return { ok: false, code: 'invalid_message', field: 'snapshot', message };
+  }
+  const start = await resolveAfter({ log: deps.log, ring: deps.ring(channel) }, channel, after);
+  if (start) return { ok: true, request, start, snapshot: null };
+  const message = 'must be a position that the relay sent, "start" or "now"';
+  return { ok: false, code: 'invalid_position', field: 'after', message };
+}
+
+async function planSnapshot(deps: SubscribeDeps, request: ChannelRequest): Promise<Plan> {
+  const { seq, position, calls } = await readSnapshot(deps.redis, deps.keys);
+  const snapshot = { calls: Object.values(calls).join(','), id: position };
+  return { ok: true, request, start: { cursor: seq, gap: null }, snapshot };
+}
+
+/** Begins the subscription, in place of an earlier one of the same channel. */
+export function beginSubscription(
   deps: SubscribeDeps,
-  connection: Connection,
-  request: { channel: Channel } & SubscriptionRequest,
-): Promise<void> {
-  const { channel } = request;
-  const ring = deps.ring(channel);
-  const after = request.after ?? 'now';
-  if (request.snapshot && (channel !== 'calls' || after !== 'now')) {
-    return connection.refuse(
-      'invalid_message',
-      `channels.${channel}.snapshot: a snapshot is of calls, and starts at now: leave "after" out`,
-      `channels.${channel}.snapshot`,
-    );
-  }
-  const start = request.snapshot ? await startAtSnapshot(deps, connection) : await startAt(deps, ring, channel, after);
-  if (!start) {
-    return connection.refuse(
-      'invalid_position',
-      `channels.${channel}.after: must be a position that the relay sent, "start" or "now"`,
-      `channels.${channel}.after`,
-    );
-  }
-  if (connection.isClosed) return;
-  connection.subscriptions.get(channel)?.end();
+  plan: Plan,
+  to: {
+    readonly client: Outlet & LiveClient & { readonly subscriptions: Map<Channel, Subscription> };
+    readonly sendText: (text: string, id: string | null) => void;
+    readonly onError: (error: unknown) => void;
+  },
+): void {
+  const { client } = to;
+  const { channel, after = 'now' } = plan.request;
+  client.subscriptions.get(channel)?.end();
   const subscription = new Subscription(
-    { channel, filter: toFilter(request), cursor: start.cursor },
-    {
-      ring,
-      catchUp: deps.catchUp,
-      outlet: connection,
-      onError: () => {
-        // The client comes back with its position: better than a subscription that stands still.
-        connection.sendError('unavailable', 'the log cannot be read right now; reconnect with your position');
-        connection.terminate();
-      },
-    },
+    { channel, filter: toFilter(plan.request), cursor: plan.start.cursor },
+    { ring: deps.ring(channel), replay: deps.replay, outlet: client, onError: to.onError, watch: deps.watch },
   );
-  connection.subscriptions.set(channel, subscription);
-  if (start.gap) subscription.sendGap({ after, ...start.gap });
+  client.subscriptions.set(channel, subscription);
+  if (plan.snapshot) {
+    const { calls, id } = plan.snapshot;
+    to.sendText(`{"type":"snapshot","channel":"calls","id":${JSON.stringify(id)},"calls":[${calls}]}`, id);
+  }
+  if (plan.start.gap) subscription.sendGap({ after, ...plan.start.gap });
   subscription.start();
 }
 
-type Start = ReturnType<typeof resolvePosition>;
-
-async function startAt(deps: SubscribeDeps, ring: Ring, channel: Channel, after: string): Promise<Start | null> {
-  if (after === 'now') return { cursor: ring.head, gap: null };
-  if (after === 'start') {
-    const info = await readLogInfo(deps.redis, deps.keys, channel);
-    return { cursor: info.oldest - 1, gap: null };
-  }
-  const position = parsePosition(after);
-  if (!position) return null;
-  const isCurrent = position.epoch === ring.epochs.at(-1)?.epoch;
-  if (isCurrent && position.seq <= ring.head && (position.seq === ring.head || ring.blockAfter(position.seq))) {
-    return { cursor: position.seq, gap: null };
-  }
-  return resolvePosition(position, await readLogInfo(deps.redis, deps.keys, channel));
-}
-
-async function startAtSnapshot(deps: SubscribeDeps, connection: Connection): Promise<Start> {
-  const snapshot = await readSnapshot(deps.redis, deps.keys);
-  const calls = Object.values(snapshot.calls).join(',');
-  const id = snapshot.position === null ? 'null' : `"${snapshot.position}"`;
-  connection.sendText(`{"type":"snapshot","channel":"calls","id":${id},"calls":[${calls}]}`);
-  return { cursor: snapshot.seq, gap: null };
-}
-
+/** What `hello` says of a channel. Greeting somebody must not depend on PostgreSQL. */
 export async function describeChannel(deps: SubscribeDeps, channel: Channel) {
-  const { epochs, head, oldest } = await readLogInfo(deps.redis, deps.keys, channel);
+  const hot = await deps.log.hotInfo(channel);
+  const { epochs, head, oldest } = await deps.log.wholeInfo(channel, hot).catch(() => hot);
   const epoch = epochs.at(-1)?.epoch;
   if (!epoch) return { epoch: null, head: null, oldest: null };
   const first = epochs.findLast(start => start.first <= oldest)?.epoch ?? epoch;

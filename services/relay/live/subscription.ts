@@ -2,41 +2,47 @@ import { epochOf } from '@3cx-relay/shared/log/epochs.ts';
 import type { GapReason } from '@3cx-relay/shared/log/resolve-position.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
+import type { Replay } from '../replay/replay.ts';
 import type { Block } from './block.ts';
-import type { CatchUp } from './catch-up.ts';
 import type { Filter } from './filter.ts';
+import type { Outlet, OutletMessage } from './outlet.ts';
 import type { Ring } from './ring.ts';
-import { textFrame } from './text-frame.ts';
 
-/** Where the frames go: the socket of one client, which says when it holds enough. */
-export interface Outlet {
-  /** Writes whole frames. */
-  write(frames: Buffer, count: number): void;
-  /** True when so much waits in the socket that more must stay in the log. */
-  isFull(): boolean;
-  /** Resolves when the socket has drained or closed. */
-  whenDrained(): Promise<void>;
-  readonly isClosed: boolean;
+export interface SubscriptionDeps {
+  readonly ring: Ring;
+  readonly replay: Replay;
+  readonly outlet: Outlet;
+  readonly onError: (error: unknown) => void;
+  readonly watch: SubscriptionWatch;
+}
+
+/** Hears of what happens to subscriptions, all of them together. */
+export interface SubscriptionWatch {
+  /** A live client had to be left to read the log at its own pace. */
+  fellBack(): void;
+  /** Entries behind, handed out from the ring. */
+  replayed(tier: 'ring', entries: number): void;
+  gap(reason: GapReason): void;
+  /** Entries that the filter kept back. */
+  dropped(entries: number): void;
 }
 
 /**
- * One client's place in one channel.
+ * One client's place in one channel, whatever its transport.
  *
  * All there is to it is a cursor, the number of the last entry written to the socket or passed over by the filter, and
  * one rule: the subscription is live exactly while its cursor stands at the ring's head. A new block goes straight to
- * the live ones. Whoever stands elsewhere, because it came with an old position or because its socket was full, is
- * walked forward by `#advance`, block by block as the socket takes them. That loop compares cursor and head, and the
- * tail moves the head, in turns of one thread, so no block can fall between the two, and none can come twice, since a
- * block hands out only what lies behind the cursor. There is no buffer to merge, no lock on the live path, and a slow
- * client is the same thing as one that came late: it costs its cursor.
+ * the live ones whose socket is idle. Whoever stands elsewhere, because it came with an old position or because its
+ * socket still holds what it got before, is walked forward by `#advance` as the socket takes it, and gets what has
+ * gathered meanwhile in one write. That loop compares cursor and head, and the tail moves the head, in turns of one
+ * thread, so no block can fall between the two, and none can come twice, since a block hands out only what lies behind
+ * the cursor. There is no buffer to merge, no lock on the live path, and a slow client is the same thing as one that
+ * came late: it costs its cursor.
  */
 export class Subscription {
   readonly channel: Channel;
   readonly filter: Filter | null;
-  readonly #ring: Ring;
-  readonly #catchUp: CatchUp;
-  readonly #outlet: Outlet;
-  readonly #onError: (error: unknown) => void;
+  readonly #deps: SubscriptionDeps;
   #cursor: number;
   #isAdvancing = false;
   #isCaughtUp = false;
@@ -44,34 +50,29 @@ export class Subscription {
   /** Monotonic ms of the last message on this channel. */
   #sentAt = performance.now();
 
-  constructor(
-    parts: { channel: Channel; filter: Filter | null; cursor: number },
-    deps: { ring: Ring; catchUp: CatchUp; outlet: Outlet; onError: (error: unknown) => void },
-  ) {
+  constructor(parts: { channel: Channel; filter: Filter | null; cursor: number }, deps: SubscriptionDeps) {
     this.channel = parts.channel;
     this.filter = parts.filter;
     this.#cursor = parts.cursor;
-    this.#ring = deps.ring;
-    this.#catchUp = deps.catchUp;
-    this.#outlet = deps.outlet;
-    this.#onError = deps.onError;
+    this.#deps = deps;
   }
 
   get cursor(): number {
     return this.#cursor;
   }
 
-  get position(): string | null {
-    const epoch = epochOf(this.#ring.epochs, this.#cursor);
-    return epoch ? formatPosition({ epoch, seq: this.#cursor }) : null;
-  }
-
-  /** Entries between this client and the newest one. */
+  /** Entries that exist and were not sent yet. */
   get lag(): number {
-    return Math.max(0, this.#ring.head - this.#cursor);
+    return Math.max(0, this.#deps.ring.head - this.#cursor);
   }
 
-  /** Begins, or goes on after the socket was full. */
+  /** Null while the channel was never written. */
+  get position(): string | null {
+    const epoch = epochOf(this.#deps.ring.epochs, this.#cursor);
+    return epoch ? formatPosition({ epoch, seq: Math.max(0, this.#cursor) }) : null;
+  }
+
+  /** Begins, or goes on after the socket was busy. */
   start(): void {
     void this.#advance();
   }
@@ -83,11 +84,13 @@ export class Subscription {
   /** A block was appended to the ring. `block.after` is where the head stood before. */
   onBlock(block: Block): void {
     if (this.#isAdvancing || this.#isEnded) return;
-    if (this.#cursor < block.after || this.#outlet.isFull()) {
+    if (this.#cursor < block.after || !this.#deps.outlet.isIdle()) {
+      if (this.#cursor >= block.after) this.#deps.watch.fellBack();
       void this.#advance();
       return;
     }
     this.#deliver(block);
+    if (this.#cursor < block.last) void this.#advance();
   }
 
   /** The log was lost: what this client has seen is gone, and it reads on at the oldest entry there is. */
@@ -97,66 +100,96 @@ export class Subscription {
   }
 
   sendGap(gap: { after: string | null; lost: number | null; reason: GapReason }): void {
+    const { ring } = this.#deps;
     const next = this.#cursor + 1;
-    const epoch = epochOf(this.#ring.epochs, next);
-    const before = epoch && next <= this.#ring.head ? formatPosition({ epoch, seq: next }) : null;
+    const epoch = epochOf(ring.epochs, next);
+    const before = epoch && next <= ring.head ? formatPosition({ epoch, seq: next }) : null;
     this.#send({ type: 'gap', channel: this.channel, after: gap.after, before, lost: gap.lost, reason: gap.reason });
+    this.#deps.watch.gap(gap.reason);
   }
 
   /** Keeps the position of a client that gets nothing fresh; `idleMs` without a message make it due. */
   sendPosition(idleMs: number): void {
-    if (this.#outlet.isFull() || performance.now() - this.#sentAt < idleMs) return;
+    if (!this.#deps.outlet.isIdle() || performance.now() - this.#sentAt < idleMs) return;
     this.#send({ type: 'position', channel: this.channel, id: this.position });
   }
 
   async #advance(): Promise<void> {
     if (this.#isAdvancing) return;
     this.#isAdvancing = true;
+    const { ring, replay, outlet } = this.#deps;
     try {
-      while (!this.#isEnded && !this.#outlet.isClosed) {
-        if (this.#outlet.isFull()) {
-          await this.#outlet.whenDrained();
+      while (!this.#isEnded && !outlet.isClosed) {
+        if (!outlet.isIdle()) {
+          await outlet.whenIdle();
           continue;
         }
-        if (this.#cursor >= this.#ring.head) break;
-        const found = this.#catchUp.blockAfter(this.channel, this.#ring, this.#cursor);
+        if (this.#cursor >= ring.head) break;
+        const found = replay.blockAfter(this.channel, ring, this.#cursor);
         if (!(found instanceof Promise)) {
-          this.#deliver(found);
+          this.#deliverRun(found);
           continue;
         }
         const cursorBefore = this.#cursor;
-        const page = await found;
+        const block = await found;
         // A reset may have moved the cursor while the page was read: then it is of a log that is gone.
-        if (this.#isEnded || this.#cursor !== cursorBefore || !page) continue;
-        if (page.lost) {
-          const after = this.position;
-          this.#cursor += page.lost.count;
-          this.sendGap({ after, lost: page.lost.count, reason: page.lost.reason });
-        }
-        this.#deliver(page.block);
+        if (this.#isEnded || this.#cursor !== cursorBefore || !block) continue;
+        this.#skipMissing(block);
+        if (this.#cursor < block.last) this.#deliver(block);
       }
-      if (!this.#isEnded && !this.#isCaughtUp && this.#cursor >= this.#ring.head) {
+      if (!this.#isEnded && !this.#isCaughtUp && this.#cursor >= ring.head) {
         this.#isCaughtUp = true;
         this.#send({ type: 'caught_up', channel: this.channel, id: this.position });
       }
     } catch (error) {
-      this.#onError(error);
+      this.#deps.onError(error);
     } finally {
       this.#isAdvancing = false;
     }
   }
 
-  #deliver(block: Block): void {
-    const selection = block.select(this.#cursor, this.filter);
-    if (block.last > this.#cursor) this.#cursor = block.last;
-    if (!selection) return;
-    this.#sentAt = performance.now();
-    this.#outlet.write(selection.bytes, selection.count);
+  /** The ring is made of blocks as small as an event: what waits there goes out in one write. */
+  #deliverRun(first: Block): void {
+    const { ring, outlet, watch } = this.#deps;
+    let block: Block | null = first;
+    let bytes = 0;
+    outlet.cork();
+    while (block && bytes < outlet.maxBytes()) {
+      watch.replayed('ring', block.size);
+      bytes += this.#deliver(block);
+      block = this.#cursor < ring.head ? ring.blockAfter(this.#cursor) : null;
+    }
+    outlet.uncork();
   }
 
-  #send(message: object): void {
-    if (this.#outlet.isClosed) return;
+  /** What no store has any more is said, unless an epoch begins behind it: its own first entry says that. */
+  #skipMissing(block: Block): void {
+    const { ring } = this.#deps;
+    const next = block.firstBehind(this.#cursor) ?? block.last + 1;
+    const lost = next - this.#cursor - 1;
+    if (lost <= 0 || ring.epochs.some(({ first }) => first === next)) return;
+    const after = this.position;
+    this.#cursor += lost;
+    this.sendGap({ after, lost, reason: 'retention' });
+  }
+
+  /** Returns how many bytes it wrote. */
+  #deliver(block: Block): number {
+    const { outlet } = this.#deps;
+    const wanted = { filter: this.filter, encoding: outlet.encoding, maxBytes: outlet.maxBytes() };
+    const { bytes, count, last } = block.select(this.#cursor, wanted);
+    if (this.filter) this.#deps.watch.dropped(Math.min(block.size, last - this.#cursor) - count);
+    if (last > this.#cursor) this.#cursor = last;
+    if (!bytes) return 0;
     this.#sentAt = performance.now();
-    this.#outlet.write(textFrame(JSON.stringify(message)), 1);
+    outlet.write(bytes, count);
+    return bytes.length;
+  }
+
+  #send(message: OutletMessage): void {
+    const { outlet } = this.#deps;
+    if (outlet.isClosed) return;
+    this.#sentAt = performance.now();
+    outlet.send(message);
   }
 }

@@ -1,5 +1,6 @@
-/** First byte of an unfragmented text frame (RFC 6455 §5.2). */
+/** First byte of an unfragmented text frame (RFC 6455 §5.2), and the bit that says it is compressed (RFC 7692 §6). */
 const FIN_TEXT = 0x81;
+const COMPRESSED = 0x40;
 
 export function frameHeaderLength(payloadBytes: number): number {
   if (payloadBytes < 126) return 2;
@@ -8,7 +9,28 @@ export function frameHeaderLength(payloadBytes: number): number {
 
 /** Writes the header of one unfragmented text frame from a server; returns the offset behind it. */
 export function writeFrameHeader(target: Buffer, offset: number, payloadBytes: number): number {
-  target[offset] = FIN_TEXT;
+  return writeHeader(target, offset, { first: FIN_TEXT, payloadBytes });
+}
+
+/** A text frame around bytes that are UTF-8. */
+export function framed(payload: Buffer): Buffer {
+  return frame(FIN_TEXT, payload);
+}
+
+/** The same around a payload that permessage-deflate compressed. */
+export function deflatedFrame(payload: Buffer): Buffer {
+  return frame(FIN_TEXT | COMPRESSED, payload);
+}
+
+function frame(first: number, payload: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(frameHeaderLength(payload.length) + payload.length);
+  payload.copy(bytes, writeHeader(bytes, 0, { first, payloadBytes: payload.length }));
+  return bytes;
+}
+
+function writeHeader(target: Buffer, offset: number, header: { first: number; payloadBytes: number }): number {
+  const { first, payloadBytes } = header;
+  target[offset] = first;
   if (payloadBytes < 126) {
     target[offset + 1] = payloadBytes;
     return offset + 2;
@@ -19,11 +41,4 @@ export function writeFrameHeader(target: Buffer, offset: number, payloadBytes: n
   }
   target[offset + 1] = 127;
   return target.writeBigUInt64BE(BigInt(payloadBytes), offset + 2);
-}
-
-export function textFrame(text: string): Buffer {
-  const payloadBytes = Buffer.byteLength(text);
-  const frame = Buffer.allocUnsafe(frameHeaderLength(payloadBytes) + payloadBytes);
-  frame.write(text, writeFrameHeader(frame, 0, payloadBytes));
-  return frame;
 }

@@ -4,15 +4,25 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS, type Channel, isChannel } from '@3cx-relay/shared/wire/channels.ts';
 import type { ClientMessage, SubscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
+import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
 import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import { WebSocketServer } from 'ws';
 import type { Authenticate } from '../keys/authenticate.ts';
 import type { ApiKey } from '../keys/validation.ts';
 import { parseQuery } from './connect-query.ts';
-import { Connection, type ConnectionLimits, type OnWrite } from './connection.ts';
+import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Hub } from './hub.ts';
-import { describeChannel, type SubscribeDeps, subscribe } from './subscribe.ts';
+import type { OnWrite } from './outlet.ts';
+import type { SendBudget } from './send-budget.ts';
+import { encodingOf, selectSubprotocol } from './subprotocol.ts';
+import {
+  beginSubscription,
+  type ChannelRequest,
+  describeChannel,
+  planSubscription,
+  type SubscribeDeps,
+} from './subscribe.ts';
 
 /** `GET /relay/ws`: decides over the upgrade, greets, and carries out what clients ask for. */
 export interface WebSocketEndpoint {
@@ -24,18 +34,19 @@ export interface WebSocketEndpointOptions extends ConnectionLimits {
   readonly heartbeatMs: number;
   readonly maxConnections: number;
   readonly maxMessageBytes: number;
+  /** Whether permessage-deflate is agreed to when a client offers it. */
+  readonly isCompressing: boolean;
   readonly onWrite: OnWrite;
 }
 
 const PATH = '/relay/ws';
 /** Only there to resolve the request target against. */
 const ORIGIN = 'http://relay';
-const SUBPROTOCOL = 'relay.v1';
 const PROTOCOL_VERSION = 1;
 
 export function createWebSocketEndpoint(
   server: Server,
-  deps: { hub: Hub; authenticate: Authenticate; subscribeDeps: SubscribeDeps; logger: Logger },
+  deps: { hub: Hub; authenticate: Authenticate; subscribeDeps: SubscribeDeps; budget: SendBudget; logger: Logger },
   options: WebSocketEndpointOptions,
 ): WebSocketEndpoint {
   const { hub, logger } = deps;
@@ -43,9 +54,12 @@ export function createWebSocketEndpoint(
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: options.maxMessageBytes,
-    perMessageDeflate: false,
+    // Without context takeover the bytes are the same for every client, and are made once (encoding.ts).
+    perMessageDeflate: options.isCompressing
+      ? { serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 15 }
+      : false,
     clientTracking: false,
-    handleProtocols: offered => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    handleProtocols: selectSubprotocol,
   });
 
   async function decide(
@@ -82,7 +96,13 @@ export function createWebSocketEndpoint(
         sockets.handleUpgrade(request, stream, head, ws => {
           if (!(stream instanceof Socket)) return ws.terminate();
           // The listener of the connection is set in this same turn, so that no early message is lost.
-          const connection = new Connection(ws, stream, { limits: options, logger, onWrite: options.onWrite });
+          const connection = new Connection(ws, stream, {
+            encoding: encodingOf(ws),
+            limits: options,
+            budget: deps.budget,
+            logger,
+            onWrite: options.onWrite,
+          });
           serve(connection, decision).catch(err => {
             logger.error({ err }, 'a connection could not be served');
             connection.terminate();
@@ -114,7 +134,7 @@ export function createWebSocketEndpoint(
     hub.add(connection);
     logger.debug({ session: connection.session, client: key.clientName }, 'client connected');
     await greeting;
-    for (const [channel, request] of first) await subscribe(deps.subscribeDeps, connection, { channel, ...request });
+    for (const [channel, request] of first) await subscribe(connection, { channel, ...request });
   }
 
   async function greet(connection: Connection, key: ApiKey): Promise<void> {
@@ -126,6 +146,24 @@ export function createWebSocketEndpoint(
       session: connection.session,
       heartbeatMs: options.heartbeatMs,
       channels: Object.fromEntries(readable.map((name, index) => [name, described[index]])),
+    });
+  }
+
+  async function subscribe(connection: Connection, request: ChannelRequest): Promise<void> {
+    const plan = await planSubscription(deps.subscribeDeps, request);
+    if (!plan.ok) {
+      const field = `channels.${request.channel}.${plan.field}`;
+      return connection.refuse(plan.code, `${field}: ${plan.message}`, field);
+    }
+    if (connection.isClosed) return;
+    beginSubscription(deps.subscribeDeps, plan, {
+      client: connection,
+      sendText: text => connection.sendText(text),
+      onError: () => {
+        // The client comes back with its position: better than a subscription that stands still.
+        connection.sendError('unavailable', 'the log cannot be read right now; reconnect with your position');
+        connection.close(RESTART);
+      },
     });
   }
 
@@ -148,7 +186,7 @@ export function createWebSocketEndpoint(
       case 'subscribe':
         for (const [name, request] of Object.entries(message.channels)) {
           if (!request || !isChannel(name)) continue;
-          if (mayRead(key, name)) await subscribe(deps.subscribeDeps, connection, { channel: name, ...request });
+          if (mayRead(key, name)) await subscribe(connection, { channel: name, ...request });
           else connection.refuse('forbidden_channel', forbiddenChannel(name).detail, `channels.${name}`);
         }
     }

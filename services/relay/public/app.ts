@@ -3,6 +3,7 @@ import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
@@ -11,12 +12,14 @@ import type { AuditLog } from '../audit-log.ts';
 import type { HealthReport } from '../health.ts';
 import type { Authenticate } from '../keys/authenticate.ts';
 import type { Arrivals } from '../live/arrivals.ts';
+import type { BlocksDeps } from '../replay/blocks-up.ts';
 import type { ActiveCallsOfPbx } from './active-calls-of-pbx.ts';
 import type { CommandDesk } from './commands/command-desk.ts';
 import { ProblemError } from './problem-error.ts';
 import type { RelayState } from './require-permission.ts';
 import { addActiveCalls } from './routes/active-calls.ts';
 import { addCalls } from './routes/calls.ts';
+import { addEventStream, type EventStreamDeps } from './routes/event-stream.ts';
 import { addEvents } from './routes/events.ts';
 import { addHealth } from './routes/health.ts';
 
@@ -24,6 +27,9 @@ export interface AppDeps {
   readonly redis: Redis;
   readonly keys: LogKeys;
   readonly arrivals: Arrivals;
+  readonly blocks: BlocksDeps;
+  readonly streams: EventStreamDeps;
+  readonly maxConnections: number;
   readonly authenticate: Authenticate;
   readonly report: () => Promise<HealthReport>;
   readonly desk: CommandDesk;
@@ -42,6 +48,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addHealth(router, deps.report);
   addActiveCalls(router, deps);
   addEvents(router, deps);
+  addEventStream(router, deps.streams, { maxConnections: deps.maxConnections });
   addCalls(router, deps);
 
   app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
@@ -88,6 +95,7 @@ function isStoreAway(error: unknown): boolean {
   const code = 'code' in error ? String(error.code) : '';
   return (
     error.name === 'MaxRetriesPerRequestError' ||
+    isPostgresAway(error) ||
     ['KEY_STORE_AWAY', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE'].includes(code) ||
     /Connection is closed|Socket timeout|Stream isn't writeable/.test(error.message)
   );

@@ -1,12 +1,11 @@
 import { type EpochStart, epochOf } from '@3cx-relay/shared/log/epochs.ts';
-import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { type LogInfo, readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { messageText } from '@3cx-relay/shared/log/message.ts';
-import { readPage } from '@3cx-relay/shared/log/page.ts';
-import { resolvePosition } from '@3cx-relay/shared/log/resolve-position.ts';
-import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import { toFilter } from '../live/filter.ts';
+import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
+import { CLOCK_SLACK_MS, numberBefore } from '../replay/find-time.ts';
+import { resolveAfter } from '../replay/resolve.ts';
 import type { EventsQuery } from './events-query.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -26,102 +25,107 @@ export interface EventPage {
 const MAX_SCANNED = 10_000;
 const SCAN_PAGE = 1_000;
 
-export async function readEventPage(deps: { redis: Redis; keys: LogKeys }, query: EventsQuery): Promise<EventPage> {
-  const info = await readLogInfo(deps.redis, deps.keys, query.channel);
-  return query.order === 'asc' ? readUp(deps, query, info) : readDown(deps, query, info);
+/** @throws ProblemError naming the parameter; what a store throws that is away */
+export async function readEventPage(deps: BlocksDeps, query: EventsQuery): Promise<EventPage> {
+  const hot = await deps.log.hotInfo(query.channel);
+  return query.order === 'asc' ? readUp(deps, query, hot) : readDown(deps, query, hot);
 }
 
-async function readUp(deps: { redis: Redis; keys: LogKeys }, query: EventsQuery, info: LogInfo): Promise<EventPage> {
-  const after = query.after ?? 'start';
-  const start = startOf(after, info);
+async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Promise<EventPage> {
+  const { channel, after = 'start', limit } = query;
+  const start = await startOf(deps, query, info);
   const stop = query.before === undefined ? info.head : Math.min(info.head, numberOf(query.before, info, 'before') - 1);
   const messages: string[] = [];
-  if (start.gap) {
-    const before = positionAt(info.epochs, start.cursor + 1, info.head);
-    messages.push(JSON.stringify({ type: 'gap', channel: query.channel, after, before, ...start.gap }));
+  const tellGap = (gap: { after: string | null; seq: number; lost: number | null; reason: string }) => {
+    const before = positionAt(info.epochs, gap.seq, info.head);
+    const { after, lost, reason } = gap;
+    messages.push(JSON.stringify({ type: 'gap', channel, after, before, lost, reason }));
+  };
+  if (start.gap) tellGap({ after, seq: start.cursor + 1, ...start.gap });
+  let cursor = start.cursor;
+  if (query.from !== undefined && stop - cursor > MAX_SCANNED) {
+    cursor = await numberBefore(deps.log, info, { time: query.from, after: cursor });
   }
-  const scan = await scanEntries(deps, query, info, { from: start.cursor + 1, to: stop, newestFirst: false });
-  messages.push(...scan.messages);
-  const cursor = scan.lastSeen ?? Math.max(start.cursor, Math.min(stop, info.head));
+  const filter = toFilter(query);
+  const scannedUntil = cursor + MAX_SCANNED;
+  let isPastTime = false;
+  scan: for await (const block of blocksUp(deps, { channel, after: cursor, head: stop })) {
+    const next = Math.min(block.firstBehind(cursor) ?? block.last + 1, stop + 1);
+    const lost = next - cursor - 1;
+    if (lost > 0 && !info.epochs.some(({ first }) => first === next)) {
+      tellGap({ after: positionAt(info.epochs, cursor, info.head), seq: next, lost, reason: 'retention' });
+      cursor += lost;
+    }
+    for (const entry of block.behind(cursor)) {
+      if (entry.seq > stop) break;
+      // Clocks may be set back a little, so that a time that is over ends the scan only when it is long over.
+      isPastTime = query.to !== undefined && entry.at > query.to + CLOCK_SLACK_MS;
+      if (isPastTime) break scan;
+      cursor = entry.seq;
+      const isInTime = entry.at >= (query.from ?? entry.at) && entry.at <= (query.to ?? entry.at);
+      if (isInTime && (!filter || filter.matches(entry))) messages.push(String(entry.text));
+      if (messages.length >= limit) break scan;
+    }
+    cursor = Math.min(block.last, stop);
+    if (cursor >= scannedUntil) break;
+  }
   return {
     messages,
     next: positionAt(info.epochs, cursor, Number.POSITIVE_INFINITY),
     head: positionAt(info.epochs, info.head, info.head),
-    more: cursor < stop && !scan.isPastTime,
+    more: cursor < stop && !isPastTime,
     cursor,
   };
 }
 
-async function readDown(deps: { redis: Redis; keys: LogKeys }, query: EventsQuery, info: LogInfo): Promise<EventPage> {
-  const top = query.before === undefined ? info.head : Math.min(info.head, numberOf(query.before, info, 'before') - 1);
-  const bottom = Math.max(info.oldest, query.after === undefined ? 0 : numberOf(query.after, info, 'after') + 1);
-  const scan = await scanEntries(deps, query, info, { from: bottom, to: top, newestFirst: true });
-  const cursor = scan.lastSeen ?? Math.min(top + 1, bottom);
-  return {
-    messages: scan.messages,
-    next: positionAt(info.epochs, cursor, Number.POSITIVE_INFINITY),
-    head: positionAt(info.epochs, info.head, info.head),
-    more: cursor > bottom && !scan.isPastTime,
-    cursor,
-  };
-}
-
-interface Scan {
-  readonly messages: readonly string[];
-  /** Number of the last entry looked at; null when there was none. */
-  readonly lastSeen: number | null;
-  /** The scan left the time that was asked for: nothing further can match. */
-  readonly isPastTime: boolean;
-}
-
-async function scanEntries(
-  deps: { redis: Redis; keys: LogKeys },
-  query: EventsQuery,
-  info: LogInfo,
-  range: { from: number; to: number; newestFirst: boolean },
-): Promise<Scan> {
+async function readDown(deps: BlocksDeps, query: EventsQuery, hot: LogInfo): Promise<EventPage> {
+  const { channel } = query;
+  const top = query.before === undefined ? hot.head : Math.min(hot.head, numberOf(query.before, hot, 'before') - 1);
+  const bottom = query.after === undefined ? 1 : numberOf(query.after, hot, 'after') + 1;
   const filter = toFilter(query);
   const messages: string[] = [];
-  let { from, to } = range;
-  let lastSeen: number | null = null;
-  let scanned = 0;
-  while (from <= to && scanned < MAX_SCANNED) {
-    const count = filter ? SCAN_PAGE : Math.min(SCAN_PAGE, query.limit - messages.length);
-    const entries = await readPage(
-      { ...deps, epochs: info.epochs },
-      { channel: query.channel, from, to, count, newestFirst: range.newestFirst },
-    );
-    for (const entry of entries) {
-      // Clocks may step back, so leaving the time range ends the scan only in the direction of reading.
-      const isPast = range.newestFirst
-        ? query.from !== undefined && entry.at < query.from
-        : query.to !== undefined && entry.at > query.to;
-      if (isPast) return { messages, lastSeen, isPastTime: true };
-      lastSeen = entry.seq;
-      const isBefore = query.from !== undefined && entry.at < query.from;
-      const isAfter = query.to !== undefined && entry.at > query.to;
-      if (!isBefore && !isAfter && (!filter || filter.matches(entry))) messages.push(messageText(entry, info.epochs));
-      if (messages.length >= query.limit) return { messages, lastSeen, isPastTime: false };
-    }
-    if (entries.length < count) return { messages, lastSeen: range.newestFirst ? from : to, isPastTime: false };
-    scanned += entries.length;
-    if (range.newestFirst) to = (lastSeen ?? from) - 1;
-    else from = (lastSeen ?? to) + 1;
+  let cursor = top + 1;
+  let isPastTime = false;
+  if (query.to !== undefined && top - bottom > MAX_SCANNED) {
+    const time = query.to + 2 * CLOCK_SLACK_MS;
+    cursor = Math.min(cursor, (await numberBefore(deps.log, hot, { time, after: bottom - 1 })) + 1);
   }
-  return { messages, lastSeen, isPastTime: false };
+  const scannedUntil = cursor - MAX_SCANNED;
+  scan: while (cursor > bottom) {
+    const count = filter || query.to !== undefined ? SCAN_PAGE : Math.min(SCAN_PAGE, query.limit - messages.length);
+    const range = { channel, epochs: hot.epochs, from: bottom, to: cursor - 1, count, newestFirst: true };
+    const { entries, isWhole } = await deps.log.read(range);
+    for (const entry of entries) {
+      isPastTime = query.from !== undefined && entry.at < query.from - CLOCK_SLACK_MS;
+      if (isPastTime) break scan;
+      cursor = entry.seq;
+      const isInTime = entry.at >= (query.from ?? entry.at) && entry.at <= (query.to ?? entry.at);
+      if (isInTime && (!filter || filter.matches(entry))) messages.push(messageText(entry, hot.epochs));
+      if (messages.length >= query.limit) break scan;
+    }
+    // Nothing older is in either store.
+    if (entries.length < count && isWhole) cursor = bottom;
+    if (cursor <= scannedUntil) break;
+  }
+  return {
+    messages,
+    next: positionAt(hot.epochs, cursor, Number.POSITIVE_INFINITY),
+    head: positionAt(hot.epochs, hot.head, hot.head),
+    more: cursor > bottom && !isPastTime,
+    cursor,
+  };
 }
 
-function startOf(after: string, info: LogInfo) {
-  if (after === 'start') return { cursor: info.oldest - 1, gap: null };
+async function startOf(deps: BlocksDeps, { channel, after = 'start' }: EventsQuery, info: LogInfo) {
   if (after === 'now') return { cursor: info.head, gap: null };
-  const position = parsePosition(after);
-  if (!position) throw invalidPosition('after');
-  return resolvePosition(position, info);
+  const resolved = await resolveAfter({ log: deps.log, ring: deps.ring(channel) }, channel, after);
+  if (!resolved) throw invalidPosition('after');
+  return resolved;
 }
 
 /** For the far end of a range only the number counts: numbers grow across epochs. */
 function numberOf(text: string, info: LogInfo, field: 'after' | 'before'): number {
-  if (text === 'start') return info.oldest - 1;
+  if (text === 'start') return 0;
   if (text === 'now') return info.head + (field === 'before' ? 1 : 0);
   const position = parsePosition(text);
   if (!position) throw invalidPosition(field);

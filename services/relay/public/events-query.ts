@@ -28,7 +28,7 @@ const list = (values: typeof filters.dn) =>
     .pipe(values.unwrap())
     .optional();
 
-const query = z.strictObject({
+export const eventsQuery = z.strictObject({
   channel: z.enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` }).default('calls'),
   after: z.string().max(64).optional(),
   before: z.string().max(64).optional(),
@@ -42,21 +42,41 @@ const query = z.strictObject({
   wait: wholeNumber(0, MAX_WAIT_SECONDS).default(0),
 });
 
-export type EventsQuery = z.infer<typeof query>;
+export type EventsQuery = z.infer<typeof eventsQuery>;
+
+/** Of `GET /relay/events/stream`: one channel, because the id of an event is one position. */
+export const streamQuery = z.strictObject({
+  channel: eventsQuery.shape.channel,
+  after: eventsQuery.shape.after,
+  dn: eventsQuery.shape.dn,
+  event: eventsQuery.shape.event,
+  call: eventsQuery.shape.call,
+  snapshot: z.enum(['0', '1', 'true', 'false'], { error: 'must be 1 or 0' }).optional(),
+});
+
+export type StreamQuery = z.infer<typeof streamQuery>;
+
+/** @throws ProblemError naming the parameter */
+export function parseStreamQuery(raw: Record<string, string | string[] | undefined>): StreamQuery {
+  return parseStrict(streamQuery, raw);
+}
 
 /** @throws ProblemError naming the parameter */
 export function parseEventsQuery(raw: Record<string, string | string[] | undefined>): EventsQuery {
-  const result = query.safeParse(raw);
-  if (!result.success) {
-    const { field, message } = firstIssue(result.error);
-    throw new ProblemError('invalid_request', field ? `${field}: ${message}` : message, field);
-  }
-  if (result.data.wait > 0 && result.data.order === 'desc') {
+  const parsed = parseStrict(eventsQuery, raw);
+  if (parsed.wait > 0 && parsed.order === 'desc') {
     throw new ProblemError(
       'invalid_request',
       'wait: goes with order=asc only, nothing new comes from the past',
       'wait',
     );
   }
-  return result.data;
+  return parsed;
+}
+
+function parseStrict<Schema extends z.ZodType>(schema: Schema, raw: unknown): z.output<Schema> {
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data;
+  const { field, message } = firstIssue(result.error);
+  throw new ProblemError('invalid_request', field ? `${field}: ${message}` : message, field);
 }

@@ -1,15 +1,14 @@
-import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
 import type Router from '@koa/router';
 import type { Arrivals } from '../../live/arrivals.ts';
+import type { BlocksDeps } from '../../replay/blocks-up.ts';
 import { type EventPage, readEventPage } from '../event-pages.ts';
 import { type EventsQuery, parseEventsQuery } from '../events-query.ts';
 import { ProblemError } from '../problem-error.ts';
 import { type RelayState, requirePermission } from '../require-permission.ts';
 
 /** `GET /relay/events`: pages of the log both ways, and a long poll with `wait`. */
-export function addEvents(router: Router<RelayState>, deps: { redis: Redis; keys: LogKeys; arrivals: Arrivals }): void {
+export function addEvents(router: Router<RelayState>, deps: { blocks: BlocksDeps; arrivals: Arrivals }): void {
   router.get('/relay/events', requirePermission('read'), async context => {
     const query = parseEventsQuery(context.query);
     const needed = CHANNEL_PERMISSION[query.channel];
@@ -25,14 +24,14 @@ export function addEvents(router: Router<RelayState>, deps: { redis: Redis; keys
 }
 
 async function readOrWait(
-  deps: { redis: Redis; keys: LogKeys; arrivals: Arrivals },
+  deps: { blocks: BlocksDeps; arrivals: Arrivals },
   query: EventsQuery,
   isGone: () => boolean,
 ): Promise<EventPage> {
   const deadline = performance.now() + query.wait * 1000;
   let asked = query;
   for (;;) {
-    const page = await readEventPage(deps, asked);
+    const page = await readEventPage(deps.blocks, asked);
     const leftMs = deadline - performance.now();
     if (page.messages.length > 0 || leftMs <= 0 || isGone()) return page;
     if (!(await deps.arrivals.waitBeyond(query.channel, page.cursor, leftMs))) return page;

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import type { CloseVerdict } from '@3cx-relay/shared/wire/close-codes.ts';
+import { encode } from './encoding.ts';
+import type { LiveClient } from './live-client.ts';
+import type { OnWrite, Outlet, OutletMessage } from './outlet.ts';
+import type { SendBudget } from './send-budget.ts';
+import { SocketQueue } from './socket-queue.ts';
+import type { Subscription } from './subscription.ts';
+
+/** A sign of life that no client sees and every proxy does. */
+const COMMENT = Buffer.from(':\n\n');
+
+/** One client of server-sent events: the same messages as on a WebSocket, with the position as the id of each. */
+export class EventStream implements Outlet, LiveClient {
+  readonly session = randomUUID();
+  readonly transport = 'sse';
+  readonly encoding = 'sse';
+  readonly subscriptions = new Map<Channel, Subscription>();
+  readonly #response: ServerResponse;
+  readonly #queue: SocketQueue;
+  readonly #budget: SendBudget;
+  readonly #onWrite: OnWrite;
+  #isClosed = false;
+
+  /** `response` has its headers sent; `onClose` is called once. */
+  constructor(response: ServerResponse, deps: { budget: SendBudget; onWrite: OnWrite; onClose: () => void }) {
+    this.#response = response;
+    this.#queue = new SocketQueue(response, deps.budget);
+    this.#budget = deps.budget;
+    this.#onWrite = deps.onWrite;
+    response.on('close', () => {
+      this.#isClosed = true;
+      for (const subscription of this.subscriptions.values()) subscription.end();
+      this.#queue.close();
+      deps.onClose();
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  isIdle(): boolean {
+    return this.#queue.isIdle;
+  }
+
+  async whenIdle(): Promise<void> {
+    if (!this.#isClosed) await this.#queue.whenIdle();
+  }
+
+  maxBytes(): number {
+    return this.#budget.maxBytes();
+  }
+
+  write(bytes: Buffer, count: number): void {
+    if (this.#isClosed || this.#response.writableEnded) return;
+    this.#queue.write(bytes);
+    this.#onWrite(count, bytes.length);
+  }
+
+  send(message: OutletMessage): void {
+    this.sendText(JSON.stringify(message), message.id ?? null);
+  }
+
+  /** A message that is JSON already. */
+  sendText(text: string, id: string | null): void {
+    this.write(encode('sse', [{ text: Buffer.from(text), id }]), 1);
+  }
+
+  cork(): void {
+    this.#queue.cork();
+  }
+
+  uncork(): void {
+    this.#queue.uncork();
+  }
+
+  beat(): void {
+    if (this.#isClosed || this.#response.writableEnded || !this.isIdle()) return;
+    this.#queue.write(COMMENT);
+  }
+
+  /** Its own reconnect obeys `retry`. */
+  leave(afterMs: number): void {
+    if (this.#isClosed || this.#response.writableEnded) return;
+    this.#queue.write(Buffer.from(`retry: ${afterMs}\n\n`));
+    this.send({ type: 'reconnect', afterMs });
+  }
+
+  /** There is no close code here: a verdict that makes coming back useless is told as an error first. */
+  close(verdict: CloseVerdict): void {
+    if (!verdict.reconnect) this.send({ type: 'error', code: 'closed', message: verdict.reason });
+    this.#response.end();
+  }
+
+  terminate(): void {
+    this.#response.destroy();
+  }
+}

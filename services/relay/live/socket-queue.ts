@@ -1,0 +1,67 @@
+import type { Writable } from 'node:stream';
+import type { SendBudget } from './send-budget.ts';
+
+/** What one client's socket has taken from us and not yet handed to the kernel. */
+export class SocketQueue {
+  readonly #stream: Writable;
+  readonly #budget: SendBudget;
+  readonly #waiting: (() => void)[] = [];
+  readonly #onFlushed = () => this.#settle();
+  /** Of the budget: what waited when this was last looked at. */
+  #counted = 0;
+
+  constructor(stream: Writable, budget: SendBudget) {
+    this.#stream = stream;
+    this.#budget = budget;
+  }
+
+  get bytes(): number {
+    return this.#stream.writableLength;
+  }
+
+  get isIdle(): boolean {
+    return this.#stream.writableLength === 0;
+  }
+
+  write(bytes: Buffer): void {
+    this.#stream.write(bytes, this.#onFlushed);
+    // The kernel takes most writes at once: then nothing waits, and there is nothing to count.
+    if (this.#stream.writableLength > 0 && this.#stream.writableCorked === 0) this.#count();
+  }
+
+  cork(): void {
+    this.#stream.cork();
+  }
+
+  uncork(): void {
+    this.#stream.uncork();
+    this.#count();
+  }
+
+  async whenIdle(): Promise<void> {
+    if (this.isIdle || this.#stream.destroyed) return;
+    await new Promise<void>(resolve => this.#waiting.push(resolve));
+  }
+
+  /** The socket is gone: nobody waits for it any more. */
+  close(): void {
+    this.#budget.release(this.#counted);
+    this.#counted = 0;
+    this.#wake();
+  }
+
+  #settle(): void {
+    this.#count();
+    if (this.isIdle) this.#wake();
+  }
+
+  #count(): void {
+    const now = this.#stream.destroyed ? 0 : this.#stream.writableLength;
+    this.#budget.add(now - this.#counted);
+    this.#counted = now;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

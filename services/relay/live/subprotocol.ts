@@ -1,0 +1,20 @@
+import type { WebSocket } from 'ws';
+import type { Encoding } from './encoding.ts';
+
+/** One message in a frame, and many: what a client prefers it offers first. */
+const SUBPROTOCOLS: ReadonlyMap<string, Encoding> = new Map([
+  ['relay.v1', 'frames'],
+  ['relay.v1.ndjson', 'ndjson'],
+]);
+
+/** The first of the offered subprotocols that we speak; false when there is none. */
+export function selectSubprotocol(offered: Iterable<string>): string | false {
+  for (const name of offered) if (SUBPROTOCOLS.has(name)) return name;
+  return false;
+}
+
+/** What was agreed upon in the handshake. */
+export function encodingOf(ws: Pick<WebSocket, 'protocol' | 'extensions'>): Encoding {
+  const encoding = SUBPROTOCOLS.get(ws.protocol) === 'ndjson' ? 'ndjson' : 'frames';
+  return ws.extensions.includes('permessage-deflate') ? `${encoding}+deflate` : encoding;
+}

@@ -1,0 +1,80 @@
+import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
+import type Router from '@koa/router';
+import { EventStream } from '../../live/event-stream.ts';
+import type { Hub } from '../../live/hub.ts';
+import type { OnWrite } from '../../live/outlet.ts';
+import type { SendBudget } from '../../live/send-budget.ts';
+import { beginSubscription, planSubscription, type SubscribeDeps } from '../../live/subscribe.ts';
+import { parseStreamQuery, type StreamQuery } from '../events-query.ts';
+import { ProblemError } from '../problem-error.ts';
+import { type RelayState, requirePermission } from '../require-permission.ts';
+
+export interface EventStreamDeps {
+  readonly hub: Hub;
+  readonly subscribeDeps: SubscribeDeps;
+  readonly budget: SendBudget;
+  readonly onWrite: OnWrite;
+}
+
+/** How long a browser waits before it comes back by itself. */
+const RETRY_MS = 2_000;
+
+/**
+ * `GET /relay/events/stream`: the messages of one channel as server-sent events. The id of each is its position, so that
+ * an EventSource which reconnects sends it as `Last-Event-ID` and goes on behind it.
+ */
+export function addEventStream(
+  router: Router<RelayState>,
+  deps: EventStreamDeps,
+  options: { maxConnections: number },
+): void {
+  router.get('/relay/events/stream', requirePermission('read'), async context => {
+    const query = parseStreamQuery(context.query);
+    const { channel } = query;
+    const needed = CHANNEL_PERMISSION[channel];
+    if (!context.state.key?.permissions.includes(needed)) {
+      throw new ProblemError('forbidden', `the channel ${channel} needs a key with the permission "${needed}"`);
+    }
+    if (deps.hub.size >= options.maxConnections) {
+      throw new ProblemError('too_many_connections', `${options.maxConnections} clients are connected already`);
+    }
+    const plan = await planSubscription(deps.subscribeDeps, toRequest(query, context.get('last-event-id')));
+    if (!plan.ok) {
+      const code = plan.code === 'invalid_message' ? 'invalid_request' : plan.code;
+      throw new ProblemError(code, `${plan.field}: ${plan.message}`, plan.field);
+    }
+    context.respond = false;
+    const { res } = context;
+    context.status = 200;
+    context.set({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      // nginx would collect events until its buffer is full.
+      'x-accel-buffering': 'no',
+    });
+    context.flushHeaders();
+    res.write(`retry: ${RETRY_MS}\n\n`);
+    const stream: EventStream = new EventStream(res, { ...deps, onClose: () => deps.hub.remove(stream) });
+    deps.hub.add(stream);
+    beginSubscription(deps.subscribeDeps, plan, {
+      client: stream,
+      sendText: (text, id) => stream.sendText(text, id),
+      onError: () => {
+        // It comes back with its position: better than a stream that stands still.
+        stream.send({ type: 'error', code: 'unavailable', message: 'the log cannot be read right now' });
+        res.end();
+      },
+    });
+  });
+}
+
+/** A reconnect repeats the URL; where it had got to stands in the header, which therefore counts. */
+function toRequest({ snapshot, ...query }: StreamQuery, lastEventId: string) {
+  const isSnapshot = lastEventId === '' && (snapshot === '1' || snapshot === 'true');
+  const after = lastEventId === '' ? query.after : lastEventId;
+  const given = { ...query, after, ...(isSnapshot ? { snapshot: true } : {}) };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Omit<
+    StreamQuery,
+    'snapshot'
+  > & { snapshot?: boolean };
+}

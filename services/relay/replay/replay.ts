@@ -1,0 +1,128 @@
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { type Block, createBlock } from '../live/block.ts';
+import type { Ring } from '../live/ring.ts';
+import type { TieredLog } from './tiered-log.ts';
+
+/**
+ * Blocks for clients that are behind: from the ring where it reaches, else a page of Redis or PostgreSQL.
+ *
+ * Pages begin at fixed numbers, so that clients which ask for different places share them: those who ask at the same
+ * time share one read, and a full page is kept for those who come a little later. 500 clients that come back after the
+ * same outage cost the stores what one of them costs.
+ */
+export interface Replay {
+  /**
+   * The block that goes on after `cursor`; it may begin before it. Null: nothing there. A number that the block covers
+   * and does not have is in neither store.
+   */
+  blockAfter(channel: Channel, ring: Ring, cursor: number): Block | Promise<Block | null>;
+  forget(channel: Channel): void;
+}
+
+export type Tier = 'ring' | 'redis' | 'postgres';
+
+export interface ReplayOptions {
+  readonly pageEntries: number;
+  /** Bytes of pages that are kept for others. */
+  readonly cacheBytes: number;
+  /** Entries that were read from a store. */
+  readonly onRead: (tier: Exclude<Tier, 'ring'>, entries: number) => void;
+}
+
+export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
+  const { pageEntries } = options;
+  const inFlight = new Map<string, Promise<Block | null>>();
+  const kept = new Map<string, Block>();
+  let keptBytes = 0;
+  let generation = 0;
+
+  async function read(channel: Channel, ring: Ring, cursor: number): Promise<Block | null> {
+    const first = firstOfPage(cursor, pageEntries);
+    const readGeneration = generation;
+    const { head, epochs } = ring;
+    if (head <= cursor) return null;
+    const end = first + pageEntries - 1;
+    const to = Math.min(end, head);
+    const page = await log.read({ channel, epochs, from: first, to, count: pageEntries, neededFrom: cursor + 1 });
+    count(page.entries.length, page.cold);
+    const firstFound = page.entries.find(entry => entry.seq > cursor);
+    if (!firstFound) return readBeyondHole({ channel, epochs, cursor, from: to + 1, to: head });
+    const after = page.isWhole ? first - 1 : (page.entries[0]?.seq ?? first) - 1;
+    const block = createBlock({ after, last: to, entries: page.entries, epochs });
+    if (to === end && readGeneration === generation) keep(keyOf(channel, cursor), block);
+    return block;
+  }
+
+  /** Nothing is left of this page: the next entry there is, wherever it stands, says what the hole is. */
+  async function readBeyondHole(hole: {
+    channel: Channel;
+    epochs: Ring['epochs'];
+    cursor: number;
+    from: number;
+    to: number;
+  }): Promise<Block> {
+    const { cursor, epochs, to } = hole;
+    const { entries, cold } = await log.read({ ...hole, count: 1 });
+    count(entries.length, cold);
+    return createBlock({ after: cursor, last: entries[0]?.seq ?? to, entries, epochs });
+  }
+
+  function keep(key: string, block: Block): void {
+    keptBytes += block.bytes - (kept.get(key)?.bytes ?? 0);
+    kept.delete(key);
+    kept.set(key, block);
+    for (const [oldest, { bytes }] of kept) {
+      if (keptBytes <= options.cacheBytes) break;
+      kept.delete(oldest);
+      keptBytes -= bytes;
+    }
+  }
+
+  function keyOf(channel: Channel, cursor: number): string {
+    return `${channel}:${firstOfPage(cursor, pageEntries)}`;
+  }
+
+  function count(entries: number, cold: number): void {
+    if (cold > 0) options.onRead('postgres', cold);
+    if (entries > cold) options.onRead('redis', entries - cold);
+  }
+
+  function blockAfter(channel: Channel, ring: Ring, cursor: number): Block | Promise<Block | null> {
+    const held = ring.blockAfter(cursor);
+    if (held) return held;
+    const key = keyOf(channel, cursor);
+    const known = kept.get(key);
+    if (known && known.after <= cursor) {
+      // Used again: it leaves later.
+      kept.delete(key);
+      kept.set(key, known);
+      return known;
+    }
+    const shared = inFlight.get(key);
+    if (shared) {
+      // What another reader of the page did not need may have been left out, or he stood behind a hole.
+      const isMine = (block: Block | null) => block !== null && block.after <= cursor && block.last > cursor;
+      return shared.then(block => (isMine(block) ? block : blockAfter(channel, ring, cursor)));
+    }
+    const reading = read(channel, ring, cursor).finally(() => inFlight.delete(key));
+    inFlight.set(key, reading);
+    return reading;
+  }
+
+  return {
+    blockAfter,
+    forget(channel) {
+      generation += 1;
+      for (const [key, block] of kept) {
+        if (!key.startsWith(`${channel}:`)) continue;
+        kept.delete(key);
+        keptBytes -= block.bytes;
+      }
+      log.forget(channel);
+    },
+  };
+}
+
+function firstOfPage(cursor: number, pageEntries: number): number {
+  return Math.floor(cursor / pageEntries) * pageEntries + 1;
+}
