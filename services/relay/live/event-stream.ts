@@ -81,6 +81,11 @@ export class EventStream implements Outlet, LiveClient {
     this.#queue.uncork();
   }
 
+  /** The first thing that a browser is told: how long it waits before it comes back by itself. */
+  open(retryMs: number): void {
+    this.#queue.write(Buffer.from(`retry: ${retryMs}\n\n`));
+  }
+
   beat(): void {
     if (this.#isClosed || this.#response.writableEnded || !this.isIdle()) return;
     this.#queue.write(COMMENT);

@@ -1,12 +1,15 @@
 import type { Writable } from 'node:stream';
 import type { SendBudget } from './send-budget.ts';
 
+const NOTHING = Buffer.alloc(0);
+
 /** What one client's socket has taken from us and not yet handed to the kernel. */
 export class SocketQueue {
   readonly #stream: Writable;
   readonly #budget: SendBudget;
   readonly #waiting: (() => void)[] = [];
   readonly #onFlushed = () => this.#settle();
+  #isProbing = false;
   /** Of the budget: what waited when this was last looked at. */
   #counted = 0;
 
@@ -40,7 +43,9 @@ export class SocketQueue {
 
   async whenIdle(): Promise<void> {
     if (this.isIdle || this.#stream.destroyed) return;
-    await new Promise<void>(resolve => this.#waiting.push(resolve));
+    const idle = new Promise<void>(resolve => this.#waiting.push(resolve));
+    this.#probe();
+    await idle;
   }
 
   /** The socket is gone: nobody waits for it any more. */
@@ -53,6 +58,17 @@ export class SocketQueue {
   #settle(): void {
     this.#count();
     if (this.isIdle) this.#wake();
+    else if (this.#waiting.length > 0) this.#probe();
+  }
+
+  /** Others write to the same socket (pings, headers) and tell us nothing: nothing, written last, is flushed last. */
+  #probe(): void {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    this.#stream.write(NOTHING, () => {
+      this.#isProbing = false;
+      this.#settle();
+    });
   }
 
   #count(): void {

@@ -53,8 +53,8 @@ export function addEventStream(
       'x-accel-buffering': 'no',
     });
     context.flushHeaders();
-    res.write(`retry: ${RETRY_MS}\n\n`);
     const stream: EventStream = new EventStream(res, { ...deps, onClose: () => deps.hub.remove(stream) });
+    stream.open(RETRY_MS);
     deps.hub.add(stream);
     beginSubscription(deps.subscribeDeps, plan, {
       client: stream,
