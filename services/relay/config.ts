@@ -33,6 +33,7 @@ export const relayConfig = {
   RELAY_MAX_COLD_READS: integer({ min: 1, max: 100, default: 3 }),
   RELAY_MAX_WAITING_REQUESTS: integer({ min: 1, max: 100_000, default: 1_000 }),
   RELAY_BLOCK_MS: integer({ min: 100, max: 30_000, default: 1_000 }),
+  RELAY_MAX_PACE_MS: integer({ min: 0, max: 1_000, default: 5 }),
   RELAY_MAX_COMMANDS: integer({ min: 1, max: 1_000, default: 32 }),
   RELAY_COMMAND_TIMEOUT_MS: integer({ min: 500, max: 60_000, default: 10_000 }),
   RELAY_DRAIN_MS: integer({ min: 0, max: 60_000, default: 2_000 }),

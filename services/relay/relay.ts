@@ -29,6 +29,7 @@ import { createHub } from './live/hub.ts';
 import { createRelayMetrics } from './live/relay-metrics.ts';
 import { createSendBudget } from './live/send-budget.ts';
 import { createTail, type Tail } from './live/tail.ts';
+import { watchTail } from './live/tail-metrics.ts';
 import { createWebSocketEndpoint } from './live/websocket-endpoint.ts';
 import packageJson from './package.json' with { type: 'json' };
 import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
@@ -84,7 +85,7 @@ export async function createRelay(
   const arrivals = createArrivals({ ring, registry: deps.registry }, config.RELAY_MAX_WAITING_REQUESTS);
   const tail = await createTail(
     { redis: commands.redis, blockingRedis: blocking.redis, keys, logger },
-    { ringBytes: config.RELAY_RING_BYTES, blockMs: config.RELAY_BLOCK_MS },
+    { ringBytes: config.RELAY_RING_BYTES, blockMs: config.RELAY_BLOCK_MS, maxPaceMs: config.RELAY_MAX_PACE_MS },
     {
       onBlock(channel, block) {
         metrics.read(channel, block.size);
@@ -92,6 +93,7 @@ export async function createRelay(
         arrivals.wake(channel);
       },
       onEntries(channel, entries) {
+        metrics.delivered(channel, entries.at(-1)?.at ?? Date.now());
         if (channel === 'errors') tracker.take(entries);
       },
       onReset(channel, info) {
@@ -103,6 +105,7 @@ export async function createRelay(
       },
     },
   );
+  watchTail(deps.registry, tail);
   await reporting.load();
   const authenticate = reportRejections(createAuthenticate(apiKeys), { logger, errors });
   const pingPostgres = () => store.pool.query('SELECT 1');

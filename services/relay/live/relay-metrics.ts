@@ -6,6 +6,8 @@ import type { SendBudget } from './send-budget.ts';
 /** What the relay tells of its clients and of what it sends them; the tiers of replay are counted in replay-metrics.ts. */
 export interface RelayMetrics {
   read(channel: Channel, entries: number): void;
+  /** An entry of this time, Unix ms, was handed to all clients that are live. */
+  delivered(channel: Channel, at: number): void;
   wrote(messages: number, bytes: number): void;
   fellBack(): void;
 }
@@ -20,6 +22,13 @@ export function createRelayMetrics(registry: Registry, of: { hub: Hub; budget: S
     registers,
   });
   for (const channel of CHANNELS) entriesRead.inc({ channel }, 0);
+  const deliverySeconds = new Histogram({
+    name: 'relay_delivery_seconds',
+    help: 'Time from an entry to the moment it was written to all live clients, of the newest entry of each read',
+    labelNames: ['channel'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers,
+  });
   const messagesSent = new Counter({
     name: 'relay_messages_sent_total',
     help: 'Messages written to WebSocket and SSE clients, all clients together',
@@ -90,6 +99,7 @@ export function createRelayMetrics(registry: Registry, of: { hub: Hub; budget: S
   });
   return {
     read: (channel, entries) => entriesRead.inc({ channel }, entries),
+    delivered: (channel, at) => deliverySeconds.observe({ channel }, Math.max(0, Date.now() - at) / 1_000),
     wrote(messages, bytes) {
       messagesSent.inc(messages);
       bytesSent.inc(bytes);

@@ -5,6 +5,7 @@ import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readLog } from '@3cx-relay/shared/log/read.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { Block } from './block.ts';
 import { createRing, type Ring } from './ring.ts';
@@ -27,9 +28,18 @@ export interface TailListener {
   onReset(channel: Channel, info: LogInfo): void;
 }
 
+/**
+ * How long to wait before reading on, after handing a block to everybody took `costMs`. As long again: an event that
+ * comes alone goes out at once, and when handing out is what the process spends its time on, the events that arrive
+ * meanwhile share one write for each client. A fixed window would delay the first and do too little for the second.
+ */
+function paceMs(costMs: number, maxPaceMs: number): number {
+  return costMs < 1 ? 0 : Math.min(costMs, maxPaceMs);
+}
+
 export async function createTail(
   deps: { redis: Redis; blockingRedis: Redis; keys: LogKeys; logger: Logger },
-  options: { ringBytes: number; blockMs: number },
+  options: { ringBytes: number; blockMs: number; maxPaceMs: number },
   listener: TailListener,
 ): Promise<Tail> {
   const rings = new Map<Channel, Ring>();
@@ -65,10 +75,13 @@ export async function createTail(
         deps.logger.error({ channel: page.channel }, 'the log was lost and begun again: clients are told');
         ring(page.channel).reset(page.info);
         listener.onReset(page.channel, page.info);
-      } else {
-        listener.onBlock(page.channel, ring(page.channel).append(page.entries, page.epochs));
-        listener.onEntries(page.channel, page.entries);
+        continue;
       }
+      const startedAt = performance.now();
+      listener.onBlock(page.channel, ring(page.channel).append(page.entries, page.epochs));
+      listener.onEntries(page.channel, page.entries);
+      const restMs = paceMs(performance.now() - startedAt, options.maxPaceMs);
+      if (restMs > 0) await sleep(restMs, stopping.signal);
     }
   };
   const running = run();
