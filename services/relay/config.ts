@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { commonConfig, databaseConfig, integer } from '@3cx-relay/shared/runtime/config.ts';
 import { z } from 'zod';
+import { allowedOrigins } from './public/origins.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -18,6 +19,13 @@ export const relayConfig = {
   ADMIN_ENABLED: z.stringbool({ error: 'must be true or false' }).default(true),
   /** Where the built panel lies. */
   ADMIN_PANEL_DIR: z.string().default(fileURLToPath(new URL('../../admin-ui/build', import.meta.url))),
+  /** Pages of other sites that may use the relay from a browser. */
+  RELAY_ALLOWED_ORIGINS: allowedOrigins,
+  RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),
+  RELAY_STREAM_PASS_TTL_MS: integer({ min: 1_000, max: 7 * 86_400_000, default: 3_600_000 }),
+  RELAY_FAILED_KEYS_PER_MINUTE: integer({ min: 1, max: 1_000_000, default: 30 }),
+  RELAY_FAILED_KEYS_BLOCK_MS: integer({ min: 1_000, max: 86_400_000, default: 60_000 }),
+  RELAY_MAX_ANONYMOUS_REQUEST_ENTRIES_PER_SECOND: integer({ min: 1, max: 1_000_000, default: 10 }),
   RELAY_HEARTBEAT_MS: integer({ min: 200, max: 300_000, default: 15_000 }),
   RELAY_MAX_CONNECTIONS: integer({ min: 1, max: 1_000_000, default: 10_000 }),
   RELAY_MAX_MESSAGE_BYTES: integer({ min: KIB, max: 16 * MIB, default: 64 * KIB }),

@@ -17,12 +17,11 @@ import { servePanel } from './admin/panel-route.ts';
 import { createAuditLog } from './audit-log.ts';
 import type { relayConfig } from './config.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
-import { reportRejections } from './errors/report-rejections.ts';
 import { reportReplay } from './errors/report-replay.ts';
 import { watchStores } from './errors/watch-stores.ts';
 import { createHealthReport } from './health.ts';
+import { createAccess } from './keys/access.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
-import { createAuthenticate } from './keys/authenticate.ts';
 import { createPasswordHash } from './keys/password-hash.ts';
 import { createArrivals } from './live/arrivals.ts';
 import { createHub } from './live/hub.ts';
@@ -39,6 +38,7 @@ import { createColdLog } from './replay/cold-log.ts';
 import { createReplay } from './replay/replay.ts';
 import { createReplayMetrics } from './replay/replay-metrics.ts';
 import { createTieredLog } from './replay/tiered-log.ts';
+import { createRequestLog } from './request-log.ts';
 
 export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
 
@@ -107,7 +107,15 @@ export async function createRelay(
   );
   watchTail(deps.registry, tail);
   await reporting.load();
-  const authenticate = reportRejections(createAuthenticate(apiKeys), { logger, errors });
+  const access = createAccess(
+    { redis: commands.redis, keys, apiKeys, errors, logger },
+    {
+      ticketTtlMs: config.RELAY_TICKET_TTL_MS,
+      streamPassTtlMs: config.RELAY_STREAM_PASS_TTL_MS,
+      failedKeys: { perMinute: config.RELAY_FAILED_KEYS_PER_MINUTE, blockMs: config.RELAY_FAILED_KEYS_BLOCK_MS },
+      allowedOrigins: config.RELAY_ALLOWED_ORIGINS,
+    },
+  );
   const pingPostgres = () => store.pool.query('SELECT 1');
   const storesWatch = watchStores({ tail, pingPostgres }, { logger, errors });
   const report = createHealthReport({
@@ -120,6 +128,10 @@ export async function createRelay(
   });
   const panel = config.ADMIN_ENABLED ? servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, logger)) : null;
   const audit = createAuditLog({ redis: commands.redis, keys, logger });
+  const requests = createRequestLog(
+    { redis: commands.redis, keys, registry: deps.registry, logger },
+    { maxAnonymousPerSecond: config.RELAY_MAX_ANONYMOUS_REQUEST_ENTRIES_PER_SECOND },
+  );
   const queue = createJobQueue('pbx', { connection: commands, keys, logger });
   const desk = createCommandDesk(
     { redis: commands.redis, keys, queue, audit },
@@ -135,9 +147,10 @@ export async function createRelay(
     keys,
     arrivals,
     blocks: { log, replay: reported, ring },
-    streams: { hub, subscribeDeps, budget, onWrite: metrics.wrote },
+    streams: { authenticate: access.authenticateStream, hub, subscribeDeps, budget, onWrite: metrics.wrote },
     maxConnections: config.RELAY_MAX_CONNECTIONS,
-    authenticate,
+    access,
+    requests,
     report,
     desk,
     audit,
@@ -151,7 +164,8 @@ export async function createRelay(
     server,
     {
       hub,
-      authenticate,
+      authenticate: access.authenticateUpgrade,
+      requests,
       logger,
       budget,
       subscribeDeps,
@@ -207,7 +221,8 @@ export async function createRelay(
         deadlineMs: 2_000,
         run: async () => {
           storesWatch.stop();
-          await Promise.all([apiKeys.stop(), queue.stop(), audit.stop(AUDIT_FLUSH_MS), reporting.stop()]);
+          await Promise.all([apiKeys.stop(), queue.stop(), reporting.stop()]);
+          await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);
           await Promise.all([passwordHash.stop(), store.stop(), history.stop(), commands.stop(), blocking.stop()]);
         },
       },
@@ -226,7 +241,7 @@ async function finishRequests(server: Server): Promise<void> {
   }
 }
 
-const AUDIT_FLUSH_MS = 500;
+const FLUSH_MS = 500;
 const FINISH_REQUESTS_MS = 1_000;
 const READY_SILENCE_MS = 4_000;
 

@@ -24,6 +24,12 @@ export interface LogKeys {
   command(commandId: string): string;
   /** String with expiry: what was asked under an idempotency key and what was answered, JSON. `digest` of the key. */
   idempotency(owner: string, digest: string): string;
+  /** String with expiry: the id of the API key that a browser's one-use ticket stands for. `digest` of the ticket. */
+  ticket(digest: string): string;
+  /** String with expiry: the id of the API key that the cookie of an event stream stands for. `digest` of the cookie. */
+  streamPass(digest: string): string;
+  /** Prefix of the counters of failed keys, one for each address. */
+  readonly failedKeys: string;
   /** Prefix of every BullMQ key. */
   readonly jobs: string;
 }
@@ -46,6 +52,9 @@ export function createLogKeys(pbxId: string): LogKeys {
     ingestStatus: `${prefix}:status:ingest`,
     command: (commandId: string) => `${prefix}:command:${commandId}`,
     idempotency: (owner: string, digest: string) => `${prefix}:idempotency:${owner}:${digest}`,
+    ticket: (digest: string) => `${prefix}:ticket:${digest}`,
+    streamPass: (digest: string) => `${prefix}:stream-pass:${digest}`,
+    failedKeys: `${prefix}:failed-keys`,
     jobs: `${prefix}:bull`,
   });
 }

@@ -3,6 +3,7 @@ import { loadSql } from './sql.ts';
 
 const INSERT_API_KEY = loadSql('insert-api-key');
 const SELECT_BY_PREFIX = loadSql('select-api-keys-by-prefix');
+const SELECT_BY_ID = loadSql('select-api-key-by-id');
 const REMEMBER_DIGEST = loadSql('remember-api-key-digest');
 const TOUCH_API_KEYS = loadSql('touch-api-keys');
 const REVOKE_API_KEY = loadSql('revoke-api-key');
@@ -89,7 +90,16 @@ export async function insertApiKey(pool: pg.Pool, key: NewApiKey): Promise<numbe
 
 export async function selectApiKeysByPrefix(pool: pg.Pool, keyPrefix: string): Promise<StoredApiKey[]> {
   const { rows } = await pool.query<StoredRow>(SELECT_BY_PREFIX, [keyPrefix]);
-  return rows.map(row => ({
+  return rows.map(toStored);
+}
+
+export async function selectApiKeyById(pool: pg.Pool, id: number): Promise<StoredApiKey | null> {
+  const { rows } = await pool.query<StoredRow>(SELECT_BY_ID, [id]);
+  return rows[0] ? toStored(rows[0]) : null;
+}
+
+function toStored(row: StoredRow): StoredApiKey {
+  return {
     id: row.id,
     clientName: row.client_name,
     keyHash: row.key_hash,
@@ -98,7 +108,7 @@ export async function selectApiKeysByPrefix(pool: pg.Pool, keyPrefix: string): P
     permissions: row.permissions,
     active: row.active,
     expiresAt: row.expires_at,
-  }));
+  };
 }
 
 export async function rememberApiKeyDigest(

@@ -12,20 +12,22 @@ const CATALOGUE = {
   payload_too_large: { status: 413, title: 'Content Too Large' },
   /** The idempotency key was used for something else. */
   idempotency_conflict: { status: 409, title: 'Conflict' },
-  too_many_commands: { status: 429, title: 'Too Many Requests' },
+  too_many_commands: { status: 429, title: 'Too Many Requests', retryAfterMs: 1_000 },
+  /** Too many keys from this address that were not valid; one that is valid still works. */
+  too_many_failures: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
   /** The PBX said no; the relay and its key are in order. */
   pbx_forbidden: { status: 403, title: 'Forbidden' },
   pbx_gone: { status: 404, title: 'Not Found' },
   pbx_not_possible: { status: 409, title: 'Conflict' },
   pbx_rejected: { status: 409, title: 'Conflict' },
   /** Certainly not executed: to try again is safe. */
-  pbx_unavailable: { status: 503, title: 'Service Unavailable' },
+  pbx_unavailable: { status: 503, title: 'Service Unavailable', retryAfterMs: 1_000 },
   /** Nobody knows whether it was executed: to try again without the same idempotency key is not safe. */
   pbx_timeout: { status: 504, title: 'Gateway Timeout' },
   internal: { status: 500, title: 'Internal Server Error' },
-  too_many_connections: { status: 503, title: 'Service Unavailable' },
-  stopping: { status: 503, title: 'Service Unavailable' },
-  unavailable: { status: 503, title: 'Service Unavailable' },
+  too_many_connections: { status: 503, title: 'Service Unavailable', retryAfterMs: 5_000 },
+  stopping: { status: 503, title: 'Service Unavailable', retryAfterMs: 1_000 },
+  unavailable: { status: 503, title: 'Service Unavailable', retryAfterMs: 2_000 },
 } as const;
 
 export type ProblemCode = keyof typeof CATALOGUE;
@@ -37,6 +39,8 @@ export interface Problem {
   readonly title: string;
   readonly detail: string;
   readonly field?: string;
+  /** When to try again, of every 429 and 503; the header `Retry-After` says it in seconds. */
+  readonly retryAfterMs?: number;
 }
 
 export function problem(code: ProblemCode, detail: string, field?: string): Problem {

@@ -60,6 +60,7 @@ it('a Redis that is frozen but keeps its connections shows within five seconds, 
     await waitFor(async () => (await health()).status === 'down', { what: 'health to be down', timeoutMs: 5_000 });
     const response = await fetch(`${relay.url}/relay/active-calls`, { headers: { 'x-api-key': relay.apiKey } });
     expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('2');
     expect(await response.json()).toMatchObject({ code: 'unavailable' });
   } finally {
     process.kill(pidOf(server), 'SIGCONT');

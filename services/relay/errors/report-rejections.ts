@@ -1,7 +1,6 @@
 import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import type { Authenticate } from '../keys/authenticate.ts';
 
 /**
  * One key that is wrong is everyday business, many in a minute are somebody who guesses or a client that nobody told of
@@ -10,15 +9,14 @@ import type { Authenticate } from '../keys/authenticate.ts';
 const WINDOW_MS = 60_000;
 const MANY = 30;
 
+/** The function to call for each key, ticket or pass that was not valid. */
 export function reportRejections(
-  authenticate: Authenticate,
   to: { logger: Logger; errors: ErrorSink },
   now: () => number = () => performance.now(),
-): Authenticate {
+): () => void {
   let windowFrom = now();
   let rejected = 0;
-
-  function count(): void {
+  return () => {
     if (now() - windowFrom >= WINDOW_MS) {
       windowFrom = now();
       rejected = 0;
@@ -33,12 +31,5 @@ export function reportRejections(
       message,
       details: { rejected, withinMs: Math.round(now() - windowFrom) },
     });
-  }
-
-  return async headers => {
-    const authenticated = await authenticate(headers);
-    const hasKey = headers.authorization !== undefined || headers['x-api-key'] !== undefined;
-    if ('problem' in authenticated && hasKey) count();
-    return authenticated;
   };
 }

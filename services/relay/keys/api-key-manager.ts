@@ -7,6 +7,7 @@ import {
   rememberApiKeyDigest,
   revokeApiKey,
   type StoredApiKey,
+  selectApiKeyById,
   selectApiKeysByPrefix,
   touchApiKeys,
 } from '@3cx-relay/shared/store/api-keys.ts';
@@ -98,6 +99,16 @@ export class APIKeyManager {
     return this.#seenNow(validation);
   }
 
+  /**
+   * As `validateKey`, for one who has shown the key before and got something in exchange.
+   *
+   * @throws OperatorError `KEY_STORE_AWAY` when PostgreSQL is away
+   */
+  async validateKeyId(id: number): Promise<Validation> {
+    const row = await this.#ask(() => selectApiKeyById(this.#deps.pool, id));
+    return row ? this.#seenNow(toValidation(row)) : { ok: false, reason: 'unknown' };
+  }
+
   /** False when there is no such key or it was revoked before. */
   async revokeKey(keyId: number, revokedBy: string): Promise<boolean> {
     const isRevoked = await revokeApiKey(this.#deps.pool, keyId, revokedBy);
@@ -157,11 +168,17 @@ export class APIKeyManager {
   }
 
   async #lookUp(key: { apiKey: string; prefix: string }): Promise<Validation> {
-    try {
+    return this.#ask(async () => {
       for (const row of await selectApiKeysByPrefix(this.#deps.pool, key.prefix)) {
         if (await this.#matches(row, key.apiKey)) return toValidation(row);
       }
       return { ok: false, reason: 'unknown' };
+    });
+  }
+
+  async #ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await question();
     } catch (error) {
       if (!isPostgresAway(error)) throw error;
       const message = `API keys cannot be checked because PostgreSQL is away (${messageOf(error)})`;

@@ -1,6 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS, type Channel, isChannel } from '@3cx-relay/shared/wire/channels.ts';
 import type { ClientMessage, SubscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
@@ -9,11 +8,15 @@ import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import { WebSocketServer } from 'ws';
 import type { Authenticate } from '../keys/authenticate.ts';
+import { ticketOf } from '../keys/authenticate-upgrade.ts';
 import type { ApiKey } from '../keys/validation.ts';
+import type { RequestLog } from '../request-log.ts';
 import { parseQuery } from './connect-query.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Hub } from './hub.ts';
 import type { OnWrite } from './outlet.ts';
+import { beginUpgradeRecord } from './record-upgrades.ts';
+import { refuseByClose, refuseByStatus, verdictOf } from './refuse-upgrade.ts';
 import type { SendBudget } from './send-budget.ts';
 import { encodingOf, selectSubprotocol } from './subprotocol.ts';
 import {
@@ -39,6 +42,11 @@ export interface WebSocketEndpointOptions extends ConnectionLimits {
   readonly onWrite: OnWrite;
 }
 
+type Decision =
+  | { readonly key: ApiKey; readonly first: Map<Channel, SubscriptionRequest> }
+  /** With the key when it was valid and something else was wrong. */
+  | { readonly key: ApiKey | null; readonly problem: Problem };
+
 const PATH = '/relay/ws';
 /** Only there to resolve the request target against. */
 const ORIGIN = 'http://relay';
@@ -46,7 +54,15 @@ const PROTOCOL_VERSION = 1;
 
 export function createWebSocketEndpoint(
   server: Server,
-  deps: { hub: Hub; authenticate: Authenticate; subscribeDeps: SubscribeDeps; budget: SendBudget; logger: Logger },
+  deps: {
+    hub: Hub;
+    /** By key or ticket. */
+    authenticate: Authenticate;
+    requests: RequestLog;
+    subscribeDeps: SubscribeDeps;
+    budget: SendBudget;
+    logger: Logger;
+  },
   options: WebSocketEndpointOptions,
 ): WebSocketEndpoint {
   const { hub, logger } = deps;
@@ -62,39 +78,49 @@ export function createWebSocketEndpoint(
     handleProtocols: selectSubprotocol,
   });
 
-  async function decide(
-    request: IncomingMessage,
-  ): Promise<{ key: ApiKey; first: Map<Channel, SubscriptionRequest> } | Problem> {
+  async function decide(request: IncomingMessage): Promise<Decision> {
     const target = request.url ?? '/';
-    if (!URL.canParse(target, ORIGIN)) return problem('invalid_request', 'the request target is not a URL');
+    const refuse = (found: Problem, key: ApiKey | null = null) => ({ key, problem: found });
+    if (!URL.canParse(target, ORIGIN)) return refuse(problem('invalid_request', 'the request target is not a URL'));
     const url = new URL(target, ORIGIN);
-    if (url.pathname !== PATH) return problem('not_found', `WebSockets are at ${PATH}`);
-    if (!isAccepting) return problem('stopping', 'this relay is stopping: connect again');
+    if (url.pathname !== PATH) return refuse(problem('not_found', `WebSockets are at ${PATH}`));
+    if (!isAccepting) return refuse(problem('stopping', 'this relay is stopping: connect again'));
     if (hub.size >= options.maxConnections) {
-      return problem('too_many_connections', `${options.maxConnections} clients are connected already`);
+      return refuse(problem('too_many_connections', `${options.maxConnections} clients are connected already`));
     }
-    const authenticated = await deps.authenticate(request.headers);
-    if ('problem' in authenticated) return authenticated.problem;
+    const authenticated = await deps.authenticate(request);
+    if ('problem' in authenticated) return refuse(authenticated.problem);
+    const { key } = authenticated;
     const query = parseQuery(url.searchParams);
-    if (!query.ok) return problem('invalid_request', query.message, query.field);
-    const forbidden = [...query.channels.keys()].find(name => !mayRead(authenticated.key, name));
-    if (forbidden) return forbiddenChannel(forbidden);
-    return { key: authenticated.key, first: query.channels };
+    if (!query.ok) return refuse(problem('invalid_request', query.message, query.field), key);
+    const forbidden = [...query.channels.keys()].find(name => !mayRead(key, name));
+    return forbidden ? refuse(forbiddenChannel(forbidden), key) : { key, first: query.channels };
   }
 
   server.on('upgrade', (request, stream, head) => {
     const ignore = () => stream.destroy();
     stream.on('error', ignore);
+    const record = beginUpgradeRecord(deps.requests, request, PATH);
     decide(request)
       .catch(err => {
         logger.error({ err }, 'an upgrade could not be decided');
-        return problem('unavailable', 'the request cannot be checked right now: try again');
+        return { key: null, problem: problem('unavailable', 'the request cannot be checked right now: try again') };
       })
       .then(decision => {
-        if ('status' in decision) return refuse(stream, decision);
+        if ('problem' in decision) {
+          const { key, problem: found } = decision;
+          if (ticketOf(request) === null || found.code === 'not_found') {
+            record.refused(found, key);
+            return refuseByStatus(stream, found);
+          }
+          record.refused(found, key, verdictOf(found.code).code);
+          stream.off('error', ignore);
+          return sockets.handleUpgrade(request, stream, head, ws => refuseByClose(ws, found));
+        }
         stream.off('error', ignore);
         sockets.handleUpgrade(request, stream, head, ws => {
           if (!(stream instanceof Socket)) return ws.terminate();
+          record.accepted(decision.key, ws);
           // The listener of the connection is set in this same turn, so that no early message is lost.
           const connection = new Connection(ws, stream, {
             encoding: encodingOf(ws),
@@ -207,20 +233,5 @@ function forbiddenChannel(channel: Channel): Problem {
   return problem(
     'forbidden',
     `the channel ${channel} needs a key with the permission "${CHANNEL_PERMISSION[channel]}"`,
-  );
-}
-
-function refuse(stream: Duplex, { status, title, ...rest }: Problem): void {
-  const body = JSON.stringify({ status, title, ...rest });
-  stream.end(
-    [
-      `HTTP/1.1 ${status} ${title}`,
-      'content-type: application/problem+json',
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-      ...(status === 401 ? ['www-authenticate: Bearer'] : []),
-      '',
-      body,
-    ].join('\r\n'),
   );
 }

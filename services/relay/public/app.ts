@@ -10,18 +10,26 @@ import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { AuditLog } from '../audit-log.ts';
 import type { HealthReport } from '../health.ts';
-import type { Authenticate } from '../keys/authenticate.ts';
+import type { Access } from '../keys/access.ts';
 import type { Arrivals } from '../live/arrivals.ts';
 import type { BlocksDeps } from '../replay/blocks-up.ts';
+import type { RequestLog } from '../request-log.ts';
 import type { ActiveCallsOfPbx } from './active-calls-of-pbx.ts';
 import type { CommandDesk } from './commands/command-desk.ts';
+import { allowOrigins } from './cors.ts';
 import { ProblemError } from './problem-error.ts';
+import { recordRequests } from './record-requests.ts';
 import type { RelayState } from './require-permission.ts';
+import { retryAfter } from './retry-after.ts';
 import { addActiveCalls } from './routes/active-calls.ts';
 import { addCalls } from './routes/calls.ts';
 import { addEventStream, type EventStreamDeps } from './routes/event-stream.ts';
 import { addEvents } from './routes/events.ts';
 import { addHealth } from './routes/health.ts';
+import { addTickets } from './routes/tickets.ts';
+
+/** For an answer that did not say itself when to come back. */
+const RETRY_AFTER_MS = 1_000;
 
 export interface AppDeps {
   readonly redis: Redis;
@@ -30,7 +38,8 @@ export interface AppDeps {
   readonly blocks: BlocksDeps;
   readonly streams: EventStreamDeps;
   readonly maxConnections: number;
-  readonly authenticate: Authenticate;
+  readonly access: Access;
+  readonly requests: RequestLog;
   readonly report: () => Promise<HealthReport>;
   readonly desk: CommandDesk;
   readonly audit: AuditLog;
@@ -50,10 +59,13 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addEvents(router, deps);
   addEventStream(router, deps.streams, { maxConnections: deps.maxConnections });
   addCalls(router, deps);
+  addTickets(router, deps.access.tickets);
 
+  app.use(recordRequests(deps.requests));
   app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
+  app.use(allowOrigins(deps.access.origins));
   app.use(async (context, next) => {
-    context.state.authenticate = deps.authenticate;
+    context.state.authenticate = deps.access.authenticate;
     try {
       await next();
       if (context.body === undefined) {
@@ -68,7 +80,11 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
       context.status = answer.status;
       context.body = JSON.stringify(answer);
       context.type = 'application/problem+json';
+      if (answer.status === 401) context.set('www-authenticate', 'Bearer');
+      if (answer.retryAfterMs !== undefined) context.set('retry-after', retryAfter(answer.retryAfterMs));
     }
+    const isForLater = context.status === 429 || context.status === 503;
+    if (isForLater && !context.res.hasHeader('retry-after')) context.set('retry-after', retryAfter(RETRY_AFTER_MS));
   });
   app.use(router.routes());
   app.use(router.allowedMethods());

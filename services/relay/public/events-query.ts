@@ -1,6 +1,7 @@
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
-import { firstIssue, subscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
+import { subscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
 import { z } from 'zod';
+import { parseQuery, type RawQuery } from './parse-query.ts';
 import { ProblemError } from './problem-error.ts';
 
 const MAX_LIMIT = 1_000;
@@ -52,18 +53,20 @@ export const streamQuery = z.strictObject({
   event: eventsQuery.shape.event,
   call: eventsQuery.shape.call,
   snapshot: z.enum(['0', '1', 'true', 'false'], { error: 'must be 1 or 0' }).optional(),
+  /** For a browser; it is used up when the query is read. */
+  ticket: z.string().max(64).optional(),
 });
 
 export type StreamQuery = z.infer<typeof streamQuery>;
 
 /** @throws ProblemError naming the parameter */
-export function parseStreamQuery(raw: Record<string, string | string[] | undefined>): StreamQuery {
-  return parseStrict(streamQuery, raw);
+export function parseStreamQuery(raw: RawQuery): StreamQuery {
+  return parseQuery(raw, streamQuery);
 }
 
 /** @throws ProblemError naming the parameter */
-export function parseEventsQuery(raw: Record<string, string | string[] | undefined>): EventsQuery {
-  const parsed = parseStrict(eventsQuery, raw);
+export function parseEventsQuery(raw: RawQuery): EventsQuery {
+  const parsed = parseQuery(raw, eventsQuery);
   if (parsed.wait > 0 && parsed.order === 'desc') {
     throw new ProblemError(
       'invalid_request',
@@ -72,11 +75,4 @@ export function parseEventsQuery(raw: Record<string, string | string[] | undefin
     );
   }
   return parsed;
-}
-
-function parseStrict<Schema extends z.ZodType>(schema: Schema, raw: unknown): z.output<Schema> {
-  const result = schema.safeParse(raw);
-  if (result.success) return result.data;
-  const { field, message } = firstIssue(result.error);
-  throw new ProblemError('invalid_request', field ? `${field}: ${message}` : message, field);
 }

@@ -9,4 +9,9 @@ export class ProblemError extends Error {
     this.name = 'ProblemError';
     this.problem = problem(code, detail, field);
   }
+
+  /** For a problem that somebody else found. */
+  static of(found: Problem): ProblemError {
+    return Object.assign(new ProblemError(found.code, found.detail), { problem: found });
+  }
 }

@@ -1,6 +1,6 @@
 import type { Permission } from '@3cx-relay/shared/wire/permissions.ts';
-import type { Middleware } from 'koa';
-import type { Authenticate } from '../keys/authenticate.ts';
+import type { Context, Middleware } from 'koa';
+import type { Authenticate, Authenticated } from '../keys/authenticate.ts';
 import type { ApiKey } from '../keys/validation.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -9,14 +9,17 @@ export interface RelayState {
   key?: ApiKey;
 }
 
-/** Lets a request pass that carries a valid key with this permission; a 403 names what is missing. */
-export function requirePermission(permission: Permission): Middleware<RelayState> {
+/**
+ * Lets a request pass that carries a valid key with this permission; a 403 names what is missing. `authenticate` is for
+ * the route that takes other credentials too.
+ */
+export function requirePermission(
+  permission: Permission,
+  authenticate?: (context: Context) => Promise<Authenticated>,
+): Middleware<RelayState> {
   return async (context, next) => {
-    const authenticated = await context.state.authenticate(context.headers);
-    if ('problem' in authenticated) {
-      context.set('www-authenticate', 'Bearer');
-      throw new ProblemError(authenticated.problem.code, authenticated.problem.detail);
-    }
+    const authenticated = await (authenticate ? authenticate(context) : context.state.authenticate(context.req));
+    if ('problem' in authenticated) throw ProblemError.of(authenticated.problem);
     // Also of one who may not: whoever comes before in the chain may want to put on record who tried.
     context.state.key = authenticated.key;
     if (!authenticated.key.permissions.includes(permission)) {

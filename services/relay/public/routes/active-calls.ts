@@ -2,9 +2,14 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type Router from '@koa/router';
+import { z } from 'zod';
 import type { ActiveCallsOfPbx } from '../active-calls-of-pbx.ts';
-import { ProblemError } from '../problem-error.ts';
+import { parseQuery } from '../parse-query.ts';
 import { type RelayState, requirePermission } from '../require-permission.ts';
+
+const parameters = z.strictObject({
+  source: z.enum(['projection', 'xapi'], 'must be "projection" or "xapi", or left out').default('projection'),
+});
 
 /**
  * `GET /relay/active-calls` → `{position, asOf, source, calls}`: reading on with `after=<position>` misses nothing.
@@ -15,10 +20,7 @@ export function addActiveCalls(
   deps: { redis: Redis; keys: LogKeys; callsOfPbx: ActiveCallsOfPbx },
 ): void {
   router.get('/relay/active-calls', requirePermission('read'), async context => {
-    const { source = 'projection' } = context.query;
-    if (source !== 'projection' && source !== 'xapi') {
-      throw new ProblemError('invalid_request', 'source: must be "projection" or "xapi", or left out', 'source');
-    }
+    const { source } = parseQuery(context.query, parameters);
     const snapshot = await readSnapshot(deps.redis, deps.keys);
     const head = JSON.stringify({ position: snapshot.position, asOf: new Date().toISOString(), source });
     const calls = source === 'xapi' ? (await deps.callsOfPbx()).map(toJson) : Object.values(snapshot.calls);

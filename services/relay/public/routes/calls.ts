@@ -19,8 +19,6 @@ import { readJsonBody } from '../json-body.ts';
 import { ProblemError } from '../problem-error.ts';
 import { type RelayState, requirePermission } from '../require-permission.ts';
 
-const RETRY_AFTER_SECONDS = 1;
-
 /** `POST /relay/calls` and `POST /relay/calls/{participant}/{action}`: call control, executed by ingest. */
 export function addCalls(router: Router<RelayState>, { desk, audit }: { desk: CommandDesk; audit: AuditLog }): void {
   router.post('/relay/calls', auditForbidden('makecall', audit), requirePermission('write'), async context => {
@@ -70,24 +68,14 @@ async function answer(
     address: clientAddress(context.req),
     idempotencyKey: header === '' ? undefined : parse('Idempotency-Key', idempotencyKey, header),
   };
-  try {
-    send(context, await desk.submit(request));
-  } catch (error) {
-    if (error instanceof ProblemError && error.problem.code === 'too_many_commands') retryLater(context);
-    throw error;
-  }
+  send(context, await desk.submit(request));
 }
 
 function send(context: RouterContext<RelayState>, { status, body }: CommandAnswer): void {
-  if (status === 503) retryLater(context);
   context.status = status;
   context.body = JSON.stringify(body);
   context.type = status < 400 ? 'application/json' : 'application/problem+json';
   context.set('cache-control', 'no-store');
-}
-
-function retryLater(context: RouterContext<RelayState>): void {
-  context.set('retry-after', String(RETRY_AFTER_SECONDS));
 }
 
 function actorOf({ key }: RelayState): Actor {

@@ -1,5 +1,6 @@
 import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
 import type Router from '@koa/router';
+import { type AuthenticateStream, STREAM_PATH } from '../../keys/authenticate-stream.ts';
 import { EventStream } from '../../live/event-stream.ts';
 import type { Hub } from '../../live/hub.ts';
 import type { OnWrite } from '../../live/outlet.ts';
@@ -10,6 +11,7 @@ import { ProblemError } from '../problem-error.ts';
 import { type RelayState, requirePermission } from '../require-permission.ts';
 
 export interface EventStreamDeps {
+  readonly authenticate: AuthenticateStream;
   readonly hub: Hub;
   readonly subscribeDeps: SubscribeDeps;
   readonly budget: SendBudget;
@@ -28,7 +30,7 @@ export function addEventStream(
   deps: EventStreamDeps,
   options: { maxConnections: number },
 ): void {
-  router.get('/relay/events/stream', requirePermission('read'), async context => {
+  router.get(STREAM_PATH, requirePermission('read', deps.authenticate), async context => {
     const query = parseStreamQuery(context.query);
     const { channel } = query;
     const needed = CHANNEL_PERMISSION[channel];
@@ -69,12 +71,12 @@ export function addEventStream(
 }
 
 /** A reconnect repeats the URL; where it had got to stands in the header, which therefore counts. */
-function toRequest({ snapshot, ...query }: StreamQuery, lastEventId: string) {
+function toRequest({ snapshot, ticket: _ticket, ...query }: StreamQuery, lastEventId: string) {
   const isSnapshot = lastEventId === '' && (snapshot === '1' || snapshot === 'true');
   const after = lastEventId === '' ? query.after : lastEventId;
   const given = { ...query, after, ...(isSnapshot ? { snapshot: true } : {}) };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Omit<
     StreamQuery,
-    'snapshot'
+    'snapshot' | 'ticket'
   > & { snapshot?: boolean };
 }

@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import type Router from '@koa/router';
 import type { HealthReport } from '../../health.ts';
-import type { Authenticate } from '../../keys/authenticate.ts';
+import type { ApiKey } from '../../keys/validation.ts';
 import type { RelayState } from '../require-permission.ts';
 
 const KEY_WITHIN_MS = 1_500;
@@ -14,13 +14,15 @@ const KEY_WITHIN_MS = 1_500;
 export function addHealth(router: Router<RelayState>, report: () => Promise<HealthReport>): void {
   router.get('/relay/health', async context => {
     const health = await report();
-    const isKnown = await hasKey(context.state.authenticate, context.headers);
+    const key = await keyOf(context.state, context.req);
+    // For the record of requests.
+    if (key) context.state.key = key;
     context.status = health.status === 'down' ? 503 : 200;
     context.set('cache-control', 'no-store');
     const components = Object.fromEntries(
       Object.entries(health.components).map(([name, component]) => [
         name,
-        isKnown ? component : { state: component.state },
+        key ? component : { state: component.state },
       ]),
     );
     context.body = { ...health, components };
@@ -28,10 +30,11 @@ export function addHealth(router: Router<RelayState>, report: () => Promise<Heal
 }
 
 /** When keys cannot be checked, health is asked for most: it is then told as to anybody. */
-async function hasKey(authenticate: Authenticate, headers: IncomingHttpHeaders): Promise<boolean> {
+async function keyOf({ authenticate }: RelayState, request: IncomingMessage): Promise<ApiKey | null> {
   try {
-    return 'key' in (await within(KEY_WITHIN_MS, authenticate(headers)));
+    const authenticated = await within(KEY_WITHIN_MS, authenticate(request));
+    return 'key' in authenticated ? authenticated.key : null;
   } catch {
-    return false;
+    return null;
   }
 }

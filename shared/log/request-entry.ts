@@ -1,0 +1,32 @@
+import type { NewEntry } from './entry.ts';
+
+/** One request to the public API for channel `requests`: no query, no header, nothing that a secret could stand in. */
+export interface RequestRecord {
+  /**
+   * `http.request`: a request that was answered. `sse.end`: an event stream that ended. `ws.upgrade`: a WebSocket that
+   * was opened or refused. `ws.end`: one that was open and ended.
+   */
+  readonly event: 'http.request' | 'sse.end' | 'ws.upgrade' | 'ws.end';
+  /** The template of the route, for example `/relay/calls/:participant/drop`; `unmatched` where there is none. */
+  readonly endpoint: string;
+  readonly method: string;
+  /** HTTP status. 499: the client left before it had one. */
+  readonly status: number;
+  readonly durationMs: number;
+  /** Null without a valid key. */
+  readonly keyId: number | null;
+  readonly client: string | null;
+  readonly address: string | null;
+  readonly transport: 'http' | 'sse' | 'ws';
+  /** Sent to the client. */
+  readonly bytes?: number;
+  /** Of a WebSocket. */
+  readonly closeCode?: number;
+  /** So many more requests without a key were counted, not written, before this one. */
+  readonly suppressed?: number;
+}
+
+/** Readers filter by the event. */
+export function requestEntry(at: number, { event, ...data }: RequestRecord): NewEntry {
+  return { type: 'request', at, event, body: JSON.stringify({ at: new Date(at).toISOString(), event, data }) };
+}
