@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { adminSecret, startTestRelay, type TestRelay } from '../harness/relay.ts';
+import { openSse } from '../harness/sse-client.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 /** Every key that is wrong beyond this many a minute and address is answered with 429. */
@@ -214,6 +215,31 @@ describe('a browser, which sees no HTTP status of an upgrade', () => {
     const protocols = [`ticket.${(await getTicket()).ticket}`];
     await expect(visit(protocols, { headers: { 'x-api-key': wrongKey() } })).rejects.toThrow('401');
     await expect(visit(protocols, { query: '/elsewhere' })).rejects.toThrow('404');
+  });
+});
+
+describe('the event stream', () => {
+  it('opens by a ticket, and by the cookie of that answer when an EventSource comes back with the same URL', async () => {
+    const { ticket } = await getTicket();
+    const url = `${relay.url}/relay/events/stream?channel=health&ticket=${ticket}`;
+    const first = await fetch(url);
+    expect(first.headers.get('content-type')).toContain('text/event-stream');
+    const cookie = first.headers.get('set-cookie')?.split(';')[0] ?? '';
+    await first.body?.cancel();
+    expect((await fetch(url)).status).toBe(401);
+    const again = await openSse(url, { cookie, 'last-event-id': 'start' });
+    await again.waitForMessage('caught_up');
+    again.close();
+  });
+
+  it('is the only route that takes them', async () => {
+    const { ticket } = await getTicket();
+    expect((await fetch(`${relay.url}/relay/events?ticket=${ticket}`)).status).toBe(401);
+    const stream = await fetch(`${relay.url}/relay/events/stream?ticket=${ticket}`);
+    expect(stream.status).toBe(200);
+    const cookie = stream.headers.get('set-cookie')?.split(';')[0] ?? '';
+    await stream.body?.cancel();
+    expect((await fetch(`${relay.url}/relay/events`, { headers: { cookie } })).status).toBe(401);
   });
 });
 

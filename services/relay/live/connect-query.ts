@@ -5,8 +5,15 @@ export type ConnectQuery =
   | { readonly ok: true; readonly channels: Map<Channel, SubscriptionRequest> }
   | { readonly ok: false; readonly field: string; readonly message: string };
 
+const PARAMETERS = new Set(['channels', 'after', 'dn', 'event', 'call', 'snapshot']);
+
 /** The first subscription, as the query of the upgrade states it: the same words as a `subscribe` message. */
 export function parseQuery(query: URLSearchParams): ConnectQuery {
+  const strange = [...query.keys()].find(name => !PARAMETERS.has(name));
+  if (strange !== undefined) {
+    const field = strange.slice(0, 64);
+    return { ok: false, field, message: `${field}: is none of ${[...PARAMETERS].join(', ')}` };
+  }
   const names = (query.get('channels') ?? 'calls').split(',').filter(name => name !== '');
   const unknown = names.find(name => !isChannel(name));
   if (unknown !== undefined) {

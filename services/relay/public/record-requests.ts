@@ -11,7 +11,10 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 /** As proxies call it: the client left before there was a status. */
 const CLIENT_LEFT = 499;
 
-/** Puts every request on record once its answer has ended, however it ended. To stand before everything else. */
+/**
+ * Puts every request on record once its answer has ended, however it ended. To stand before everything else. An event
+ * stream is known by its content type as Koa knows it (`context.type`, `context.set`; not `res.writeHead`).
+ */
 export function recordRequests(requests: RequestLog): Middleware<RelayState> {
   return (context, next) => {
     const startedAt = performance.now();
