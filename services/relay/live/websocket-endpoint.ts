@@ -51,6 +51,8 @@ const PATH = '/relay/ws';
 /** Only there to resolve the request target against. */
 const ORIGIN = 'http://relay';
 const PROTOCOL_VERSION = 1;
+/** Connections that are open only to be told why they are refused; beyond, a browser learns as little as ever. */
+const MAX_TOLD = 1_000;
 
 export function createWebSocketEndpoint(
   server: Server,
@@ -67,6 +69,7 @@ export function createWebSocketEndpoint(
 ): WebSocketEndpoint {
   const { hub, logger } = deps;
   let isAccepting = true;
+  let told = 0;
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: options.maxMessageBytes,
@@ -109,13 +112,19 @@ export function createWebSocketEndpoint(
       .then(decision => {
         if ('problem' in decision) {
           const { key, problem: found } = decision;
-          if (ticketOf(request) === null || found.code === 'not_found') {
+          if (ticketOf(request) === null || found.code === 'not_found' || told >= MAX_TOLD) {
             record.refused(found, key);
             return refuseByStatus(stream, found);
           }
           record.refused(found, key, verdictOf(found.code).code);
           stream.off('error', ignore);
-          return sockets.handleUpgrade(request, stream, head, ws => refuseByClose(ws, found));
+          return sockets.handleUpgrade(request, stream, head, ws => {
+            told += 1;
+            ws.once('close', () => {
+              told -= 1;
+            });
+            refuseByClose(ws, found);
+          });
         }
         stream.off('error', ignore);
         sockets.handleUpgrade(request, stream, head, ws => {
