@@ -23,6 +23,7 @@ export type TestRelay = {
   databaseUrl: string;
   tracker: ErrorTracker;
   metric(name: string): Promise<number>;
+  hasMetric(name: string): boolean;
   stop(): Promise<void>;
 };
 
@@ -63,6 +64,7 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
       const metric = await registry.getSingleMetric(name)?.get();
       return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? Number.NaN;
     },
+    hasMetric: name => registry.getSingleMetric(name) !== undefined,
     async stop() {
       for (const phase of relay.stop) await phase.run();
       await database.drop();
