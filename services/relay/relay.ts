@@ -21,7 +21,12 @@ import { reportReplay } from './errors/report-replay.ts';
 import { watchStores } from './errors/watch-stores.ts';
 import { createHealthReport } from './health.ts';
 import { createAccess } from './keys/access.ts';
+import { createAdmission } from './keys/admission.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
+import { toKeyAudit } from './keys/key-audit.ts';
+import { createKeyRate } from './keys/key-rate.ts';
+import { watchKeys } from './keys/key-watch.ts';
+import { createLiveKeys } from './keys/live-keys.ts';
 import { createPasswordHash } from './keys/password-hash.ts';
 import { createArrivals } from './live/arrivals.ts';
 import { createHub } from './live/hub.ts';
@@ -57,7 +62,22 @@ export async function createRelay(
   });
   const store = createPool({ databaseUrl: config.DATABASE_URL, max: 8, name: 'relay', logger });
   const passwordHash = createPasswordHash();
-  const apiKeys = new APIKeyManager({ pool: store.pool, adminSecret: config.ADMIN_SECRET, passwordHash, logger });
+  const audit = createAuditLog({ redis: commands.redis, keys, logger });
+  const apiKeys = new APIKeyManager({
+    pool: store.pool,
+    adminSecret: config.ADMIN_SECRET,
+    passwordHash,
+    logger,
+    onOperation: operation => audit.write(toKeyAudit(operation, 'admin')),
+  });
+  const liveKeys = createLiveKeys(
+    { onRegister: keyId => keyWatch.check(keyId) },
+    { maxConnections: config.RELAY_KEY_MAX_CONNECTIONS },
+  );
+  const keyWatch = watchKeys(
+    { keys: apiKeys, live: liveKeys, logger },
+    { databaseUrl: config.DATABASE_URL, sweepMs: config.RELAY_KEY_SWEEP_MS },
+  );
 
   const reporting = createRelayErrors({ redis: commands.redis, keys, pool: store.pool, logger });
   const { errors, tracker } = reporting;
@@ -116,6 +136,9 @@ export async function createRelay(
       allowedOrigins: config.RELAY_ALLOWED_ORIGINS,
     },
   );
+  const admit = createAdmission(
+    createKeyRate({ redis: commands.redis, keys }, { requestsPerSecond: config.RELAY_KEY_REQUESTS_PER_SECOND }),
+  );
   const pingPostgres = () => store.pool.query('SELECT 1');
   const storesWatch = watchStores({ tail, pingPostgres }, { logger, errors });
   const report = createHealthReport({
@@ -127,7 +150,6 @@ export async function createRelay(
     pingPostgres,
   });
   const panel = config.ADMIN_ENABLED ? servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, logger)) : null;
-  const audit = createAuditLog({ redis: commands.redis, keys, logger });
   const requests = createRequestLog(
     { redis: commands.redis, keys, registry: deps.registry, logger },
     { maxAnonymousPerSecond: config.RELAY_MAX_ANONYMOUS_REQUEST_ENTRIES_PER_SECOND },
@@ -147,9 +169,11 @@ export async function createRelay(
     keys,
     arrivals,
     blocks: { log, replay: reported, ring },
-    streams: { authenticate: access.authenticateStream, hub, subscribeDeps, budget, onWrite: metrics.wrote },
+    streams: { authenticate: access.authenticateStream, hub, liveKeys, subscribeDeps, budget, onWrite: metrics.wrote },
     maxConnections: config.RELAY_MAX_CONNECTIONS,
     access,
+    admit,
+    liveKeys,
     requests,
     report,
     desk,
@@ -165,6 +189,8 @@ export async function createRelay(
     {
       hub,
       authenticate: access.authenticateUpgrade,
+      admit,
+      liveKeys,
       requests,
       logger,
       budget,
@@ -221,6 +247,8 @@ export async function createRelay(
         deadlineMs: 2_000,
         run: async () => {
           storesWatch.stop();
+          liveKeys.stop();
+          await keyWatch.stop();
           await Promise.all([apiKeys.stop(), queue.stop(), reporting.stop()]);
           await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);
           await Promise.all([passwordHash.stop(), store.stop(), history.stop(), commands.stop(), blocking.stop()]);

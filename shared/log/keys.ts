@@ -30,6 +30,8 @@ export interface LogKeys {
   streamPass(digest: string): string;
   /** Prefix of the counters of failed keys, one for each address. */
   readonly failedKeys: string;
+  /** Prefix of the strings with expiry that count the requests of an API key. */
+  readonly rateOfKeys: string;
   /** Prefix of every BullMQ key. */
   readonly jobs: string;
 }
@@ -55,6 +57,7 @@ export function createLogKeys(pbxId: string): LogKeys {
     ticket: (digest: string) => `${prefix}:ticket:${digest}`,
     streamPass: (digest: string) => `${prefix}:stream-pass:${digest}`,
     failedKeys: `${prefix}:failed-keys`,
+    rateOfKeys: `${prefix}:rate:key`,
     jobs: `${prefix}:bull`,
   });
 }

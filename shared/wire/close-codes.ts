@@ -11,6 +11,8 @@ export interface CloseVerdict {
 export const GOING_AWAY: CloseVerdict = { code: 1001, reason: 'going away', reconnect: true };
 export const TOO_BIG: CloseVerdict = { code: 1009, reason: 'message too big', reconnect: false };
 export const RESTART: CloseVerdict = { code: 1012, reason: 'restart', reconnect: true };
+/** A restart of one connection: what its key may do was changed, and whoever comes back has the new rights. */
+export const KEY_CHANGED: CloseVerdict = { code: 1012, reason: 'key changed', reconnect: true };
 export const UNAUTHENTICATED: CloseVerdict = { code: 4001, reason: 'unauthenticated', reconnect: false };
 export const FORBIDDEN: CloseVerdict = { code: 4003, reason: 'forbidden', reconnect: false };
 export const KEY_ENDED: CloseVerdict = { code: 4009, reason: 'key revoked or expired', reconnect: false };

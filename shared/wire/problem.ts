@@ -7,6 +7,8 @@ const CATALOGUE = {
   invalid_position: { status: 400, title: 'Bad Request' },
   unauthenticated: { status: 401, title: 'Unauthorized' },
   forbidden: { status: 403, title: 'Forbidden' },
+  /** The key may not be used from where the request comes from. */
+  address_not_allowed: { status: 403, title: 'Forbidden' },
   not_found: { status: 404, title: 'Not Found' },
   method_not_allowed: { status: 405, title: 'Method Not Allowed' },
   payload_too_large: { status: 413, title: 'Content Too Large' },
@@ -15,6 +17,10 @@ const CATALOGUE = {
   too_many_commands: { status: 429, title: 'Too Many Requests', retryAfterMs: 1_000 },
   /** Too many keys from this address that were not valid; one that is valid still works. */
   too_many_failures: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
+  /** Of this key: more in a second than it may. */
+  too_many_requests: { status: 429, title: 'Too Many Requests', retryAfterMs: 1_000 },
+  /** Of this key: as many live connections as it may have. */
+  too_many_key_connections: { status: 429, title: 'Too Many Requests', retryAfterMs: 5_000 },
   /** The PBX said no; the relay and its key are in order. */
   pbx_forbidden: { status: 403, title: 'Forbidden' },
   pbx_gone: { status: 404, title: 'Not Found' },

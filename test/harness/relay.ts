@@ -1,5 +1,6 @@
 import { relayConfig } from '@3cx-relay/relay/config.ts';
-import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
+import { APIKeyManager, type GeneratedKey } from '@3cx-relay/relay/keys/api-key-manager.ts';
+import type { KeyOptions } from '@3cx-relay/relay/keys/key-input.ts';
 import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
 import { createRelay } from '@3cx-relay/relay/relay.ts';
 import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
@@ -18,6 +19,9 @@ export type TestRelay = {
   apiKey: string;
   /** A key that may read nothing. */
   powerlessKey: string;
+  /** Another process than the relay, as far as the relay can tell: makes, rotates and revokes keys in its database. */
+  keys: APIKeyManager;
+  createKey(options?: KeyOptions & { permissions?: string[] }): Promise<GeneratedKey>;
   redisUrl: string;
   pbxId: string;
   databaseUrl: string;
@@ -27,9 +31,13 @@ export type TestRelay = {
   stop(): Promise<void>;
 };
 
-/** The real relay in this process, on a free port, with a database and a log of its own. */
+/**
+ * The real relay in this process, on a free port, with a database and a log of its own; with the `DATABASE_URL`,
+ * `REDIS_URL` and `PBX_ID` of another one, a second instance beside it.
+ */
 export async function startTestRelay(settings: Record<string, string> = {}): Promise<TestRelay> {
-  const database = await createTestDatabase();
+  const { DATABASE_URL: shared } = settings;
+  const database = shared === undefined ? await createTestDatabase() : { url: shared, drop: async () => undefined };
   const redis = await createTestRedis();
   const store = createPool({ databaseUrl: database.url, max: 2, name: 'test-keys', logger });
   // The real bcrypt at its lowest cost: these tests are about the relay.
@@ -37,8 +45,6 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
   const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash, logger });
   const { apiKey } = await keys.generateKey('test', ['read', 'history', 'write', 'monitor'], 'test');
   const powerless = await keys.generateKey('powerless', ['history'], 'test');
-  await keys.stop();
-  await Promise.all([passwordHash.stop(), store.stop()]);
 
   const redisUrl = settings.REDIS_URL ?? redis.url;
   const config = readConfig(relayConfig, {
@@ -56,6 +62,9 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
     url: `http://127.0.0.1:${relay.port}`,
     apiKey,
     powerlessKey: powerless.apiKey,
+    keys,
+    createKey: ({ permissions = ['read', 'history', 'write', 'monitor'], ...options } = {}) =>
+      keys.generateKey('test', permissions, 'test', options),
     redisUrl,
     pbxId: config.PBX_ID,
     databaseUrl: config.DATABASE_URL,
@@ -67,6 +76,8 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
     hasMetric: name => registry.getSingleMetric(name) !== undefined,
     async stop() {
       for (const phase of relay.stop) await phase.run();
+      await keys.stop();
+      await Promise.all([passwordHash.stop(), store.stop()]);
       await database.drop();
     },
   };

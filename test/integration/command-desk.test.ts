@@ -47,6 +47,7 @@ async function createStand() {
       subject: '101',
       body: { destination: '102' },
       actor: { kind: 'api_key', id: '1', name: 'test' },
+      dns: null,
       address: null,
       idempotencyKey,
     });

@@ -70,7 +70,13 @@ test('four processes that start at once bring an empty database up to date, one 
 });
 
 test('a second migration finds nothing to do', async () => {
-  expect((await migrate({ databaseUrl: url })).applied).toEqual(['0001_first-version', '0002_errors', '0003_lists']);
+  expect((await migrate({ databaseUrl: url })).applied).toEqual([
+    '0001_first-version',
+    '0002_errors',
+    '0003_lists',
+    '0004_key-restrictions',
+    '0005_log-epochs',
+  ]);
   expect((await migrate({ databaseUrl: url })).applied).toEqual([]);
 });
 
@@ -92,7 +98,7 @@ test('a database of the first version keeps its rows, and the writers of this on
   await client.end();
 
   const { applied } = await migrate({ databaseUrl: url });
-  expect(applied).toEqual(['0002_errors', '0003_lists']);
+  expect(applied).toEqual(['0002_errors', '0003_lists', '0004_key-restrictions', '0005_log-epochs']);
   const { rows } = await store.pool.query(`
     SELECT count(*)::int AS errors, count(*) FILTER (WHERE acknowledged)::int AS acknowledged,
       count(*) FILTER (WHERE first_seen = timestamp AND count = 1 AND first_position IS NULL)::int AS whole,
@@ -127,7 +133,7 @@ test('a server that comes up later is waited for', async () => {
   await proxy.cut();
   const migrated = migrate({ databaseUrl: proxy.url, waitMs: 20_000 });
   setTimeout(() => void proxy.restore(), 300);
-  expect((await migrated).applied).toHaveLength(3);
+  expect((await migrated).applied).toHaveLength(5);
   await proxy.stop();
 });
 

@@ -2,22 +2,25 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf, OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import {
   insertApiKey,
+  type KeySecret,
   type ListedApiKey,
   listApiKeys,
   rememberApiKeyDigest,
   revokeApiKey,
+  rotateApiKey,
   type StoredApiKey,
-  selectApiKeyById,
+  selectApiKeysById,
   selectApiKeysByPrefix,
   touchApiKeys,
 } from '@3cx-relay/shared/store/api-keys.ts';
 import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { PERMISSIONS, type Permission } from '@3cx-relay/shared/wire/permissions.ts';
 import { prefixOf, randomApiKey } from './api-key-format.ts';
+import type { KeyOperation } from './key-audit.ts';
 import { createKeyDigest, isSameDigest, type KeyDigest } from './key-digest.ts';
+import { isKeyId, type KeyOptions, parseNewKey, parseRevocation, parseRotation } from './key-input.ts';
 import type { PasswordHash } from './password-hash.ts';
-import type { Validation } from './validation.ts';
+import { hasExpired, toValidation, type Validation } from './validation.ts';
 import { ValidationCache } from './validation-cache.ts';
 
 export interface APIKeyManagerDeps {
@@ -26,16 +29,29 @@ export interface APIKeyManagerDeps {
   readonly passwordHash: PasswordHash;
   readonly logger: Logger;
   readonly now?: () => number;
+  /** Called behind each operation that the auditors want to know of. */
+  readonly onOperation?: (operation: KeyOperation) => void;
+}
+
+/** A key is shown to whoever made it this once: nothing that is stored leads back to it. */
+export interface GeneratedKey {
+  readonly id: number;
+  readonly apiKey: string;
+  readonly prefix: string;
+}
+
+export interface RotatedKey extends GeneratedKey {
+  /** When the key that was rotated ends. */
+  readonly oldExpiresAt: Date;
 }
 
 const MAX_CACHED = 10_000;
 /** How long a known client waits for PostgreSQL before the stale answer will do. */
 const STALE_AFTER_MS = 500;
 const LAST_USED_EVERY_MS = 15_000;
-const NAME_MAX_LENGTH = 100;
 
 /**
- * Creates, checks and revokes API keys.
+ * Creates, checks, rotates and revokes API keys.
  *
  * bcrypt is what is stored, and it is computed when a key is made. Checking a key compares a keyed digest that
  * remembers bcrypt's answer (key-digest.ts); bcrypt itself runs again only for a row whose digest is missing or was
@@ -49,7 +65,7 @@ export class APIKeyManager {
   readonly #cache: ValidationCache;
   readonly #lookups = new Map<string, Promise<Validation>>();
   readonly #lastUsed = new Map<number, Date>();
-  #revocations = 0;
+  #changes = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(deps: APIKeyManagerDeps) {
@@ -60,30 +76,19 @@ export class APIKeyManager {
     this.#timer = setInterval(() => void this.#writeLastUsed(), LAST_USED_EVERY_MS).unref();
   }
 
-  /**
-   * The returned key is shown this once: nothing that is stored leads back to it.
-   *
-   * @throws OperatorError `API_KEY_INVALID`
-   */
+  /** @throws OperatorError `API_KEY_INVALID` that names the field and what would be right */
   async generateKey(
     clientName: string,
     permissions: readonly string[],
     createdBy: string,
-  ): Promise<{ id: number; apiKey: string; prefix: string }> {
-    const name = toClientName(clientName);
-    const granted = toPermissions(permissions);
-    const apiKey = randomApiKey();
-    const prefix = prefixOf(apiKey) ?? '';
-    const id = await insertApiKey(this.#deps.pool, {
-      clientName: name,
-      keyHash: await this.#deps.passwordHash.hash(apiKey),
-      keyPrefix: prefix,
-      keyDigest: this.#digest.digest(apiKey),
-      digestKeyId: this.#digest.keyId,
-      permissions: granted,
-      createdBy,
-      expiresAt: null,
-    });
+    options: KeyOptions = {},
+  ): Promise<GeneratedKey> {
+    const input = parseNewKey({ clientName, permissions, createdBy, options }, this.#now());
+    const { apiKey, secret } = await this.#createSecret();
+    const { restrictions, ...who } = input;
+    const id = await insertApiKey(this.#deps.pool, { ...who, ...secret, ...restrictions });
+    const prefix = secret.keyPrefix;
+    this.#deps.onOperation?.({ action: 'api_key.create', id, prefix, by: input.createdBy, input });
     return { id, apiKey, prefix };
   }
 
@@ -92,29 +97,80 @@ export class APIKeyManager {
     const prefix = prefixOf(apiKey);
     if (!prefix) return { ok: false, reason: 'malformed' };
     const digest = this.#digest.digest(apiKey).toString('hex');
-    const cached = this.#cache.get(digest);
-    const validation = cached?.isFresh
-      ? cached.validation
-      : await this.#withStale(cached?.validation, this.#lookUpOnce(digest, { apiKey, prefix }));
-    return this.#seenNow(validation);
+    return this.#validate(digest, () => this.#lookUp({ apiKey, prefix }));
   }
 
   /**
-   * As `validateKey`, for one who has shown the key before and got something in exchange.
+   * The same answer for a key of which only the id is at hand, as in a ticket.
    *
-   * @throws OperatorError `KEY_STORE_AWAY` when PostgreSQL is away
+   * @throws OperatorError `KEY_STORE_AWAY`
    */
-  async validateKeyId(id: number): Promise<Validation> {
-    const row = await this.#ask(() => selectApiKeyById(this.#deps.pool, id));
-    return row ? this.#seenNow(toValidation(row)) : { ok: false, reason: 'unknown' };
+  async validateKeyId(keyId: number): Promise<Validation> {
+    if (!isKeyId(keyId)) return { ok: false, reason: 'malformed' };
+    return this.#validate(`id ${keyId}`, async () =>
+      toValidation((await selectApiKeysById(this.#deps.pool, [keyId]))[0]),
+    );
   }
 
-  /** False when there is no such key or it was revoked before. */
+  /**
+   * Makes a new key with the name, the permissions, the restrictions and the expiry of an old one, which ends when
+   * the overlap is over, and not later than it would have.
+   *
+   * @throws OperatorError `API_KEY_INVALID`; `API_KEY_NOT_ROTATABLE` when the old key is not in force or was rotated
+   */
+  async rotateKey(keyId: number, rotation: { overlapMs: number; rotatedBy: string }): Promise<RotatedKey> {
+    const { overlapMs, rotatedBy } = parseRotation({ keyId, ...rotation });
+    const { apiKey, secret } = await this.#createSecret();
+    const now = this.#now();
+    const rotated = await rotateApiKey(this.#deps.pool, keyId, {
+      ...secret,
+      createdBy: rotatedBy,
+      now: new Date(now),
+      overlapUntil: new Date(now + overlapMs),
+    });
+    if (!rotated) throw await this.#notRotatable(keyId);
+    this.forgetKey(keyId);
+    const { id, clientName, oldExpiresAt } = rotated;
+    const prefix = secret.keyPrefix;
+    this.#deps.onOperation?.({
+      action: 'api_key.rotate',
+      id: keyId,
+      by: rotatedBy,
+      clientName,
+      oldExpiresAt,
+      replacedBy: { id, prefix },
+    });
+    return { id, apiKey, prefix, oldExpiresAt };
+  }
+
+  /**
+   * False when there is no such key or it was revoked before.
+   *
+   * @throws OperatorError `API_KEY_INVALID`
+   */
   async revokeKey(keyId: number, revokedBy: string): Promise<boolean> {
-    const isRevoked = await revokeApiKey(this.#deps.pool, keyId, revokedBy);
-    this.#revocations += 1;
+    const { revokedBy: by } = parseRevocation({ keyId, revokedBy });
+    const revoked = await revokeApiKey(this.#deps.pool, keyId, by);
+    this.forgetKey(keyId);
+    if (revoked) this.#deps.onOperation?.({ action: 'api_key.revoke', id: keyId, by, ...revoked });
+    return revoked !== null;
+  }
+
+  /** The keys of which an answer is remembered that may be used again. */
+  rememberedKeyIds(): Set<number> {
+    return this.#cache.keyIds();
+  }
+
+  /** The key was changed: what is known of it, or is being read just now, is true no more. */
+  forgetKey(keyId: number): void {
+    this.#changes += 1;
+    this.#lookups.clear();
     this.#cache.forgetKey(keyId);
-    return isRevoked;
+  }
+
+  /** Takes what somebody else read of a key just now. */
+  learn(keyId: number, validation: Validation): void {
+    this.#cache.learn(keyId, validation);
   }
 
   async listKeys(): Promise<ListedApiKey[]> {
@@ -126,11 +182,32 @@ export class APIKeyManager {
     await this.#writeLastUsed();
   }
 
+  async #createSecret(): Promise<{ apiKey: string; secret: KeySecret }> {
+    const apiKey = randomApiKey();
+    const keyHash = await this.#deps.passwordHash.hash(apiKey);
+    const { keyId: digestKeyId } = this.#digest;
+    const keyDigest = this.#digest.digest(apiKey);
+    return { apiKey, secret: { keyHash, keyPrefix: prefixOf(apiKey) ?? '', keyDigest, digestKeyId } };
+  }
+
+  async #notRotatable(keyId: number): Promise<OperatorError> {
+    const key = (await this.listKeys()).find(({ id }) => id === keyId);
+    return new OperatorError('API_KEY_NOT_ROTATABLE', whyNotRotatable(keyId, key));
+  }
+
+  async #validate(name: string, lookUp: () => Promise<Validation>): Promise<Validation> {
+    const cached = this.#cache.get(name);
+    const validation = cached?.isFresh
+      ? cached.validation
+      : await this.#withStale(cached?.validation, this.#lookUpOnce(name, lookUp));
+    return this.#seenNow(validation);
+  }
+
   /** Expiry is a matter of the clock, not of the store: a cached answer must not outlive it. */
   #seenNow(validation: Validation): Validation {
     if (!validation.ok) return validation;
     const now = this.#now();
-    if (validation.key.expiresAt && validation.key.expiresAt.getTime() <= now) return { ok: false, reason: 'expired' };
+    if (hasExpired(validation.key, now)) return { ok: false, reason: 'expired' };
     this.#lastUsed.set(validation.key.id, new Date(now));
     return validation;
   }
@@ -152,38 +229,33 @@ export class APIKeyManager {
     throw error;
   }
 
-  #lookUpOnce(digest: string, key: { apiKey: string; prefix: string }): Promise<Validation> {
-    const running = this.#lookups.get(digest);
+  #lookUpOnce(name: string, lookUp: () => Promise<Validation>): Promise<Validation> {
+    const running = this.#lookups.get(name);
     if (running) return running;
-    const revocationsBefore = this.#revocations;
-    const lookup = this.#lookUp(key)
+    const changesBefore = this.#changes;
+    const lookup: Promise<Validation> = lookUp()
+      .catch(error => {
+        if (!isPostgresAway(error)) throw error;
+        const message = `API keys cannot be checked because PostgreSQL is away (${messageOf(error)})`;
+        throw new OperatorError('KEY_STORE_AWAY', message, { cause: error });
+      })
       .then(validation => {
         // A row that was read just before it was revoked must not come back into the cache as valid.
-        if (this.#revocations === revocationsBefore) this.#cache.set(digest, validation);
+        if (this.#changes === changesBefore) this.#cache.set(name, validation);
         return validation;
       })
-      .finally(() => this.#lookups.delete(digest));
-    this.#lookups.set(digest, lookup);
+      .finally(() => {
+        if (this.#lookups.get(name) === lookup) this.#lookups.delete(name);
+      });
+    this.#lookups.set(name, lookup);
     return lookup;
   }
 
   async #lookUp(key: { apiKey: string; prefix: string }): Promise<Validation> {
-    return this.#ask(async () => {
-      for (const row of await selectApiKeysByPrefix(this.#deps.pool, key.prefix)) {
-        if (await this.#matches(row, key.apiKey)) return toValidation(row);
-      }
-      return { ok: false, reason: 'unknown' };
-    });
-  }
-
-  async #ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await question();
-    } catch (error) {
-      if (!isPostgresAway(error)) throw error;
-      const message = `API keys cannot be checked because PostgreSQL is away (${messageOf(error)})`;
-      throw new OperatorError('KEY_STORE_AWAY', message, { cause: error });
+    for (const row of await selectApiKeysByPrefix(this.#deps.pool, key.prefix)) {
+      if (await this.#matches(row, key.apiKey)) return toValidation(row);
     }
+    return { ok: false, reason: 'unknown' };
   }
 
   async #matches(row: StoredApiKey, apiKey: string): Promise<boolean> {
@@ -207,33 +279,9 @@ export class APIKeyManager {
   }
 }
 
-function toValidation(row: StoredApiKey): Validation {
-  if (!row.active) return { ok: false, reason: 'revoked' };
-  // A permission that a newer version granted and this one does not know grants nothing here.
-  const permissions = row.permissions.filter(isPermission);
-  return { ok: true, key: { id: row.id, clientName: row.clientName, permissions, expiresAt: row.expiresAt } };
-}
-
-function isPermission(name: string): name is Permission {
-  return (PERMISSIONS as readonly string[]).includes(name);
-}
-
-function toClientName(text: string): string {
-  const name = text.trim();
-  if (name.length === 0 || name.length > NAME_MAX_LENGTH || /\p{Cc}/u.test(name)) {
-    throw new OperatorError(
-      'API_KEY_INVALID',
-      `clientName must be 1 to ${NAME_MAX_LENGTH} characters without line breaks (it has ${name.length})`,
-    );
-  }
-  return name;
-}
-
-function toPermissions(names: readonly string[]): Permission[] {
-  const wrong = names.find(name => !isPermission(name));
-  if (wrong !== undefined || names.length === 0) {
-    const found = wrong === undefined ? 'it is empty' : `it has ${JSON.stringify(wrong)}`;
-    throw new OperatorError('API_KEY_INVALID', `permissions must be some of ${PERMISSIONS.join(', ')} (${found})`);
-  }
-  return PERMISSIONS.filter(permission => names.includes(permission));
+function whyNotRotatable(keyId: number, key: ListedApiKey | undefined): string {
+  if (!key) return `there is no key ${keyId}: take the id from the list of keys`;
+  if (!key.active) return `key ${keyId} was revoked: make a new one`;
+  if (key.replacedBy !== null) return `key ${keyId} was replaced by key ${key.replacedBy}: rotate that one`;
+  return `key ${keyId} has expired: make a new one`;
 }

@@ -4,8 +4,10 @@ import { ValidationCache } from './validation-cache.ts';
 
 const UNKNOWN: Validation = { ok: false, reason: 'unknown' };
 
+const UNRESTRICTED = { expiresAt: null, dns: null, addresses: null, maxConnections: null, requestsPerSecond: null };
+
 function accepted(id: number): Validation {
-  return { ok: true, key: { id, clientName: 'CRM', permissions: ['read'], expiresAt: null } };
+  return { ok: true, key: { ...UNRESTRICTED, id, clientName: 'CRM', permissions: ['read'] } };
 }
 
 test('a yes is fresh for 30 s and a no for 5 s, and both stay to be served stale', () => {

@@ -1,7 +1,7 @@
 import type { Validation } from './validation.ts';
 
 /**
- * What was recently found out about keys, by digest, never by the key itself.
+ * What was recently found out about keys, by digest or by id, never by the key itself.
  *
  * Answers go stale after a few seconds but stay until they are displaced: while PostgreSQL is away a stale "yes" is
  * what keeps the clients that were known before from being cut off.
@@ -26,25 +26,43 @@ export class ValidationCache {
     this.#now = now;
   }
 
-  get(digest: string): CachedValidation | undefined {
-    const found = this.#accepted.get(digest) ?? this.#refused.get(digest);
+  /** The keys that are remembered as valid. */
+  keyIds(): Set<number> {
+    const ids = [...this.#accepted.values()].flatMap(({ validation }) => (validation.ok ? [validation.key.id] : []));
+    return new Set(ids);
+  }
+
+  get(name: string): CachedValidation | undefined {
+    const found = this.#accepted.get(name) ?? this.#refused.get(name);
     return found && { validation: found.validation, isFresh: this.#now() < found.until };
   }
 
-  set(digest: string, validation: Validation): void {
-    this.#accepted.delete(digest);
-    this.#refused.delete(digest);
+  set(name: string, validation: Validation): void {
+    this.#accepted.delete(name);
+    this.#refused.delete(name);
     const entries = validation.ok ? this.#accepted : this.#refused;
     const ttlMs = validation.ok ? POSITIVE_TTL_MS : NEGATIVE_TTL_MS;
-    entries.set(digest, { validation, until: this.#now() + ttlMs });
+    entries.set(name, { validation, until: this.#now() + ttlMs });
     if (entries.size <= this.#maxEntries) return;
     const oldest = entries.keys().next();
     if (!oldest.done) entries.delete(oldest.value);
   }
 
   forgetKey(keyId: number): void {
-    for (const [digest, { validation }] of this.#accepted) {
-      if (validation.ok && validation.key.id === keyId) this.#accepted.delete(digest);
+    for (const [name, { validation }] of this.#accepted) {
+      if (validation.ok && validation.key.id === keyId) this.#accepted.delete(name);
+    }
+  }
+
+  /** What the store says of a key now, in the place of what was remembered of it. */
+  learn(keyId: number, current: Validation): void {
+    if (!current.ok) {
+      this.forgetKey(keyId);
+      return;
+    }
+    const until = this.#now() + POSITIVE_TTL_MS;
+    for (const [name, { validation }] of this.#accepted) {
+      if (validation.ok && validation.key.id === keyId) this.#accepted.set(name, { validation: current, until });
     }
   }
 }

@@ -71,7 +71,7 @@ function all(entries: LogEntry[]) {
 }
 
 function count(entries: LogEntry[], filter: Parameters<typeof toFilter>[0]): number {
-  return all(entries).select(0, { ...everything, filter: toFilter(filter) }).count;
+  return all(entries).select(0, { ...everything, filter: toFilter(filter, null) }).count;
 }
 
 describe('a block', () => {
@@ -90,7 +90,7 @@ describe('a block', () => {
         fc.boolean(),
         async (dns, cursor, isFiltered) => {
           const entries = dns.map((dn, i) => entry(i + 1, { dn }));
-          const filter = isFiltered ? toFilter({ dn: ['101'] }) : null;
+          const filter = isFiltered ? toFilter({ dn: ['101'] }, null) : null;
           const selection = all(entries).select(cursor, { ...everything, filter });
           const expected = entries
             .filter(({ seq, dn }) => seq > cursor && (!isFiltered || dn === '101'))
@@ -129,7 +129,7 @@ describe('a selection', () => {
     const seen: number[] = [];
     let cursor = 0;
     while (cursor < 40) {
-      const wanted = { ...everything, filter: toFilter({ dn: ['102'] }), maxBytes: 300 };
+      const wanted = { ...everything, filter: toFilter({ dn: ['102'] }, null), maxBytes: 300 };
       const { bytes, count: found, last } = block.select(cursor, wanted);
       expect(bytes?.length ?? 0).toBeLessThanOrEqual(300);
       seen.push(...(await decode(bytes, found)).map(({ n }) => n));

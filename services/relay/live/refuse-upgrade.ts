@@ -49,9 +49,12 @@ export function verdictOf(code: ProblemCode): CloseVerdict {
     case 'unauthenticated':
       return UNAUTHENTICATED;
     case 'forbidden':
+    case 'address_not_allowed':
       return FORBIDDEN;
     case 'too_many_failures':
     case 'too_many_connections':
+    case 'too_many_key_connections':
+    case 'too_many_requests':
       return LIMIT;
     case 'stopping':
     case 'unavailable':

@@ -5,6 +5,7 @@ import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { SubscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
+import { callsInScope, type DnScope } from '../keys/dn-scope.ts';
 import type { Replay } from '../replay/replay.ts';
 import { resolveAfter } from '../replay/resolve.ts';
 import type { TieredLog } from '../replay/tiered-log.ts';
@@ -32,7 +33,8 @@ export interface Plan {
   readonly snapshot: { readonly calls: string; readonly id: string | null } | null;
 }
 
-export type ChannelRequest = { readonly channel: Channel } & SubscriptionRequest;
+/** `scope`: what the client's key lets it see of the channel. */
+export type ChannelRequest = { readonly channel: Channel; readonly scope: DnScope | null } & SubscriptionRequest;
 
 export type Refusal = {
   readonly ok: false;
@@ -57,7 +59,7 @@ export async function planSubscription(deps: SubscribeDeps, request: ChannelRequ
 
 async function planSnapshot(deps: SubscribeDeps, request: ChannelRequest): Promise<Plan> {
   const { seq, position, calls } = await readSnapshot(deps.redis, deps.keys);
-  const snapshot = { calls: Object.values(calls).join(','), id: position };
+  const snapshot = { calls: callsInScope(calls, request.scope).join(','), id: position };
   return { ok: true, request, start: { cursor: seq, gap: null }, snapshot };
 }
 
@@ -75,7 +77,7 @@ export function beginSubscription(
   const { channel, after = 'now' } = plan.request;
   client.subscriptions.get(channel)?.end();
   const subscription = new Subscription(
-    { channel, filter: toFilter(plan.request), cursor: plan.start.cursor },
+    { channel, filter: toFilter(plan.request, plan.request.scope), cursor: plan.start.cursor },
     { ring: deps.ring(channel), replay: deps.replay, outlet: client, onError: to.onError, watch: deps.watch },
   );
   client.subscriptions.set(channel, subscription);

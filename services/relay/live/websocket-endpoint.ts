@@ -1,15 +1,19 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS, type Channel, isChannel } from '@3cx-relay/shared/wire/channels.ts';
 import type { ClientMessage, SubscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
 import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
-import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import { WebSocketServer } from 'ws';
+import type { Admit } from '../keys/admission.ts';
 import type { Authenticate } from '../keys/authenticate.ts';
 import { ticketOf } from '../keys/authenticate-upgrade.ts';
+import { channelScopeOf, refuseChannel } from '../keys/dn-scope.ts';
+import { type CloseLive, endOf, type LiveKeys } from '../keys/live-keys.ts';
 import type { ApiKey } from '../keys/validation.ts';
+import { clientAddress } from '../public/client-address.ts';
 import type { RequestLog } from '../request-log.ts';
 import { parseQuery } from './connect-query.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
@@ -60,6 +64,8 @@ export function createWebSocketEndpoint(
     hub: Hub;
     /** By key or ticket. */
     authenticate: Authenticate;
+    admit: Admit;
+    liveKeys: LiveKeys;
     requests: RequestLog;
     subscribeDeps: SubscribeDeps;
     budget: SendBudget;
@@ -94,10 +100,15 @@ export function createWebSocketEndpoint(
     const authenticated = await deps.authenticate(request);
     if ('problem' in authenticated) return refuse(authenticated.problem);
     const { key } = authenticated;
+    const refused = await deps.admit(key, { address: clientAddress(request), kind: 'upgrade' });
+    if (refused) return refuse(refused, key);
     const query = parseQuery(url.searchParams);
     if (!query.ok) return refuse(problem('invalid_request', query.message, query.field), key);
-    const forbidden = [...query.channels.keys()].find(name => !mayRead(key, name));
-    return forbidden ? refuse(forbiddenChannel(forbidden), key) : { key, first: query.channels };
+    for (const name of query.channels.keys()) {
+      const forbidden = refuseChannel(key, name);
+      if (forbidden) return refuse(forbidden, key);
+    }
+    return { key, first: query.channels };
   }
 
   server.on('upgrade', (request, stream, head) => {
@@ -109,7 +120,9 @@ export function createWebSocketEndpoint(
         logger.error({ err }, 'an upgrade could not be decided');
         return { key: null, problem: problem('unavailable', 'the request cannot be checked right now: try again') };
       })
-      .then(decision => {
+      .then(decided => {
+        let end: CloseLive = () => stream.destroy();
+        const decision = withPlace(decided, stream, verdict => end(verdict));
         if ('problem' in decision) {
           const { key, problem: found } = decision;
           if (ticketOf(request) === null || found.code === 'not_found' || told >= MAX_TOLD) {
@@ -138,6 +151,7 @@ export function createWebSocketEndpoint(
             logger,
             onWrite: options.onWrite,
           });
+          end = endOf(connection);
           serve(connection, decision).catch(err => {
             logger.error({ err }, 'a connection could not be served');
             connection.terminate();
@@ -150,6 +164,16 @@ export function createWebSocketEndpoint(
         stream.destroy();
       });
   });
+
+  /** The place that the connection takes of those that its key has, or the refusal when there is none. */
+  function withPlace(decision: Decision, stream: Duplex, close: CloseLive): Decision {
+    if ('problem' in decision || stream.destroyed) return decision;
+    const { key } = decision;
+    const leave = deps.liveKeys.register(key, close);
+    if (!leave) return { key, problem: deps.liveKeys.refusal(key) };
+    stream.once('close', leave);
+    return decision;
+  }
 
   async function serve(
     connection: Connection,
@@ -169,11 +193,13 @@ export function createWebSocketEndpoint(
     hub.add(connection);
     logger.debug({ session: connection.session, client: key.clientName }, 'client connected');
     await greeting;
-    for (const [channel, request] of first) await subscribe(connection, { channel, ...request });
+    for (const [channel, request] of first) {
+      await subscribe(connection, { channel, scope: channelScopeOf(key, channel), ...request });
+    }
   }
 
   async function greet(connection: Connection, key: ApiKey): Promise<void> {
-    const readable = CHANNELS.filter(channel => mayRead(key, channel));
+    const readable = CHANNELS.filter(channel => refuseChannel(key, channel) === null);
     const described = await Promise.all(readable.map(name => describeChannel(deps.subscribeDeps, name)));
     connection.send({
       type: 'hello',
@@ -221,8 +247,10 @@ export function createWebSocketEndpoint(
       case 'subscribe':
         for (const [name, request] of Object.entries(message.channels)) {
           if (!request || !isChannel(name)) continue;
-          if (mayRead(key, name)) await subscribe(connection, { channel: name, ...request });
-          else connection.refuse('forbidden_channel', forbiddenChannel(name).detail, `channels.${name}`);
+          const forbidden = refuseChannel(key, name);
+          const scope = channelScopeOf(key, name);
+          if (forbidden) connection.refuse('forbidden_channel', forbidden.detail, `channels.${name}`);
+          else await subscribe(connection, { channel: name, scope, ...request });
         }
     }
   }
@@ -232,15 +260,4 @@ export function createWebSocketEndpoint(
       isAccepting = false;
     },
   };
-}
-
-function mayRead(key: ApiKey, channel: Channel): boolean {
-  return key.permissions.includes(CHANNEL_PERMISSION[channel]);
-}
-
-function forbiddenChannel(channel: Channel): Problem {
-  return problem(
-    'forbidden',
-    `the channel ${channel} needs a key with the permission "${CHANNEL_PERMISSION[channel]}"`,
-  );
 }

@@ -11,6 +11,8 @@ import helmet from 'koa-helmet';
 import type { AuditLog } from '../audit-log.ts';
 import type { HealthReport } from '../health.ts';
 import type { Access } from '../keys/access.ts';
+import type { Admit } from '../keys/admission.ts';
+import type { LiveKeys } from '../keys/live-keys.ts';
 import type { Arrivals } from '../live/arrivals.ts';
 import type { BlocksDeps } from '../replay/blocks-up.ts';
 import type { RequestLog } from '../request-log.ts';
@@ -39,6 +41,8 @@ export interface AppDeps {
   readonly streams: EventStreamDeps;
   readonly maxConnections: number;
   readonly access: Access;
+  readonly admit: Admit;
+  readonly liveKeys: LiveKeys;
   readonly requests: RequestLog;
   readonly report: () => Promise<HealthReport>;
   readonly desk: CommandDesk;
@@ -66,6 +70,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   app.use(allowOrigins(deps.access.origins));
   app.use(async (context, next) => {
     context.state.authenticate = deps.access.authenticate;
+    context.state.admit = deps.admit;
     try {
       await next();
       if (context.body === undefined) {

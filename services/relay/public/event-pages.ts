@@ -46,7 +46,7 @@ async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Prom
   if (query.from !== undefined && stop - cursor > MAX_SCANNED) {
     cursor = await numberBefore(deps.log, info, { time: query.from, after: cursor });
   }
-  const filter = toFilter(query);
+  const filter = toFilter(query, query.scope);
   const scannedUntil = cursor + MAX_SCANNED;
   let isPastTime = false;
   scan: for await (const block of blocksUp(deps, { channel, after: cursor, head: stop })) {
@@ -82,7 +82,7 @@ async function readDown(deps: BlocksDeps, query: EventsQuery, hot: LogInfo): Pro
   const { channel } = query;
   const top = query.before === undefined ? hot.head : Math.min(hot.head, numberOf(query.before, hot, 'before') - 1);
   const bottom = query.after === undefined ? 1 : numberOf(query.after, hot, 'after') + 1;
-  const filter = toFilter(query);
+  const filter = toFilter(query, query.scope);
   const messages: string[] = [];
   let cursor = top + 1;
   let isPastTime = false;

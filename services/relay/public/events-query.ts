@@ -1,6 +1,8 @@
-import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
+import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { subscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
 import { z } from 'zod';
+import { channelScopeOf, type DnScope, refuseChannel } from '../keys/dn-scope.ts';
+import type { ApiKey } from '../keys/validation.ts';
 import { parseQuery, type RawQuery } from './parse-query.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -43,7 +45,12 @@ export const eventsQuery = z.strictObject({
   wait: wholeNumber(0, MAX_WAIT_SECONDS).default(0),
 });
 
-export type EventsQuery = z.infer<typeof eventsQuery>;
+/** What the key lets its owner see of the channel. */
+interface Scoped {
+  readonly scope: DnScope | null;
+}
+
+export type EventsQuery = z.infer<typeof eventsQuery> & Scoped;
 
 /** Of `GET /relay/events/stream`: one channel, because the id of an event is one position. */
 export const streamQuery = z.strictObject({
@@ -57,15 +64,15 @@ export const streamQuery = z.strictObject({
   ticket: z.string().max(64).optional(),
 });
 
-export type StreamQuery = z.infer<typeof streamQuery>;
+export type StreamQuery = z.infer<typeof streamQuery> & Scoped;
 
-/** @throws ProblemError naming the parameter */
-export function parseStreamQuery(raw: RawQuery): StreamQuery {
-  return parseQuery(raw, streamQuery);
+/** @throws ProblemError naming the parameter, or what keeps the key from the channel */
+export function parseStreamQuery(raw: RawQuery, key: ApiKey): StreamQuery {
+  return withScope(parseQuery(raw, streamQuery), key);
 }
 
-/** @throws ProblemError naming the parameter */
-export function parseEventsQuery(raw: RawQuery): EventsQuery {
+/** @throws ProblemError naming the parameter, or what keeps the key from the channel */
+export function parseEventsQuery(raw: RawQuery, key: ApiKey): EventsQuery {
   const parsed = parseQuery(raw, eventsQuery);
   if (parsed.wait > 0 && parsed.order === 'desc') {
     throw new ProblemError(
@@ -74,5 +81,11 @@ export function parseEventsQuery(raw: RawQuery): EventsQuery {
       'wait',
     );
   }
-  return parsed;
+  return withScope(parsed, key);
+}
+
+function withScope<Query extends { channel: Channel }>(query: Query, key: ApiKey): Query & Scoped {
+  const refused = refuseChannel(key, query.channel);
+  if (refused) throw ProblemError.of(refused);
+  return { ...query, scope: channelScopeOf(key, query.channel) };
 }

@@ -23,7 +23,16 @@ beforeEach(async () => {
   const app = new Koa<RelayState>();
   const router = new Router<RelayState>();
   router.use(async (context, next) => {
-    context.state.key = { id: 7, clientName: 'CRM', permissions: ['read'], expiresAt: null };
+    context.state.key = {
+      id: 7,
+      clientName: 'CRM',
+      permissions: ['read'],
+      expiresAt: null,
+      dns: null,
+      addresses: null,
+      maxConnections: null,
+      requestsPerSecond: null,
+    };
     await next();
   });
   router.get('/relay/slow', async context => {

@@ -1,17 +1,21 @@
 import type { Permission } from '@3cx-relay/shared/wire/permissions.ts';
 import type { Context, Middleware } from 'koa';
+import type { Admit } from '../keys/admission.ts';
 import type { Authenticate, Authenticated } from '../keys/authenticate.ts';
+import { refusePermission } from '../keys/dn-scope.ts';
 import type { ApiKey } from '../keys/validation.ts';
+import { clientAddress } from './client-address.ts';
 import { ProblemError } from './problem-error.ts';
 
 export interface RelayState {
   authenticate: Authenticate;
+  admit: Admit;
   key?: ApiKey;
 }
 
 /**
- * Lets a request pass that carries a valid key with this permission; a 403 names what is missing. `authenticate` is for
- * the route that takes other credentials too.
+ * Lets a request pass that carries a valid key with this permission, from where the key may be used and not too often;
+ * a 403 names what is missing. `authenticate` is for the route that takes other credentials too.
  */
 export function requirePermission(
   permission: Permission,
@@ -21,10 +25,18 @@ export function requirePermission(
     const authenticated = await (authenticate ? authenticate(context) : context.state.authenticate(context.req));
     if ('problem' in authenticated) throw ProblemError.of(authenticated.problem);
     // Also of one who may not: whoever comes before in the chain may want to put on record who tried.
-    context.state.key = authenticated.key;
-    if (!authenticated.key.permissions.includes(permission)) {
-      throw new ProblemError('forbidden', `this needs a key with the permission "${permission}"`);
-    }
+    const { key } = authenticated;
+    context.state.key = key;
+    const refused =
+      (await context.state.admit(key, { address: clientAddress(context.req), kind: 'request' })) ??
+      refusePermission(key, permission);
+    if (refused) throw ProblemError.of(refused);
     await next();
   };
+}
+
+/** The key of a request that `requirePermission` let pass. */
+export function keyOf({ key }: RelayState): ApiKey {
+  if (!key) throw new Error('this route needs requirePermission before it');
+  return key;
 }

@@ -2,4 +2,4 @@
 UPDATE api_keys
 SET active = false, revoked_at = now(), revoked_by = $2
 WHERE id = $1 AND active
-RETURNING id
+RETURNING client_name, key_prefix

@@ -8,6 +8,7 @@ import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { AuditLog } from '../../audit-log.ts';
+import { refuseDn } from '../../keys/dn-scope.ts';
 import { ProblemError } from '../problem-error.ts';
 import { type CommandAnswer, type CommandContext, toCommandAnswer } from './command-answer.ts';
 import { type CommandMemory, createCommandMemory, digestOf, type Remembered } from './command-memory.ts';
@@ -30,6 +31,8 @@ export interface CommandRequest {
   readonly subject: string;
   readonly body: Readonly<Pick<CallCommand, 'destination' | 'deviceId' | 'reason' | 'attachedData' | 'timeoutSeconds'>>;
   readonly actor: Actor;
+  /** The extensions that the actor may command for; null: all. */
+  readonly dns: readonly string[] | null;
   readonly address: string | null;
   readonly idempotencyKey: string | undefined;
 }
@@ -60,6 +63,7 @@ export function createCommandDesk(deps: CommandDeskDeps, limits: CommandDeskLimi
     if (target === null) {
       throw new ProblemError('pbx_gone', `no participant ${subject} is in a call: look at /relay/active-calls`);
     }
+    requireDn(request, typeof target === 'string' ? target : target.dn);
     const command: CallCommand = {
       commandId: `cmd_${randomBytes(12).toString('hex')}`,
       action,
@@ -96,6 +100,8 @@ export function createCommandDesk(deps: CommandDeskDeps, limits: CommandDeskLimi
         'this Idempotency-Key was used for another request: use a new one',
       );
     }
+    // The key may have been narrowed since.
+    requireDn(request, remembered.context.command.dn);
     if (remembered.answer) return remembered.answer;
     const { answer, verdict } = await send(remembered.context);
     // Where it fails, a repetition asks for the same command again and comes to the same answer.
@@ -131,6 +137,11 @@ export function createCommandDesk(deps: CommandDeskDeps, limits: CommandDeskLimi
       }
     },
   };
+}
+
+function requireDn({ dns }: CommandRequest, dn: string): void {
+  const refused = refuseDn(dns, dn);
+  if (refused) throw ProblemError.of(refused);
 }
 
 /**

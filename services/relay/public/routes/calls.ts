@@ -17,35 +17,36 @@ import {
 import type { CommandDesk, CommandRequest } from '../commands/command-desk.ts';
 import { readJsonBody } from '../json-body.ts';
 import { ProblemError } from '../problem-error.ts';
-import { type RelayState, requirePermission } from '../require-permission.ts';
+import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
 
 /** `POST /relay/calls` and `POST /relay/calls/{participant}/{action}`: call control, executed by ingest. */
 export function addCalls(router: Router<RelayState>, { desk, audit }: { desk: CommandDesk; audit: AuditLog }): void {
-  router.post('/relay/calls', auditForbidden('makecall', audit), requirePermission('write'), async context => {
+  router.post('/relay/calls', requireWrite('makecall', audit), async context => {
     const { dn, ...body } = await readJsonBody(context.req, callBody);
     await answer(context, desk, { action: 'makecall', subject: dn, body: toCommandBody(body) });
   });
   for (const action of Object.keys(ACTION_BODIES) as ParticipantAction[]) {
-    router.post(
-      `/relay/calls/:participant/${action}`,
-      auditForbidden(action, audit),
-      requirePermission('write'),
-      async context => {
-        const subject = parse('participant', participantName, context.params.participant);
-        const body = await readJsonBody(context.req, ACTION_BODIES[action]);
-        await answer(context, desk, { action, subject, body: toCommandBody(body) });
-      },
-    );
+    router.post(`/relay/calls/:participant/${action}`, requireWrite(action, audit), async context => {
+      const subject = parse('participant', participantName, context.params.participant);
+      const body = await readJsonBody(context.req, ACTION_BODIES[action]);
+      await answer(context, desk, { action, subject, body: toCommandBody(body) });
+    });
   }
 }
 
 /** Who has a key that does not allow it, and tries, is on record; what is not even a request is not. */
-function auditForbidden(action: CallAction, audit: AuditLog): Middleware<RelayState> {
+function requireWrite(action: CallAction, audit: AuditLog): Middleware<RelayState> {
+  const require = requirePermission('write');
   return async (context, next) => {
+    let isAllowed = false;
     try {
-      await next();
+      await require(context, () => {
+        // What is refused from here on the desk puts on record itself.
+        isAllowed = true;
+        return next();
+      });
     } catch (error) {
-      if (context.state.key && error instanceof ProblemError && error.problem.code === 'forbidden') {
+      if (!isAllowed && context.state.key && error instanceof ProblemError && error.problem.status === 403) {
         const subject = /^\/relay\/calls\/([^/]+)\//.exec(context.path)?.[1] ?? null;
         const { code, detail: message } = error.problem;
         const address = clientAddress(context.req);
@@ -65,6 +66,7 @@ async function answer(
   const request = {
     ...asked,
     actor: actorOf(context.state),
+    dns: keyOf(context.state).dns,
     address: clientAddress(context.req),
     idempotencyKey: header === '' ? undefined : parse('Idempotency-Key', idempotencyKey, header),
   };
@@ -78,8 +80,8 @@ function send(context: RouterContext<RelayState>, { status, body }: CommandAnswe
   context.set('cache-control', 'no-store');
 }
 
-function actorOf({ key }: RelayState): Actor {
-  if (!key) throw new Error('a command needs a key');
+function actorOf(state: RelayState): Actor {
+  const key = keyOf(state);
   return { kind: 'api_key', id: String(key.id), name: key.clientName };
 }
 

@@ -1,6 +1,6 @@
-import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
 import type Router from '@koa/router';
 import { type AuthenticateStream, STREAM_PATH } from '../../keys/authenticate-stream.ts';
+import { type CloseLive, endOf, type LiveKeys } from '../../keys/live-keys.ts';
 import { EventStream } from '../../live/event-stream.ts';
 import type { Hub } from '../../live/hub.ts';
 import type { OnWrite } from '../../live/outlet.ts';
@@ -8,11 +8,12 @@ import type { SendBudget } from '../../live/send-budget.ts';
 import { beginSubscription, planSubscription, type SubscribeDeps } from '../../live/subscribe.ts';
 import { parseStreamQuery, type StreamQuery } from '../events-query.ts';
 import { ProblemError } from '../problem-error.ts';
-import { type RelayState, requirePermission } from '../require-permission.ts';
+import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
 
 export interface EventStreamDeps {
   readonly authenticate: AuthenticateStream;
   readonly hub: Hub;
+  readonly liveKeys: LiveKeys;
   readonly subscribeDeps: SubscribeDeps;
   readonly budget: SendBudget;
   readonly onWrite: OnWrite;
@@ -31,12 +32,8 @@ export function addEventStream(
   options: { maxConnections: number },
 ): void {
   router.get(STREAM_PATH, requirePermission('read', deps.authenticate), async context => {
-    const query = parseStreamQuery(context.query);
-    const { channel } = query;
-    const needed = CHANNEL_PERMISSION[channel];
-    if (!context.state.key?.permissions.includes(needed)) {
-      throw new ProblemError('forbidden', `the channel ${channel} needs a key with the permission "${needed}"`);
-    }
+    const key = keyOf(context.state);
+    const query = parseStreamQuery(context.query, key);
     if (deps.hub.size >= options.maxConnections) {
       throw new ProblemError('too_many_connections', `${options.maxConnections} clients are connected already`);
     }
@@ -45,8 +42,13 @@ export function addEventStream(
       const code = plan.code === 'invalid_message' ? 'invalid_request' : plan.code;
       throw new ProblemError(code, `${plan.field}: ${plan.message}`, plan.field);
     }
-    context.respond = false;
     const { res } = context;
+    if (res.destroyed) return;
+    let end: CloseLive = () => res.destroy();
+    const leave = deps.liveKeys.register(key, verdict => end(verdict));
+    if (!leave) throw ProblemError.of(deps.liveKeys.refusal(key));
+    res.once('close', leave);
+    context.respond = false;
     context.status = 200;
     context.set({
       'content-type': 'text/event-stream; charset=utf-8',
@@ -56,6 +58,7 @@ export function addEventStream(
     });
     context.flushHeaders();
     const stream: EventStream = new EventStream(res, { ...deps, onClose: () => deps.hub.remove(stream) });
+    end = endOf(stream);
     stream.open(RETRY_MS);
     deps.hub.add(stream);
     beginSubscription(deps.subscribeDeps, plan, {

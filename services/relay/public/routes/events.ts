@@ -1,21 +1,23 @@
-import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
 import type Router from '@koa/router';
+import type { LiveKeys } from '../../keys/live-keys.ts';
 import type { Arrivals } from '../../live/arrivals.ts';
 import type { BlocksDeps } from '../../replay/blocks-up.ts';
 import { type EventPage, readEventPage } from '../event-pages.ts';
 import { type EventsQuery, parseEventsQuery } from '../events-query.ts';
-import { ProblemError } from '../problem-error.ts';
-import { type RelayState, requirePermission } from '../require-permission.ts';
+import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
+import { untilKeyEnds } from '../until-key-ends.ts';
 
 /** `GET /relay/events`: pages of the log both ways, and a long poll with `wait`. */
-export function addEvents(router: Router<RelayState>, deps: { blocks: BlocksDeps; arrivals: Arrivals }): void {
+export function addEvents(
+  router: Router<RelayState>,
+  deps: { blocks: BlocksDeps; arrivals: Arrivals; liveKeys: LiveKeys },
+): void {
   router.get('/relay/events', requirePermission('read'), async context => {
-    const query = parseEventsQuery(context.query);
-    const needed = CHANNEL_PERMISSION[query.channel];
-    if (!context.state.key?.permissions.includes(needed)) {
-      throw new ProblemError('forbidden', `the channel ${query.channel} needs a key with the permission "${needed}"`);
-    }
-    const page = await readOrWait(deps, query, () => context.req.destroyed || context.res.destroyed);
+    const key = keyOf(context.state);
+    const query = parseEventsQuery(context.query, key);
+    const page = await untilKeyEnds(deps.liveKeys, key, isEnded =>
+      readOrWait(deps, query, () => isEnded() || context.req.destroyed || context.res.destroyed),
+    );
     context.type = 'application/json';
     context.set('cache-control', 'no-store');
     const rest = JSON.stringify({ next: page.next, head: page.head, more: page.more });

@@ -3,6 +3,7 @@ import { within } from '@3cx-relay/shared/runtime/within.ts';
 import type Router from '@koa/router';
 import type { HealthReport } from '../../health.ts';
 import type { ApiKey } from '../../keys/validation.ts';
+import { clientAddress } from '../client-address.ts';
 import type { RelayState } from '../require-permission.ts';
 
 const KEY_WITHIN_MS = 1_500;
@@ -30,11 +31,17 @@ export function addHealth(router: Router<RelayState>, report: () => Promise<Heal
 }
 
 /** When keys cannot be checked, health is asked for most: it is then told as to anybody. */
-async function keyOf({ authenticate }: RelayState, request: IncomingMessage): Promise<ApiKey | null> {
+async function keyOf({ authenticate, admit }: RelayState, request: IncomingMessage): Promise<ApiKey | null> {
   try {
-    const authenticated = await within(KEY_WITHIN_MS, authenticate(request));
-    return 'key' in authenticated ? authenticated.key : null;
+    return await within(KEY_WITHIN_MS, admitted());
   } catch {
     return null;
+  }
+
+  async function admitted(): Promise<ApiKey | null> {
+    const authenticated = await authenticate(request);
+    if ('problem' in authenticated) return null;
+    const { key } = authenticated;
+    return (await admit(key, { address: clientAddress(request), kind: 'request' })) === null ? key : null;
   }
 }

@@ -1,0 +1,41 @@
+import type { AuditRecord } from '@3cx-relay/shared/log/audit-entry.ts';
+import type { NewKeyInput } from './key-input.ts';
+
+/** What was done to a key, with everything about it but the key itself. `by` is the name of who did it. */
+export type KeyOperation = { readonly id: number; readonly by: string } & (
+  | { readonly action: 'api_key.create'; readonly prefix: string; readonly input: NewKeyInput }
+  | { readonly action: 'api_key.revoke'; readonly clientName: string; readonly prefix: string }
+  | {
+      readonly action: 'api_key.rotate';
+      readonly clientName: string;
+      readonly oldExpiresAt: Date;
+      readonly replacedBy: { readonly id: number; readonly prefix: string };
+    }
+);
+
+export function toKeyAudit(operation: KeyOperation, actorKind: 'admin' | 'system'): AuditRecord {
+  const { action, id, by } = operation;
+  return {
+    action,
+    actor: { kind: actorKind, id: by, name: by },
+    address: null,
+    target: `api_key:${id}`,
+    outcome: 'done',
+    details: detailsOf(operation),
+  };
+}
+
+function detailsOf(operation: KeyOperation): AuditRecord['details'] {
+  switch (operation.action) {
+    case 'api_key.create': {
+      const { clientName, permissions, restrictions } = operation.input;
+      return { clientName, prefix: operation.prefix, permissions, ...restrictions };
+    }
+    case 'api_key.revoke':
+      return { clientName: operation.clientName, prefix: operation.prefix };
+    case 'api_key.rotate': {
+      const { clientName, oldExpiresAt, replacedBy } = operation;
+      return { clientName, expiresAt: oldExpiresAt, replacedBy };
+    }
+  }
+}
