@@ -14,6 +14,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const checks = [
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
   { name: 'lint', args: ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'] },
+  { name: 'documents', args: ['install/dev/check-documents.ts'] },
   { name: 'dead code', args: ['node_modules/knip/bin/knip.js', '--no-progress'] },
   ...(hasScript('admin-ui', 'check')
     ? [{ name: 'panel', command: 'npm', args: ['run', 'check', '--silent', '-w', 'admin-ui'] }]

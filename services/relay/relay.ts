@@ -16,6 +16,7 @@ import { createPanelFiles } from './admin/panel-files.ts';
 import { servePanel } from './admin/panel-route.ts';
 import { createAuditLog } from './audit-log.ts';
 import type { relayConfig } from './config.ts';
+import { createDocuments } from './documents/documents.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
 import { reportReplay } from './errors/report-replay.ts';
 import { watchStores } from './errors/watch-stores.ts';
@@ -178,6 +179,7 @@ export async function createRelay(
     report,
     desk,
     audit,
+    documents: await createDocuments(),
     callsOfPbx: createActiveCallsOfPbx(queue),
     panel,
     errors,

@@ -46,9 +46,9 @@ export const via = z
   .looseObject({ dn: z.string(), type: z.enum(['queue', 'ring_group']) })
   .meta({ id: 'Via', description: 'The queue or ring group through which a call came.' });
 
-export const callRecord = z
+export const cdrIds = z
   .looseObject({ callHistoryId: z.string(), mainCallHistoryId: z.string().nullable() })
-  .meta({ id: 'CallRecord', description: "The PBX's own records of a call." });
+  .meta({ id: 'CdrIds', description: "Where the PBX's own records of a call are found." });
 
 export const call = z
   .looseObject({
@@ -77,7 +77,7 @@ export const call = z
       .enum(['left', 'reconciled'])
       .nullable()
       .describe('Why it counts as ended: everybody was seen to leave, or the PBX did not know it any more.'),
-    cdr: callRecord.nullable().describe('Once its records were found.'),
+    cdr: cdrIds.nullable().describe('Once its records were found.'),
   })
   .meta({
     id: 'Call',

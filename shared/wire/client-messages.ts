@@ -13,11 +13,15 @@ const filterValues = z
 
 /** One channel of a `subscribe` message. `after`: a position, `start` or `now` (default). */
 export const subscriptionRequest = z.strictObject({
-  after: z.string().max(64).optional(),
-  dn: filterValues,
-  event: filterValues,
-  call: filterValues,
-  snapshot: z.boolean().optional(),
+  after: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('A position: only what is behind it comes. `start`: the oldest entry held. `now` (default): live only.'),
+  dn: filterValues.describe('Only calls in which one of these extensions takes part.'),
+  event: filterValues.describe('Only entries with one of these events; of `audit`, with one of these actions.'),
+  call: filterValues.describe('Only these calls, by `callId`.'),
+  snapshot: z.boolean().optional().describe('The active calls first; of `calls`, and with `after` left out.'),
 });
 
 export type SubscriptionRequest = z.infer<typeof subscriptionRequest>;
@@ -27,17 +31,24 @@ const channelName = z.enum(CHANNELS, { error: `must be one of ${CHANNELS.join(',
 export const clientMessage = z.discriminatedUnion(
   'type',
   [
-    z.strictObject({
-      type: z.literal('subscribe'),
-      channels: z
-        .partialRecord(channelName, subscriptionRequest)
-        .refine(channels => Object.keys(channels).length > 0, 'must name at least one channel'),
-    }),
-    z.strictObject({
-      type: z.literal('unsubscribe'),
-      channels: z.array(channelName).min(1, 'must name at least one channel').max(CHANNELS.length),
-    }),
-    z.strictObject({ type: z.literal('ping') }),
+    z
+      .strictObject({
+        type: z.literal('subscribe'),
+        channels: z
+          .partialRecord(channelName, subscriptionRequest)
+          .refine(channels => Object.keys(channels).length > 0, 'must name at least one channel')
+          .describe('By name. A channel that is subscribed already is subscribed anew.'),
+      })
+      .meta({ id: 'Subscribe', title: 'subscribe', description: 'Read channels, each from its own place.' }),
+    z
+      .strictObject({
+        type: z.literal('unsubscribe'),
+        channels: z.array(channelName).min(1, 'must name at least one channel').max(CHANNELS.length),
+      })
+      .meta({ id: 'Unsubscribe', title: 'unsubscribe', description: 'Read no more of these channels.' }),
+    z
+      .strictObject({ type: z.literal('ping') })
+      .meta({ id: 'Ping', title: 'ping', description: 'Is anybody there? `pong` is the answer.' }),
   ],
   { error: 'must be one of subscribe, unsubscribe, ping' },
 );

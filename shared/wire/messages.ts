@@ -95,6 +95,14 @@ export const ERROR_CODES = [
   'forbidden_channel',
   'not_subscribed',
   'unavailable',
+  'closed',
+  // Why a connection with a ticket ends before it began: to a page the answer to the upgrade would say nothing.
+  'invalid_request',
+  'unauthenticated',
+  'forbidden',
+  'too_many_failures',
+  'too_many_connections',
+  'stopping',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -109,7 +117,8 @@ export const errorMessage = z
   .meta({
     id: 'Refusal',
     title: 'error',
-    description: 'A message of the client was refused; the connection goes on unless a close follows.',
+    description:
+      'A message of the client was refused; the connection goes on unless a close follows. With `closed` an event stream, which has no close codes, ends for good; with the codes of problems a connection with a ticket is refused.',
   });
 
 export const reconnectMessage = z.looseObject({ type: z.literal('reconnect'), afterMs: z.int().nonnegative() }).meta({
@@ -131,6 +140,16 @@ export const LOG_MESSAGES = [
 export const logMessage = z
   .discriminatedUnion('type', LOG_MESSAGES)
   .meta({ id: 'LogMessage', description: 'An entry of the log, or a gap.' });
+
+/** What an event stream sends: of the messages of the socket those that concern one channel, and how it ends. */
+export const STREAM_MESSAGES = [
+  snapshotMessage,
+  ...LOG_MESSAGES,
+  caughtUpMessage,
+  positionMessage,
+  errorMessage,
+  reconnectMessage,
+] as const;
 
 export const SERVER_MESSAGES = [
   helloMessage,

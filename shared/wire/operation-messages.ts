@@ -118,16 +118,24 @@ export const requestMessage = z
   .looseObject({
     type: z.literal('request'),
     ...entryFields,
-    event: z.string().optional(),
+    event: z
+      .enum(['http.request', 'sse.end', 'ws.upgrade', 'ws.end'])
+      .describe('Each but `ws.end`, the second entry of a WebSocket, is one request.'),
     data: z.looseObject({
-      endpoint: z.string().optional().describe('The template of the route, never the path itself.'),
-      method: z.string().optional(),
-      status: z.int().optional(),
-      durationMs: z.number().optional(),
-      keyId: z.union([z.string(), z.int()]).nullable().optional(),
-      client: z.string().nullable().optional(),
-      address: z.string().nullable().optional(),
-      transport: z.string().optional(),
+      endpoint: z.string().describe('The template of the route, never path or query; `unmatched` where there is none.'),
+      method: z.string(),
+      status: z.int().describe('499: the client left before it had an answer.'),
+      durationMs: z.number().describe('Of `sse.end` and `ws.end`, how long it was open.'),
+      keyId: z.int().nullable().describe('Null without a valid key.'),
+      client: z.string().nullable().describe('The name of the key.'),
+      address: z.string().nullable(),
+      transport: z.enum(['http', 'sse', 'ws']),
+      bytes: z.int().optional().describe('Sent to the client.'),
+      closeCode: z.int().optional().describe('Of a WebSocket.'),
+      suppressed: z
+        .int()
+        .optional()
+        .describe('So many more without a valid key were counted, not written, before this one.'),
     }),
   })
   .meta({

@@ -38,6 +38,8 @@ const CATALOGUE = {
 
 export type ProblemCode = keyof typeof CATALOGUE;
 
+export const PROBLEM_CODES = Object.keys(CATALOGUE) as readonly ProblemCode[];
+
 export interface Problem {
   readonly type: string;
   readonly code: ProblemCode;

@@ -134,7 +134,7 @@ async function createKey(databaseUrl: string): Promise<string> {
   const store = createPool({ databaseUrl, max: 1, name: 'test-keys', logger });
   const passwordHash = createPasswordHash();
   const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash, logger });
-  const { apiKey } = await keys.generateKey('end to end', ['read', 'history', 'monitor'], 'test');
+  const { apiKey } = await keys.generateKey('end to end', ['read', 'history', 'write', 'monitor'], 'test');
   await keys.stop();
   await Promise.all([passwordHash.stop(), store.stop()]);
   return apiKey;

@@ -9,6 +9,7 @@ import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { AuditLog } from '../audit-log.ts';
+import type { Documents } from '../documents/documents.ts';
 import type { HealthReport } from '../health.ts';
 import type { Access } from '../keys/access.ts';
 import type { Admit } from '../keys/admission.ts';
@@ -25,6 +26,7 @@ import type { RelayState } from './require-permission.ts';
 import { retryAfter } from './retry-after.ts';
 import { addActiveCalls } from './routes/active-calls.ts';
 import { addCalls } from './routes/calls.ts';
+import { addDocuments } from './routes/documents.ts';
 import { addEventStream, type EventStreamDeps } from './routes/event-stream.ts';
 import { addEvents } from './routes/events.ts';
 import { addHealth } from './routes/health.ts';
@@ -47,6 +49,7 @@ export interface AppDeps {
   readonly report: () => Promise<HealthReport>;
   readonly desk: CommandDesk;
   readonly audit: AuditLog;
+  readonly documents: Documents;
   readonly callsOfPbx: ActiveCallsOfPbx;
   /** What answers under `/admin/`; null when this instance has no panel. */
   readonly panel: Middleware<RelayState> | null;
@@ -64,6 +67,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addEventStream(router, deps.streams, { maxConnections: deps.maxConnections });
   addCalls(router, deps);
   addTickets(router, deps.access.tickets);
+  addDocuments(router, deps.documents);
 
   app.use(recordRequests(deps.requests));
   app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));

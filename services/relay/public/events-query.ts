@@ -32,17 +32,35 @@ const list = (values: typeof filters.dn) =>
     .optional();
 
 export const eventsQuery = z.strictObject({
-  channel: z.enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` }).default('calls'),
-  after: z.string().max(64).optional(),
-  before: z.string().max(64).optional(),
-  limit: wholeNumber(1, MAX_LIMIT).default(DEFAULT_LIMIT),
-  order: z.enum(['asc', 'desc'], { error: 'must be asc or desc' }).default('asc'),
-  dn: list(filters.dn),
-  event: list(filters.event),
-  call: list(filters.call),
-  from: time.optional(),
-  to: time.optional(),
-  wait: wholeNumber(0, MAX_WAIT_SECONDS).default(0),
+  channel: z
+    .enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` })
+    .default('calls')
+    .describe('`calls` needs the permission `read`, every other channel `monitor`.'),
+  after: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('A position, `start` or `now`: only what is behind it. With `order=asc` the default is `start`.'),
+  before: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      'A position, `start` or `now`: only what is before it. With `order=desc` the default is behind the newest.',
+    ),
+  limit: wholeNumber(1, MAX_LIMIT).default(DEFAULT_LIMIT).describe('Most entries in a page. A filter may leave fewer.'),
+  order: z
+    .enum(['asc', 'desc'], { error: 'must be asc or desc' })
+    .default('asc')
+    .describe('`asc` reads up from `after`, `desc` down from `before`.'),
+  dn: list(filters.dn).describe('Extensions, separated by commas: only calls in which one of them takes part.'),
+  event: list(filters.event).describe('Events, separated by commas; of `audit`, actions.'),
+  call: list(filters.call).describe('Values of `callId`, separated by commas.'),
+  from: time.optional().describe('ISO 8601 or Unix milliseconds: only entries of this time or later.'),
+  to: time.optional().describe('ISO 8601 or Unix milliseconds: only entries of this time or earlier.'),
+  wait: wholeNumber(0, MAX_WAIT_SECONDS)
+    .default(0)
+    .describe('Seconds: when there is nothing yet, wait so long for something. With `order=asc` only.'),
 });
 
 /** What the key lets its owner see of the channel. */
@@ -55,13 +73,21 @@ export type EventsQuery = z.infer<typeof eventsQuery> & Scoped;
 /** Of `GET /relay/events/stream`: one channel, because the id of an event is one position. */
 export const streamQuery = z.strictObject({
   channel: eventsQuery.shape.channel,
-  after: eventsQuery.shape.after,
+  after: eventsQuery.shape.after.describe(
+    'A position: only what is behind it comes. `start`: the oldest entry held. `now` (default): live only.',
+  ),
   dn: eventsQuery.shape.dn,
   event: eventsQuery.shape.event,
   call: eventsQuery.shape.call,
-  snapshot: z.enum(['0', '1', 'true', 'false'], { error: 'must be 1 or 0' }).optional(),
-  /** For a browser; it is used up when the query is read. */
-  ticket: z.string().max(64).optional(),
+  snapshot: z
+    .enum(['0', '1', 'true', 'false'], { error: 'must be 1 or 0' })
+    .optional()
+    .describe('`1`: the active calls first; of `calls`, and with `after` left out.'),
+  ticket: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('Of a browser, in place of a key; it is used up when the query is read.'),
 });
 
 export type StreamQuery = z.infer<typeof streamQuery> & Scoped;

@@ -1,4 +1,7 @@
 import type Router from '@koa/router';
+import { z } from 'zod';
+import { EXAMPLES } from '../../documents/message-examples.ts';
+import type { RouteDescription } from '../../documents/route-description.ts';
 import { type AuthenticateStream, STREAM_PATH } from '../../keys/authenticate-stream.ts';
 import { type CloseLive, endOf, type LiveKeys } from '../../keys/live-keys.ts';
 import { EventStream } from '../../live/event-stream.ts';
@@ -6,7 +9,7 @@ import type { Hub } from '../../live/hub.ts';
 import type { OnWrite } from '../../live/outlet.ts';
 import type { SendBudget } from '../../live/send-budget.ts';
 import { beginSubscription, planSubscription, type SubscribeDeps } from '../../live/subscribe.ts';
-import { parseStreamQuery, type StreamQuery } from '../events-query.ts';
+import { parseStreamQuery, type StreamQuery, streamQuery } from '../events-query.ts';
 import { ProblemError } from '../problem-error.ts';
 import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
 
@@ -18,6 +21,34 @@ export interface EventStreamDeps {
   readonly budget: SendBudget;
   readonly onWrite: OnWrite;
 }
+
+export const describeEventStream: RouteDescription = {
+  method: 'get',
+  path: '/relay/events/stream',
+  operationId: 'streamEvents',
+  group: 'Events',
+  summary: 'One channel as server-sent events',
+  description:
+    'Each event is a message of the socket, unnamed, with its position as `id`. An EventSource that was cut off comes back by itself and goes on behind the last one. A comment comes at every heartbeat. An `error` with the code `closed` ends the stream for good.',
+  permission: 'read',
+  takesTicket: true,
+  query: streamQuery.omit({ ticket: true }),
+  headers: z.object({
+    'last-event-id': z.string().optional().describe('The position to go on behind; counts before `after`.'),
+  }),
+  answers: {
+    200: {
+      description: 'A stream without end.',
+      content: {
+        'text/event-stream': {
+          schema: z.string().describe('`data` of each event is a message as in `/relay/asyncapi.json`.'),
+          example: `id: ${EXAMPLES.call_event.id}\ndata: ${JSON.stringify(EXAMPLES.call_event)}\n\n`,
+        },
+      },
+    },
+  },
+  problems: ['invalid_request', 'invalid_position', 'too_many_connections'],
+};
 
 /** How long a browser waits before it comes back by itself. */
 const RETRY_MS = 2_000;

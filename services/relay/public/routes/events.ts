@@ -1,11 +1,43 @@
+import { eventsPage } from '@3cx-relay/shared/wire/answers.ts';
 import type Router from '@koa/router';
+import { EXAMPLES } from '../../documents/message-examples.ts';
+import type { RouteDescription } from '../../documents/route-description.ts';
 import type { LiveKeys } from '../../keys/live-keys.ts';
 import type { Arrivals } from '../../live/arrivals.ts';
 import type { BlocksDeps } from '../../replay/blocks-up.ts';
 import { type EventPage, readEventPage } from '../event-pages.ts';
-import { type EventsQuery, parseEventsQuery } from '../events-query.ts';
+import { type EventsQuery, eventsQuery, parseEventsQuery } from '../events-query.ts';
 import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
 import { untilKeyEnds } from '../until-key-ends.ts';
+
+export const describeEvents: RouteDescription = {
+  method: 'get',
+  path: '/relay/events',
+  operationId: 'listEvents',
+  group: 'Events',
+  summary: 'Pages of the log, both ways, and a long poll',
+  description:
+    'Go on with `next` as the `after` of the following page. With `wait` the last page becomes a long poll. A page may be short, even empty, while `more` is true.',
+  permission: 'read',
+  query: eventsQuery,
+  answers: {
+    200: {
+      description: 'A page.',
+      content: {
+        'application/json': {
+          schema: eventsPage,
+          example: {
+            events: [EXAMPLES.call_event],
+            next: EXAMPLES.call_event.id,
+            head: EXAMPLES.call_event.id,
+            more: false,
+          },
+        },
+      },
+    },
+  },
+  problems: ['invalid_request', 'invalid_position', 'too_many_connections'],
+};
 
 /** `GET /relay/events`: pages of the log both ways, and a long poll with `wait`. */
 export function addEvents(

@@ -1,0 +1,42 @@
+import { PROBLEM_CODES, type ProblemCode, problem } from '@3cx-relay/shared/wire/problem.ts';
+import { z } from 'zod';
+
+/** What each code means to whoever gets it. The catalogue of the wire says which there are. */
+export const PROBLEM_MEANINGS: Readonly<Record<ProblemCode, string>> = {
+  invalid_request: 'a parameter, a header or the body is not what it must be; `field` and `detail` say which and how',
+  invalid_position: 'this is not a position that the relay sent',
+  unauthenticated: 'no key, or one that is not valid, was revoked or has expired',
+  forbidden: 'the key lacks a permission, which `detail` names',
+  not_found: 'there is nothing here',
+  method_not_allowed: 'not with this method; see the header `Allow`',
+  payload_too_large: 'the body is longer than 64 KiB',
+  idempotency_conflict: 'this `Idempotency-Key` was used for another request',
+  too_many_commands: 'too many commands wait for the PBX',
+  too_many_failures: 'too many keys or tickets from this address were not valid; one that is valid still works',
+  pbx_forbidden: 'the PBX, not the relay, forbids it',
+  pbx_gone: 'the PBX does not know the participant or the device any more',
+  pbx_not_possible: 'not in the present state of the call',
+  pbx_rejected: 'the PBX rejected it and says why in `detail`',
+  pbx_unavailable: 'the PBX cannot be asked; a command was certainly not executed',
+  pbx_timeout: 'the PBX did not answer in time; nobody knows whether a command was executed',
+  internal: 'a mistake in the relay',
+  too_many_connections: 'as many clients are connected or wait as may be',
+  stopping: 'this relay is stopping',
+  unavailable: 'a store behind the relay does not answer right now',
+};
+
+export const statusOfProblem = (code: ProblemCode): number => problem(code, '').status;
+
+/** RFC 9457. Open, because an answer may say more of its case. */
+export const problemSchema = z
+  .looseObject({
+    type: z.literal('about:blank'),
+    code: z.enum(PROBLEM_CODES).describe('Stable: what a program decides by.'),
+    status: z.int(),
+    title: z.string(),
+    detail: z.string().describe('For people: what is wrong, and what would be right.'),
+    field: z.string().optional().describe('The parameter or member that is wrong.'),
+    retryAfterMs: z.int().optional().describe('When to try again, of every 429 and 503.'),
+    commandId: z.string().optional().describe('Of call control: the command that was refused or failed.'),
+  })
+  .meta({ id: 'Problem', description: 'Every answer from 400 on: problem details (RFC 9457).' });
