@@ -66,6 +66,9 @@ export interface RouteContent {
 
 /** A key that is missing, wrong or too weak meets every route that needs one, and so does a store that is away. */
 export function problemsOf(route: RouteDescription): ProblemCode[] {
-  const ofKeys: ProblemCode[] = ['unauthenticated', 'forbidden', 'too_many_failures', 'unavailable'];
+  const ofKeys: ProblemCode[] = [
+    ...(['unauthenticated', 'forbidden', 'address_not_allowed'] as const),
+    ...(['too_many_failures', 'too_many_requests', 'unavailable'] as const),
+  ];
   return [...new Set<ProblemCode>([...route.problems, ...(route.permission === null ? [] : ofKeys), 'internal'])];
 }

@@ -47,7 +47,7 @@ export const describeEventStream: RouteDescription = {
       },
     },
   },
-  problems: ['invalid_request', 'invalid_position', 'too_many_connections'],
+  problems: ['invalid_request', 'invalid_position', 'too_many_connections', 'too_many_key_connections'],
 };
 
 /** How long a browser waits before it comes back by itself. */
