@@ -47,7 +47,9 @@ describe('the documents', () => {
   test('name in each operation the codes it may answer with, and no other', () => {
     const { openapi } = generateDocuments();
     const forbidden = openapi.paths['/relay/events']?.get?.responses['403']?.content?.['application/problem+json'];
-    expect(forbidden?.schema).toMatchObject({ allOf: [{}, { properties: { code: { enum: ['forbidden'] } } }] });
+    expect(forbidden?.schema).toMatchObject({
+      allOf: [{}, { properties: { code: { enum: ['forbidden', 'address_not_allowed'] } } }],
+    });
   });
 
   test('refer to nothing that is not in them', () => {
