@@ -41,9 +41,12 @@ export function warn(text) {
   say(`  ${paint('yellow', '!')} ${text}`);
 }
 
-/** @param {string} text */
-export function fail(text) {
-  say(`  ${paint('red', '✗')} ${text}`);
+/**
+ * @param {string} text
+ * @param {{ write(text: string): unknown }} [stream]
+ */
+export function fail(text, stream = process.stdout) {
+  stream.write(`  ${paint('red', '✗')} ${text}\n`);
 }
 
 /**
