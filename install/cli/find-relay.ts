@@ -13,11 +13,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
  *
  * @throws UsageError
  */
-export function findRelay(options: { url: string | undefined; keyFile: string | undefined }): {
-  url: string;
-  apiKey: string;
-} {
-  const environment = readEnvironment(root, process.env);
+export function findRelay(
+  options: { url: string | undefined; keyFile: string | undefined },
+  processEnv: NodeJS.ProcessEnv,
+): { url: string; apiKey: string } {
+  const environment = readEnvironment(root, processEnv);
   const stack = readStack(resolve(root, environment.RELAY_DATA_DIR ?? '.data', 'stack.json'));
   const url = options.url ?? environment.RELAY_URL ?? stack?.relayUrl;
   if (url === undefined) {

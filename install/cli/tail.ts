@@ -32,7 +32,7 @@ export async function tail(args: readonly string[]): Promise<number> {
     process.stdout.write(TAIL_USAGE);
     return 0;
   }
-  const { url, apiKey } = findRelay({ ...options, keyFile: fromUser(options.keyFile) });
+  const { url, apiKey } = findRelay({ ...options, keyFile: fromUser(options.keyFile) }, process.env);
   const file = fromUser(options.positionsFile);
   const stopped = new AbortController();
   const stop = () => stopped.abort();
