@@ -71,8 +71,8 @@ it('a consumer loses nothing and gets nothing twice while its relay is killed, r
 describe('a close', () => {
   let scripted: ScriptedRelay | undefined;
 
-  async function follow(script: Parameters<typeof startScriptedRelay>[0]) {
-    scripted = await startScriptedRelay(script);
+  async function follow(script: Parameters<typeof startScriptedRelay>[0], heartbeatMs?: number) {
+    scripted = await startScriptedRelay(script, heartbeatMs);
     const states: ConnectionState[] = [];
     const client = createRelayClient({ url: scripted.url, apiKey: 'any', reconnect });
     return { stream: client.events({ onState: state => states.push(state) }), states, relay: scripted };
@@ -120,6 +120,24 @@ describe('a close', () => {
     expect(states.map(({ state }) => state)).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
     await stream.return();
     await closing.stop();
+  });
+
+  it('that never comes is not waited for: who is silent for two and a half heartbeats, though asked, is gone', async () => {
+    const asked: string[] = [];
+    const silent = await follow((socket, connection) => {
+      if (connection > 1) socket.send('{"type":"call_event","id":"m5k2h7qa_0000000000000001"}');
+      else socket.on('message', data => asked.push(JSON.parse(String(data)).type));
+    }, 200);
+    await silent.stream.next();
+    const [first = 0, second = 0] = silent.relay.connections;
+    expect(asked).toEqual(['subscribe', 'ping']);
+    expect(silent.states.find(({ state }) => state === 'waiting')).toMatchObject({
+      reason: 'the relay has fallen silent',
+    });
+    expect(second - first).toBeGreaterThanOrEqual(450);
+    expect(second - first).toBeLessThan(1_000);
+    await silent.stream.return();
+    await silent.relay.stop();
   });
 
   it('that was announced is waited for as long as was asked', async () => {

@@ -27,8 +27,8 @@ afterAll(async () => {
 });
 
 async function fill(count: number, attributes: Parameters<LogFiller['fill']>[1] = {}): Promise<void> {
-  await log.fill(count, attributes);
   filled += count;
+  await log.fill(count, attributes);
 }
 
 const client = (url = relay.url, apiKey = relay.apiKey) => createRelayClient({ url, apiKey, reconnect });
@@ -155,7 +155,7 @@ describe('a stream', () => {
     expect(states).not.toContain('waiting');
   });
 
-  it('notices that a connection is dead though it is open, and goes on over another one', async () => {
+  it('over a connection that freezes goes on over another one, once either side has noticed', async () => {
     const proxy = await startTcpProxy(relay.url);
     const states: ConnectionState[] = [];
     const stream = client(proxy.url).events({ onState: state => states.push(state) });
@@ -166,8 +166,6 @@ describe('a stream', () => {
     await fill(2);
     await waitFor(() => states.some(({ state }) => state === 'waiting'), { what: 'the silence to be noticed' });
     const noticedInMs = performance.now() - frozenAt;
-    expect(states.find(({ state }) => state === 'waiting')).toMatchObject({ reason: 'the relay has fallen silent' });
-    expect(noticedInMs).toBeGreaterThan(600);
     expect(noticedInMs).toBeLessThan(1_500);
     await proxy.cut();
     await proxy.restore();
