@@ -137,9 +137,10 @@ describe('a stream', () => {
     const stream = client().events({ after: 'start', ...limits, onState: ({ state }) => states.push(state) });
     const numbers: number[] = [];
     let mostQueued = 0;
-    const total = filled + 2_000;
+    await fill(1_500);
+    const total = filled + 500;
     const load = (async () => {
-      for (let i = 0; i < 20; i += 1) await fill(100);
+      for (let i = 0; i < 5; i += 1) await fill(100);
     })();
     for await (const item of stream) {
       numbers.push(numberIn(item));
@@ -151,7 +152,8 @@ describe('a stream', () => {
     expect(numbers).toEqual(range(1, total));
     expect(mostQueued).toBeGreaterThan(200);
     expect(mostQueued).toBeLessThanOrEqual(300);
-    expect(states.filter(state => state === 'paused').length).toBeGreaterThan(3);
+    // How often depends on who is faster in between; that it was once more than the first time, on nothing.
+    expect(states.filter(state => state === 'paused').length).toBeGreaterThan(1);
     expect(states).not.toContain('waiting');
   });
 
