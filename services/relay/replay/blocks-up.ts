@@ -3,6 +3,7 @@ import { type Block, createBlock } from '../live/block.ts';
 import type { Ring } from '../live/ring.ts';
 import type { Replay } from './replay.ts';
 import type { TieredLog } from './tiered-log.ts';
+import { unbrokenRun } from './unbroken-run.ts';
 
 export interface BlocksDeps {
   readonly log: TieredLog;
@@ -41,6 +42,8 @@ async function readAhead(
 ): Promise<Block | null> {
   const { epochs } = await deps.log.hotInfo(channel);
   const { entries } = await deps.log.read({ channel, epochs, from: cursor + 1, to: head, count: PAGE_ENTRIES });
-  const last = entries.length < PAGE_ENTRIES ? head : (entries.at(-1)?.seq ?? head);
-  return createBlock({ after: cursor, last, entries, epochs });
+  const run = unbrokenRun(entries, cursor);
+  const isToHead = run.isLast && entries.length < PAGE_ENTRIES;
+  const last = isToHead ? head : (run.entries.at(-1)?.seq ?? head);
+  return createBlock({ after: cursor, last, entries: run.entries, epochs });
 }

@@ -2,6 +2,7 @@ import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { type Block, createBlock } from '../live/block.ts';
 import type { Ring } from '../live/ring.ts';
 import type { TieredLog } from './tiered-log.ts';
+import { unbrokenRun } from './unbroken-run.ts';
 
 /**
  * Blocks for clients that are behind: from the ring where it reaches, else a page of Redis or PostgreSQL.
@@ -47,9 +48,12 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
     count(page.entries.length, page.cold);
     const firstFound = page.entries.find(entry => entry.seq > cursor);
     if (!firstFound) return readBeyondHole({ channel, epochs, cursor, from: to + 1, to: head });
-    const after = page.isWhole ? first - 1 : (page.entries[0]?.seq ?? first) - 1;
-    const block = createBlock({ after, last: to, entries: page.entries, epochs });
-    if (to === end && readGeneration === generation) keep(keyOf(channel, cursor), block);
+    const run = unbrokenRun(page.entries, cursor);
+    const begin = page.isWhole ? first - 1 : (page.entries[0]?.seq ?? first) - 1;
+    const last = run.isLast ? to : (run.entries.at(-1)?.seq ?? to);
+    const block = createBlock({ after: run.holeFrom ?? begin, last, entries: run.entries, epochs });
+    const isPage = run.holeFrom === null && last === end;
+    if (isPage && readGeneration === generation) keep(keyOf(channel, cursor), block);
     return block;
   }
 

@@ -1,0 +1,32 @@
+import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
+
+/**
+ * The entries around the first one behind `cursor` whose numbers follow each other. A store that lost entries in its
+ * middle (PostgreSQL was restored from a backup, and Redis had trimmed what was in it) answers with a hole, and who reads
+ * in blocks looks for holes in front of a block, not in it.
+ */
+export function unbrokenRun(entries: readonly LogEntry[], cursor: number): UnbrokenRun {
+  const found = entries.findIndex(({ seq }) => seq > cursor);
+  if (found < 0) return { entries: [], holeFrom: null, isLast: true };
+  let first = found;
+  let last = found;
+  while (first > 0 && follows(entries, first)) first -= 1;
+  while (last + 1 < entries.length && follows(entries, last + 1)) last += 1;
+  return {
+    entries: entries.slice(first, last + 1),
+    holeFrom: entries[first - 1]?.seq ?? null,
+    isLast: last === entries.length - 1,
+  };
+}
+
+export interface UnbrokenRun {
+  readonly entries: readonly LogEntry[];
+  /** Number of the entry before the hole that the run begins behind; null when it begins with the first entry given. */
+  readonly holeFrom: number | null;
+  /** Whether it ends with the last entry given. */
+  readonly isLast: boolean;
+}
+
+function follows(entries: readonly LogEntry[], index: number): boolean {
+  return entries[index]?.seq === (entries[index - 1]?.seq ?? 0) + 1;
+}
