@@ -45,6 +45,7 @@ import { createReplay } from './replay/replay.ts';
 import { createReplayMetrics } from './replay/replay-metrics.ts';
 import { createTieredLog } from './replay/tiered-log.ts';
 import { createRequestLog } from './request-log.ts';
+import { createReadStream } from './streams/read-stream.ts';
 
 export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
 
@@ -120,6 +121,7 @@ export async function createRelay(
       onReset(channel, info) {
         replay.forget(channel);
         hub.onReset(channel, info.oldest);
+        arrivals.reset(channel);
         if (channel !== 'errors') return;
         tracker.reset();
         void reporting.load();
@@ -171,6 +173,15 @@ export async function createRelay(
     arrivals,
     blocks: { log, replay: reported, ring },
     streams: { authenticate: access.authenticateStream, hub, liveKeys, subscribeDeps, budget, onWrite: metrics.wrote },
+    readStream: createReadStream(
+      { hub, budget, onWrite: metrics.wrote },
+      {
+        longPollMs: config.RELAY_STREAM_LONG_POLL_MS,
+        sseMs: config.RELAY_STREAM_SSE_MS,
+        maxConnections: config.RELAY_MAX_CONNECTIONS,
+      },
+    ),
+    onGone: replayMetrics.gap,
     maxConnections: config.RELAY_MAX_CONNECTIONS,
     access,
     admit,

@@ -11,6 +11,8 @@ const CATALOGUE = {
   address_not_allowed: { status: 403, title: 'Forbidden' },
   not_found: { status: 404, title: 'Not Found' },
   method_not_allowed: { status: 405, title: 'Method Not Allowed' },
+  /** What followed the offset is not held any more; `reason`, `oldestOffset` and `resumeOffset` say more. */
+  gone: { status: 410, title: 'Gone' },
   payload_too_large: { status: 413, title: 'Content Too Large' },
   /** The idempotency key was used for something else. */
   idempotency_conflict: { status: 409, title: 'Conflict' },
@@ -21,6 +23,7 @@ const CATALOGUE = {
   too_many_requests: { status: 429, title: 'Too Many Requests', retryAfterMs: 1_000 },
   /** Of this key: as many live connections as it may have. */
   too_many_key_connections: { status: 429, title: 'Too Many Requests', retryAfterMs: 5_000 },
+  too_many_waiting: { status: 429, title: 'Too Many Requests', retryAfterMs: 2_000 },
   /** The PBX said no; the relay and its key are in order. */
   pbx_forbidden: { status: 403, title: 'Forbidden' },
   pbx_gone: { status: 404, title: 'Not Found' },

@@ -9,9 +9,10 @@ import { deflatedFrame, framed } from './text-frame.ts';
  * - `ndjson`: one frame for many messages, a line each (subprotocol `relay.v1.ndjson`);
  * - `…+deflate`: the same, compressed by permessage-deflate without context takeover, the only way in which the bytes
  *   do not depend on what a client got before;
- * - `sse`: server-sent events, whose `id` is the position.
+ * - `sse`: server-sent events, whose `id` is the position;
+ * - `json`: joined by commas, to be put into an array.
  */
-export type Encoding = 'frames' | 'frames+deflate' | 'ndjson' | 'ndjson+deflate' | 'sse';
+export type Encoding = 'frames' | 'frames+deflate' | 'ndjson' | 'ndjson+deflate' | 'sse' | 'json';
 
 /** A message as it stands in a block. */
 export interface Payload {
@@ -27,6 +28,7 @@ const MAX_LINES_BYTES = 256 * 1024;
 const DEFLATE_FROM_BYTES = 256;
 
 const LINE_BREAK = Buffer.from('\n');
+const COMMA = Buffer.from(',');
 const SSE_ID = Buffer.from('id: ');
 const SSE_DATA = Buffer.from('data: ');
 const SSE_END = Buffer.from('\n\n');
@@ -37,6 +39,7 @@ const ENCODE: Readonly<Record<Encoding, (payloads: readonly Payload[]) => Buffer
   ndjson: payloads => inLines(payloads, false),
   'ndjson+deflate': payloads => inLines(payloads, true),
   sse: payloads => Buffer.concat(payloads.flatMap(toEvent)),
+  json: payloads => Buffer.concat(payloads.flatMap(({ text }, index) => (index === 0 ? [text] : [COMMA, text]))),
 };
 
 export function encode(encoding: Encoding, payloads: readonly Payload[]): Buffer {

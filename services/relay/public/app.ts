@@ -17,6 +17,8 @@ import type { LiveKeys } from '../keys/live-keys.ts';
 import type { Arrivals } from '../live/arrivals.ts';
 import type { BlocksDeps } from '../replay/blocks-up.ts';
 import type { RequestLog } from '../request-log.ts';
+import type { ChannelSourceDeps } from '../streams/channel-source.ts';
+import type { ReadStream } from '../streams/read-stream.ts';
 import type { ActiveCallsOfPbx } from './active-calls-of-pbx.ts';
 import type { CommandDesk } from './commands/command-desk.ts';
 import { allowOrigins } from './cors.ts';
@@ -30,6 +32,7 @@ import { addDocuments } from './routes/documents.ts';
 import { addEventStream, type EventStreamDeps } from './routes/event-stream.ts';
 import { addEvents } from './routes/events.ts';
 import { addHealth } from './routes/health.ts';
+import { addStreams } from './routes/streams.ts';
 import { addTickets } from './routes/tickets.ts';
 
 /** For an answer that did not say itself when to come back. */
@@ -41,6 +44,8 @@ export interface AppDeps {
   readonly arrivals: Arrivals;
   readonly blocks: BlocksDeps;
   readonly streams: EventStreamDeps;
+  readonly readStream: ReadStream;
+  readonly onGone: ChannelSourceDeps['onGone'];
   readonly maxConnections: number;
   readonly access: Access;
   readonly admit: Admit;
@@ -65,6 +70,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addActiveCalls(router, deps);
   addEvents(router, deps);
   addEventStream(router, deps.streams, { maxConnections: deps.maxConnections });
+  addStreams(router, deps);
   addCalls(router, deps);
   addTickets(router, deps.access.tickets);
   addDocuments(router, deps.documents);

@@ -68,7 +68,7 @@ async function readOrWait(
     const page = await readEventPage(deps.blocks, asked);
     const leftMs = deadline - performance.now();
     if (page.messages.length > 0 || leftMs <= 0 || isGone()) return page;
-    if (!(await deps.arrivals.waitBeyond(query.channel, page.cursor, leftMs))) return page;
+    if ((await deps.arrivals.waitBeyond(query.channel, page.cursor, { ms: leftMs })) !== 'grown') return page;
     // What was looked at and did not match need not be looked at again. In a log that was never written to there was
     // nothing to look at, and "now" would pass its first entries over.
     asked = { ...query, after: page.next ?? 'start' };
