@@ -155,6 +155,18 @@ test('an event stream ends with its key', async () => {
   expect(stream.events.at(-1)?.message).toMatchObject({ type: 'error', message: 'key revoked or expired' });
 });
 
+test('a durable stream that is followed ends with its key, and a long poll of it', async () => {
+  const { id, apiKey } = await first.createKey();
+  const headers = { 'x-api-key': apiKey };
+  const followed = await openSse(`${second.url}/relay/streams/calls?offset=now&live=sse`, headers);
+  const waiting = fetch(`${second.url}/relay/streams/calls?offset=now&live=long-poll`, { headers });
+  const isWaiting = async () => (await second.metric('relay_waiting_requests')) >= 1;
+  await waitFor(isWaiting, { what: 'the request to wait' });
+  await first.keys.revokeKey(id, 'test');
+  const both = Promise.all([waiting, followed.ended]).then(([answer]) => answer.status);
+  expect(await Promise.race([both, sleep(PROMISED_MS, 'still open', { ref: false })])).toBe(401);
+});
+
 test('a revocation while PostgreSQL was out of reach is found when it is back', async () => {
   const { id, apiKey } = await first.createKey();
   const client = await connect(second, apiKey);

@@ -113,6 +113,8 @@ test('a key of one extension sees its calls and every gap, on a socket, in a str
   stream.close();
   const page = (await ask(`/relay/events?after=${after}`, scoped)).body.events as WireMessage[];
   expect(seen(page)).toEqual(expected);
+  const durable = await ask(`/relay/streams/calls?offset=${after === 'start' ? '-1' : after}`, scoped);
+  expect(seen(durable.body as unknown as WireMessage[])).toEqual(expected);
   const down = (await ask('/relay/events?order=desc&limit=5', scoped)).body.events as WireMessage[];
   expect(seen(down)).toEqual(expected.toReversed());
   const named = (await ask(`/relay/events?after=${after}&dn=102`, scoped)).body.events as WireMessage[];
@@ -153,6 +155,7 @@ test('it reads calls and health, and is told why nothing else', async () => {
   const forbidden = { status: 403, body: { code: 'forbidden', detail: why } };
   for (const channel of ['errors', 'audit', 'requests']) {
     expect(await ask(`/relay/events?channel=${channel}`, scoped)).toMatchObject(forbidden);
+    expect(await ask(`/relay/streams/${channel}`, scoped)).toMatchObject(forbidden);
   }
   expect(await ask('/relay/active-calls?source=xapi', scoped)).toMatchObject(forbidden);
   expect((await ask('/relay/events?channel=health', scoped)).status).toBe(200);

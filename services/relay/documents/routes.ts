@@ -4,6 +4,7 @@ import { describeDocuments } from '../public/routes/documents.ts';
 import { describeEventStream } from '../public/routes/event-stream.ts';
 import { describeEvents } from '../public/routes/events.ts';
 import { describeHealth } from '../public/routes/health.ts';
+import { describeStreams } from '../public/routes/streams.ts';
 import { describeTickets } from '../public/routes/tickets.ts';
 import type { RouteDescription } from './route-description.ts';
 
@@ -11,6 +12,7 @@ import type { RouteDescription } from './route-description.ts';
 export const ROUTES: readonly RouteDescription[] = [
   describeEvents,
   describeEventStream,
+  describeStreams,
   describeActiveCalls,
   ...describeCalls,
   describeTickets,

@@ -1,5 +1,6 @@
 import { problem } from '@3cx-relay/shared/wire/problem.ts';
 import type { Context } from 'koa';
+import { type CloseLive, endOf } from '../keys/live-keys.ts';
 import type { Hub } from '../live/hub.ts';
 import type { OnWrite } from '../live/outlet.ts';
 import type { SendBudget } from '../live/send-budget.ts';
@@ -24,7 +25,17 @@ export interface ReadStreamOptions {
 }
 
 /** Answers GET and HEAD of a stream. @throws ProblemError naming the parameter; what a store throws that is away */
-export type ReadStream = (context: Context, source: StreamSource, query: ReadQuery) => Promise<void>;
+export type ReadStream = (context: Context, source: StreamSource, asked: ReadAsked) => Promise<void>;
+
+export interface ReadAsked {
+  readonly query: ReadQuery;
+  /**
+   * Called for one who stays connected, with what ends the connection. Returns what is to be called when it is over.
+   *
+   * @throws ProblemError when one more may not connect
+   */
+  readonly onConnect?: (close: CloseLive) => () => void;
+}
 
 const START = '-1';
 const NOW = 'now';
@@ -77,12 +88,15 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
     }
   }
 
-  async function follow(context: Context, source: StreamSource, query: ReadQuery): Promise<void> {
+  async function follow(context: Context, source: StreamSource, { query, onConnect }: ReadAsked): Promise<void> {
     if (deps.hub.size >= options.maxConnections) {
       throw new ProblemError('too_many_connections', `${options.maxConnections} clients are connected already`);
     }
     const first = await source.read(query.offset ?? START, { maxBytes: budget.maxBytes(), isFresh: true });
     if (!isChunk(context, first)) return;
+    let end: CloseLive = () => context.res.destroy();
+    const leave = onConnect?.(verdict => end(verdict));
+    if (leave) context.res.once('close', leave);
     context.respond = false;
     context.status = 200;
     context.set({
@@ -98,6 +112,7 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
       cursor: query.cursor ?? null,
       onClose: () => deps.hub.remove(connection),
     });
+    end = endOf(connection);
     deps.hub.add(connection);
     // Those who came together after an outage should not come together every minute.
     const lifeMs = options.sseMs * (0.9 + Math.random() * 0.2);
@@ -125,7 +140,8 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
     context.body = body;
   }
 
-  return async (context, source, query) => {
+  return async (context, source, asked) => {
+    const { query } = asked;
     context.set('cache-control', 'no-store');
     context.vary(['Authorization', 'X-API-Key']);
     if (context.method === 'HEAD') {
@@ -133,7 +149,7 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
       context.status = 200;
       return;
     }
-    if (query.live === 'sse') await follow(context, source, query);
+    if (query.live === 'sse') await follow(context, source, asked);
     else if (query.live === 'long-poll') await longPoll(context, source, query);
     else await catchUp(context, source, query);
   };

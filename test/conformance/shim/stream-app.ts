@@ -38,7 +38,7 @@ export function createStreamApp({ streams, readStream }: Deps): Koa {
       context.status = 204;
       return;
     }
-    await readStream(context, stream.source, parseReadQuery(context.query, readQuery));
+    await readStream(context, stream.source, { query: parseReadQuery(context.query, readQuery) });
   });
 
   async function create(context: Context, existing: WritableStream | undefined): Promise<void> {

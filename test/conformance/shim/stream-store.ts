@@ -50,7 +50,7 @@ export function createStreamStore(deps: ChannelSourceDeps & { redis: Redis; keys
   return {
     async create(contentType: string): Promise<WritableStream> {
       const call = randomUUID();
-      const messagesOf = createChannelSource(deps, { channel, filter: toFilter({ call: [call] }) });
+      const messagesOf = createChannelSource(deps, { channel, filter: toFilter({ call: [call] }, null) });
       const start = await messagesOf.tail();
       const toPayload = (data: string) => Buffer.from(data, 'base64');
       const source: StreamSource = {
