@@ -2,7 +2,8 @@ import { OperatorError } from './operator-error.js';
 import { obtainPostgresAccount } from './servers/postgres-account.ts';
 import { obtainPostgresBinaries } from './servers/postgres-binaries.ts';
 import { obtainRedisBinary } from './servers/redis-binary.ts';
-import { fail, succeed } from './terminal.js';
+import { obtainTestTools } from './servers/test-tools.ts';
+import { fail, succeed, warn } from './terminal.js';
 
 /** Before the tests: brings the server binaries, once and alone, so that parallel test files only have to start them. */
 try {
@@ -19,6 +20,8 @@ try {
     );
   }
   succeed('servers', `Redis ${redis.version}, PostgreSQL ${postgres.version}`);
+  const missing = await obtainTestTools();
+  if (missing.length > 0) warn(`tests that need ${missing.join(', ')} are skipped or fail: install it to run them`);
 } catch (error) {
   if (!(error instanceof OperatorError)) throw error;
   fail(error.message);

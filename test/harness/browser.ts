@@ -1,18 +1,8 @@
-import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
+import { findChromium } from '../../install/dev/servers/test-tools.ts';
 
-/** Where Debian, Ubuntu, Fedora, Arch and macOS put it; `CHROMIUM` names another one. */
-const PLACES = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
-
-/** Null when this machine has none. */
-export function findChromium(): string | null {
-  return process.env.CHROMIUM ?? PLACES.find(place => existsSync(place)) ?? null;
-}
+/** False on a machine without one: tests that need it are then skipped. */
+export const hasBrowser = findChromium() !== null;
 
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = findChromium();

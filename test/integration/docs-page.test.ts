@@ -1,7 +1,7 @@
 import axe from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findChromium, launchBrowser } from '../harness/browser.ts';
+import { hasBrowser, launchBrowser } from '../harness/browser.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 
 /** The documents as the relay serves them; the page as people see it. */
@@ -33,7 +33,7 @@ describe.each([
   });
 });
 
-describe.skipIf(findChromium() === null)('the page', () => {
+describe.skipIf(!hasBrowser)('the page', () => {
   let browser: Browser;
 
   beforeAll(async () => {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { findChromium, launchBrowser } from '../harness/browser.ts';
+import { hasBrowser, launchBrowser } from '../harness/browser.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -154,7 +154,7 @@ describe.each(PROGRAMS)('the example for $language', program => {
   });
 });
 
-describe.skipIf(findChromium() === null)('the example for the browser', () => {
+describe.skipIf(!hasBrowser)('the example for the browser', () => {
   let browser: Browser;
 
   beforeAll(async () => {
