@@ -30,6 +30,8 @@ export interface AskOptions {
   readonly timeoutMs: number;
   /** For somebody to begin; a process that is there takes a job within milliseconds. */
   readonly takeWithinMs?: number;
+  /** The answer is taken away as it is read: large ones that nobody asks for twice must not fill Redis. */
+  readonly takesAway?: boolean;
 }
 
 const TAKE_WITHIN_MS = 2_000;
@@ -63,7 +65,11 @@ export async function ask<Name extends JobName>(
   for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(MAX_LOOK_MS, lookMs * 1.5)) {
     await sleep(lookMs, deadline);
     const seen = await orNothing(record.read(), deadline).catch(() => undefined);
-    if (seen?.isFinished) return toAnswer(job, seen);
+    if (seen?.isFinished) {
+      // Without waiting: whether it succeeds concerns nobody, and what stays is bounded by the options of the job.
+      if (options.takesAway) queue.remove(id).catch(() => undefined);
+      return toAnswer(job, seen);
+    }
     isTaken ||= seen?.isTaken ?? false;
     const isLate = performance.now() >= takeUntil;
     if (isLate && !isTaken && (await orNothing(record.withdraw(), deadline).catch(() => false))) {

@@ -26,8 +26,8 @@ export interface JobQueue<Name extends QueueName> {
   stop(): Promise<void>;
 }
 
-/** BullMQ keeps a stream of its own events per queue; nobody reads ours. */
-const EVENTS_KEPT = 100;
+/** BullMQ keeps a stream of its own events per queue, answers included, which are large; nobody reads ours. */
+const EVENTS_KEPT = 1;
 /** A run that is this late was not merely waiting for a free worker. */
 const OVERDUE_MS = 30_000;
 const CLOSE_MS = 500;
