@@ -49,5 +49,9 @@ export const relayConfig = {
   RELAY_MAX_PACE_MS: integer({ min: 0, max: 1_000, default: 5 }),
   RELAY_MAX_COMMANDS: integer({ min: 1, max: 1_000, default: 32 }),
   RELAY_COMMAND_TIMEOUT_MS: integer({ min: 500, max: 60_000, default: 10_000 }),
+  RELAY_MAX_RECORD_READS: integer({ min: 1, max: 1_000, default: 4 }),
+  RELAY_MAX_RECORDS_DAYS: integer({ min: 1, max: 10_000, default: 366 }),
+  RELAY_RECORDS_TIMEOUT_MS: integer({ min: 500, max: 600_000, default: 40_000 }),
+  RELAY_RECORDS_STALL_MS: integer({ min: 100, max: 3_600_000, default: 120_000 }),
   RELAY_DRAIN_MS: integer({ min: 0, max: 60_000, default: 2_000 }),
 };

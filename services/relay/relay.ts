@@ -192,6 +192,13 @@ export async function createRelay(
     audit,
     documents: await createDocuments(),
     callsOfPbx: createActiveCallsOfPbx(queue),
+    queue,
+    records: {
+      maxReads: config.RELAY_MAX_RECORD_READS,
+      maxDays: config.RELAY_MAX_RECORDS_DAYS,
+      timeoutMs: config.RELAY_RECORDS_TIMEOUT_MS,
+      stallMs: config.RELAY_RECORDS_STALL_MS,
+    },
     panel,
     errors,
     logger,

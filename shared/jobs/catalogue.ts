@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CHANNELS } from '../wire/channels.ts';
 import { actor, callCommand, callCommandResult } from './call-command.ts';
 import { RECONNECTABLE, reconnectResult } from './component-state.ts';
+import { agentStatesResult, callRecordsRequest, callRecordsResult, recordPageRequest } from './record-page.ts';
 
 /**
  * Every job there is: its queue, what it carries, what it answers, and what becomes of it. A payload is checked when it
@@ -64,6 +65,10 @@ export const JOBS = {
     ]),
     options: READ,
   },
+  /** One page of call records: from the PBX's database or from XAPI. */
+  'call-records': { queue: 'pbx', payload: callRecordsRequest, result: callRecordsResult, options: READ },
+  /** One page of what the agents did, from the PBX's database. */
+  'agent-states': { queue: 'pbx', payload: recordPageRequest, result: agentStatesResult, options: READ },
 } as const satisfies Record<string, { queue: QueueName; payload: z.ZodType; result: z.ZodType; options: JobsOptions }>;
 
 export type JobName = keyof typeof JOBS;

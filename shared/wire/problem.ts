@@ -24,8 +24,11 @@ const CATALOGUE = {
   /** Of this key: as many live connections as it may have. */
   too_many_key_connections: { status: 429, title: 'Too Many Requests', retryAfterMs: 5_000 },
   too_many_waiting: { status: 429, title: 'Too Many Requests', retryAfterMs: 2_000 },
+  too_many_record_reads: { status: 429, title: 'Too Many Requests', retryAfterMs: 2_000 },
   /** The PBX said no; the relay and its key are in order. */
   pbx_forbidden: { status: 403, title: 'Forbidden' },
+  /** This PBX has no such records, and asking again does not change it. */
+  not_on_this_pbx: { status: 404, title: 'Not Found' },
   pbx_gone: { status: 404, title: 'Not Found' },
   pbx_not_possible: { status: 409, title: 'Conflict' },
   pbx_rejected: { status: 409, title: 'Conflict' },

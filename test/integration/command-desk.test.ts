@@ -36,6 +36,8 @@ async function createStand() {
       'check-connections': nothing,
       reconnect: nothing,
       'active-calls': nothing,
+      'call-records': nothing,
+      'agent-states': nothing,
     },
   });
   const records: AuditRecord[] = [];

@@ -44,7 +44,10 @@ function startWorker(handlers: Partial<JobHandlers<'pbx'>>): JobWorker {
   const unused = async () => {
     throw new Error('not in this test');
   };
-  const all = { 'check-connections': unused, reconnect: unused, 'call-command': unused, 'active-calls': unused };
+  const all = {
+    ...{ 'check-connections': unused, reconnect: unused, 'call-command': unused, 'active-calls': unused },
+    ...{ 'call-records': unused, 'agent-states': unused },
+  };
   const options = { connection, keys, logger, queue: 'pbx' as const, concurrency: 4 };
   const worker = createJobWorker({ ...options, handlers: { ...all, ...handlers } });
   ending.push(async () => {

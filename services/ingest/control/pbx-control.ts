@@ -13,6 +13,7 @@ import { createCallCommands } from './call-commands.ts';
 import { createCommandMarks } from './command-marks.ts';
 import { createPbxJobs } from './pbx-jobs.ts';
 import { createPbxPost } from './pbx-post.ts';
+import { createRecordPages } from './record-pages.ts';
 
 /** What ingest does beside the way of a frame: it watches its connections, reconnects them and executes commands. */
 export interface PbxControl {
@@ -67,7 +68,16 @@ export async function createPbxControl(config: IngestConfig, deps: PbxControlDep
     pbx: post,
     write: (channel, entry) => log.write(channel, entry),
   });
-  const jobs = createPbxJobs({ ...deps, redisUrl: config.REDIS_URL, monitor, schedule, commands, xapi: pbx.xapi });
+  const records = createRecordPages(pbx);
+  const jobs = createPbxJobs({
+    ...deps,
+    redisUrl: config.REDIS_URL,
+    monitor,
+    schedule,
+    commands,
+    records,
+    xapi: pbx.xapi,
+  });
   return {
     get status() {
       return { components: monitor.components, checksDrivenBy: schedule.drivenBy };

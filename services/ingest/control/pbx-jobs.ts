@@ -10,6 +10,7 @@ import type { ConnectionMonitor } from '../monitor/connection-monitor.ts';
 import type { ConnectionSchedule } from '../monitor/schedule.ts';
 import type { ActiveCall } from '../pbx/xapi/active-calls.ts';
 import type { CallCommands } from './call-commands.ts';
+import type { RecordPages } from './record-pages.ts';
 
 /** What others ask of ingest, because ingest alone talks to the PBX: the jobs of the queue `pbx`. */
 export interface PbxJobs {
@@ -24,6 +25,7 @@ export interface PbxJobsDeps {
   readonly schedule: ConnectionSchedule;
   readonly commands: CallCommands;
   readonly xapi: { getActiveCalls(signal?: AbortSignal): Promise<readonly ActiveCall[]> };
+  readonly records: RecordPages;
   readonly log: Pick<DurableLog, 'write'>;
   readonly logger: Logger;
 }
@@ -34,7 +36,7 @@ const CONCURRENCY = 64;
 const CLAIM_MS = 5_000;
 
 export function createPbxJobs(deps: PbxJobsDeps): PbxJobs {
-  const { keys, logger, monitor, schedule, commands } = deps;
+  const { keys, logger, monitor, schedule, commands, records } = deps;
   const connection = connectForJobs(deps.redisUrl, { name: 'ingest-jobs', logger });
   const worker = createJobWorker({
     connection,
@@ -55,6 +57,8 @@ export function createPbxJobs(deps: PbxJobsDeps): PbxJobs {
       },
       'call-command': command => commands.execute(command),
       'active-calls': (_, signal) => readActiveCalls(deps.xapi, signal),
+      'call-records': (request, signal) => records.calls(request, signal),
+      'agent-states': request => records.agentStates(request),
     },
   });
   return {

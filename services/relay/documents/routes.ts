@@ -1,5 +1,6 @@
 import { describeActiveCalls } from '../public/routes/active-calls.ts';
 import { describeCalls } from '../public/routes/describe-calls.ts';
+import { describeRecords } from '../public/routes/describe-records.ts';
 import { describeDocuments } from '../public/routes/documents.ts';
 import { describeEventStream } from '../public/routes/event-stream.ts';
 import { describeEvents } from '../public/routes/events.ts';
@@ -15,6 +16,7 @@ export const ROUTES: readonly RouteDescription[] = [
   describeStreams,
   describeActiveCalls,
   ...describeCalls,
+  ...describeRecords,
   describeTickets,
   describeHealth,
   ...describeDocuments,

@@ -1,7 +1,15 @@
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 import { PERMISSIONS } from '@3cx-relay/shared/wire/permissions.ts';
 import { expect, test } from 'vitest';
-import { callsInScope, channelScopeOf, refuseChannel, refuseDn, refusePermission } from './dn-scope.ts';
+import {
+  callsInScope,
+  channelScopeOf,
+  dnScopeOf,
+  isInScope,
+  refuseChannel,
+  refuseDn,
+  refusePermission,
+} from './dn-scope.ts';
 import type { ApiKey } from './validation.ts';
 
 function keyWith(dns: string[] | null): ApiKey {
@@ -27,10 +35,12 @@ test('DNs give no permission that the key does not have', () => {
   expect(refusePermission(key, 'write')?.detail).toBe('this needs a key with the permission "write"');
 });
 
-test('records of calls are not for a key with DNs', () => {
-  expect(refusePermission(keyWith(['101']), 'history')?.detail).toContain('this key is restricted to DN 101');
-  expect(refusePermission(keyWith(['101']), 'write')).toBeNull();
-  expect(refusePermission(keyWith(null), 'history')).toBeNull();
+test('of records and entries a key with DNs sees those in which one of them takes part', () => {
+  const scope = dnScopeOf(keyWith(['101']));
+  expect(refusePermission(keyWith(['101']), 'history')).toBeNull();
+  expect(isInScope(['10000', '101'], scope)).toBe(true);
+  expect(isInScope(['10000', null, '1010'], scope)).toBe(false);
+  expect(isInScope([null], dnScopeOf(keyWith(null)))).toBe(true);
 });
 
 test('the scope narrows calls alone', () => {

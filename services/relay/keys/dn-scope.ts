@@ -7,15 +7,13 @@ import type { ApiKey } from './validation.ts';
  * What a key may see and do: its permissions, narrowed by its DNs.
  *
  * A key with DNs sees the calls in which one of them takes part, whole, and the state of the connections, which is
- * about no extension. All else tells of everybody and cannot be divided: it is refused. Entries of `calls` are judged
- * by their `dn` attribute, which names all that take part, and never by their bodies; the calls of a snapshot carry no
- * attributes and are read.
+ * about no extension. Of the PBX's records it sees those that have one of them on either side. All else tells of
+ * everybody and cannot be divided: it is refused. Entries of `calls` are judged by their `dn` attribute, which names all
+ * that take part, and never by their bodies; the calls of a snapshot carry no attributes and are read.
  */
 export type DnScope = ReadonlySet<string>;
 
 const UNDIVIDED: readonly Channel[] = ['health'];
-/** Records of calls are looked up by time and number, whoever took part. */
-const NOT_FOR_DNS: readonly Permission[] = ['history'];
 
 /** Null: everything. */
 export function dnScopeOf(key: ApiKey): DnScope | null {
@@ -40,12 +38,15 @@ export function refuseChannel(key: ApiKey, channel: Channel): Problem | null {
   );
 }
 
-/** Null when the key has the permission and its DNs leave something of it. */
+/** Null when the key has the permission. */
 export function refusePermission(key: ApiKey, permission: Permission): Problem | null {
-  if (!key.permissions.includes(permission)) {
-    return problem('forbidden', `this needs a key with the permission "${permission}"`);
-  }
-  return NOT_FOR_DNS.includes(permission) ? refuseUndivided(key) : null;
+  if (key.permissions.includes(permission)) return null;
+  return problem('forbidden', `this needs a key with the permission "${permission}"`);
+}
+
+/** Whether one of those who take part, in a record or in an entry of the log, is in the scope. */
+export function isInScope(dns: readonly (string | null)[], scope: DnScope | null): boolean {
+  return !scope || dns.some(dn => dn !== null && scope.has(dn));
 }
 
 /** For what tells of every extension and cannot be divided: null when the key is restricted to none. */

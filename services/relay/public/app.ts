@@ -24,6 +24,7 @@ import type { CommandDesk } from './commands/command-desk.ts';
 import { allowOrigins } from './cors.ts';
 import { ProblemError } from './problem-error.ts';
 import { recordRequests } from './record-requests.ts';
+import type { RecordQueue } from './records/record-kinds.ts';
 import type { RelayState } from './require-permission.ts';
 import { retryAfter } from './retry-after.ts';
 import { addActiveCalls } from './routes/active-calls.ts';
@@ -32,6 +33,7 @@ import { addDocuments } from './routes/documents.ts';
 import { addEventStream, type EventStreamDeps } from './routes/event-stream.ts';
 import { addEvents } from './routes/events.ts';
 import { addHealth } from './routes/health.ts';
+import { addRecords, type RecordsOptions } from './routes/records.ts';
 import { addStreams } from './routes/streams.ts';
 import { addTickets } from './routes/tickets.ts';
 
@@ -56,6 +58,8 @@ export interface AppDeps {
   readonly audit: AuditLog;
   readonly documents: Documents;
   readonly callsOfPbx: ActiveCallsOfPbx;
+  readonly queue: RecordQueue;
+  readonly records: RecordsOptions;
   /** What answers under `/admin/`; null when this instance has no panel. */
   readonly panel: Middleware<RelayState> | null;
   readonly errors: ErrorSink;
@@ -74,6 +78,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addCalls(router, deps);
   addTickets(router, deps.access.tickets);
   addDocuments(router, deps.documents);
+  addRecords(router, deps, deps.records);
 
   app.use(recordRequests(deps.requests));
   // Without the library's defaults, which allow inline styles: nothing that answers here is a page.

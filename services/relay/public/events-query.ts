@@ -10,7 +10,7 @@ const MAX_LIMIT = 1_000;
 const DEFAULT_LIMIT = 100;
 const MAX_WAIT_SECONDS = 60;
 
-const wholeNumber = (min: number, max: number) => {
+export const wholeNumber = (min: number, max: number) => {
   const message = `must be a whole number from ${min} to ${max}`;
   return z.coerce.number({ error: message }).int(message).min(min, message).max(max, message);
 };
@@ -23,8 +23,8 @@ const time = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const filters = subscriptionRequest.shape;
-const list = (values: typeof filters.dn) =>
+export const filters = subscriptionRequest.shape;
+export const list = (values: typeof filters.dn) =>
   z
     .string()
     .transform(text => text.split(','))

@@ -1,9 +1,9 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { EpochStart } from '@3cx-relay/shared/log/epochs.ts';
+import { createSemaphore } from '@3cx-relay/shared/runtime/semaphore.ts';
 import { selectEvents, selectOldestEvent } from '@3cx-relay/shared/store/events.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
-import { createSemaphore } from './semaphore.ts';
 
 /**
  * The part of the log that is in PostgreSQL only. It is read by number like the rest, epoch by epoch, because numbers

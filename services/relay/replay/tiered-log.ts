@@ -4,9 +4,9 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { type LogInfo, readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createSemaphore } from '@3cx-relay/shared/runtime/semaphore.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { ColdLog } from './cold-log.ts';
-import { createSemaphore } from './semaphore.ts';
 
 /**
  * The log as one, from its oldest entry in PostgreSQL to its newest in Redis, under one numbering.

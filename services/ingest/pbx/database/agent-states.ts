@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Statement } from './cdr-layouts.ts';
 import type { PbxTable } from './pbx-tables.ts';
+import { type KeysetRow, type RecordRange, ROW_ADDRESS, selectPage } from './record-pages.ts';
 
 /**
  * A change of an agent's state, from `operator_state_history`. The specification names the table and not its columns,
@@ -19,8 +20,12 @@ const DN = ['operator_dn', 'operator', 'agent_dn', 'agent', 'dn', 'extension'];
 const STATE = ['state', 'new_state', 'status'];
 const QUEUE = ['queue_dn', 'queue', 'q_num'];
 
+const ID = ['id'];
+
+export type AgentStateRow = AgentState & KeysetRow;
+
 /** Null when the table has no column for the time. */
-export function selectAgentStates(table: PbxTable, span: { fromMs: number; toMs: number }): Statement | null {
+export function selectAgentStates(table: PbxTable, page: RecordRange): Statement | null {
   const pick = (names: readonly string[]) => names.find(name => table.columns.includes(name));
   const text = (names: readonly string[]) => {
     const name = pick(names);
@@ -28,14 +33,21 @@ export function selectAgentStates(table: PbxTable, span: { fromMs: number; toMs:
   };
   const time = pick(TIME);
   if (time === undefined) return null;
+  const id = pick(ID);
   const at = pg.escapeIdentifier(time);
-  return {
-    text: `
-      SELECT floor(extract(epoch FROM ${at}) * 1000)::float8 AS "at", ${text(DN)} AS "dn", ${text(STATE)} AS "state",
-        ${text(QUEUE)} AS "queueDn"
-      FROM ${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}
-      WHERE ${at} >= to_timestamp($1::float8 / 1000) AND ${at} < to_timestamp($2::float8 / 1000)
-      ORDER BY ${at}`,
-    values: [span.fromMs, span.toMs + 1],
-  };
+  return selectPage(page, {
+    from: `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`,
+    startedAt: at,
+    row: id === undefined ? ROW_ADDRESS : pg.escapeIdentifier(id),
+    fields: [
+      `floor(extract(epoch FROM ${at}) * 1000)::float8 AS "at"`,
+      `${text(DN)} AS "dn"`,
+      `${text(STATE)} AS "state"`,
+      `${text(QUEUE)} AS "queueDn"`,
+    ],
+    dns: DN.filter(name => table.columns.includes(name))
+      .slice(0, 1)
+      .map(name => pg.escapeIdentifier(name)),
+    numbers: [],
+  });
 }

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { CdrCall, CdrEnd, CdrSegment } from '../cdr.ts';
 import type { PbxTable } from './pbx-tables.ts';
+import { ROW_ADDRESS } from './record-pages.ts';
 
 /**
  * One statement for both layouts of the call detail records: for each thing that is wanted the columns that may hold
@@ -51,30 +52,56 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
+/** The table in the terms of `CdrRow`. */
+export interface CdrColumns {
+  readonly from: string;
+  readonly startedAt: string;
+  /** What tells a row from every other one. */
+  readonly row: string;
+  readonly call: string;
+  readonly fields: readonly string[];
+  /** Columns that name extensions, and those that name telephone numbers. */
+  readonly dns: readonly string[];
+  readonly numbers: readonly string[];
+}
+
 /** Null when the table has no column for the time. */
-export function selectCalls(
-  table: PbxTable,
-  window: { spanFromMs: number; fromMs: number; toMs: number },
-): Statement | null {
+export function columnsOf(table: PbxTable): CdrColumns | null {
   const columns = new Set(table.columns);
   const pick = (names: readonly string[]) => names.find(name => columns.has(name));
   const started = pick(ONE_OF.startedAt);
   if (started === undefined) return null;
   const id = pick(ONE_OF.cdrId);
-  const row = id === undefined ? 'ctid::text' : quoted(id);
-  const call = quotedOr(pick(ONE_OF.callHistoryId), row);
-  const from = `${quoted(table.schema)}.${quoted(table.name)}`;
-  const at = quoted(started);
+  const row = id === undefined ? ROW_ADDRESS : quoted(id);
+  const call = quotedOr(pick(ONE_OF.callHistoryId), `${row}::text`);
+  const startedAt = quoted(started);
   const fields = [
     `(${row})::text AS "cdrId"`,
     `(${call})::text AS "callHistoryId"`,
-    `${millis(at)} AS "startedAt"`,
+    `${millis(startedAt)} AS "startedAt"`,
     `${millis(quotedOr(pick(ONE_OF.answeredAt), 'NULL::timestamptz'))} AS "answeredAt"`,
     `${millis(quotedOr(pick(ONE_OF.endedAt), 'NULL::timestamptz'))} AS "endedAt"`,
     ...Object.entries(FIRST_OF).map(
       ([field, names]) => `${firstOf(names.filter(name => columns.has(name)))} AS "${field}"`,
     ),
   ];
+  const columnsFor = (names: readonly TextField[]) =>
+    names.flatMap(name => FIRST_OF[name].filter(column => columns.has(column)).map(quoted));
+  return {
+    ...{ from: `${quoted(table.schema)}.${quoted(table.name)}`, startedAt, row, call, fields },
+    dns: columnsFor(['sourceDn', 'destinationDn']),
+    numbers: columnsFor(['sourceNumber', 'destinationNumber', 'sourceDid', 'destinationDid']),
+  };
+}
+
+/** Null when the table has no column for the time. */
+export function selectCalls(
+  table: PbxTable,
+  window: { spanFromMs: number; fromMs: number; toMs: number },
+): Statement | null {
+  const columns = columnsOf(table);
+  if (!columns) return null;
+  const { from, startedAt: at, call, fields } = columns;
   // The window of a call is the one in which its first segment of the whole span lies: it is read once, and whole.
   const text = `
     WITH chain AS (

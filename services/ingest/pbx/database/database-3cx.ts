@@ -2,13 +2,15 @@ import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf, OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { CdrCall, CdrSource } from '../cdr.ts';
-import { type AgentState, selectAgentStates } from './agent-states.ts';
+import { type AgentStateRow, selectAgentStates } from './agent-states.ts';
 import { addRow, type CdrRow, type OpenCall, type Statement, selectCalls, toCall } from './cdr-layouts.ts';
 import { readBatches } from './database-cursor.ts';
 import { failureOf, isConnectionLost, toDatabaseError } from './database-errors.ts';
 import { accessOf, accessOfUrl, type DatabaseSession, openSession } from './database-session.ts';
 import { findPbxInis, placesOf, readPbxInis } from './pbx-ini-file.ts';
 import { AGENT_STATE_TABLES, CDR_TABLES, chooseTable, type PbxTable, probeTables } from './pbx-tables.ts';
+import { type DatabasePage, type KeysetRow, type RecordRange, toPage } from './record-pages.ts';
+import { type SegmentRow, selectSegments } from './segments.ts';
 
 export interface Database3CXOptions {
   /** `PBX_DB_URL`: wins over every file. */
@@ -115,11 +117,16 @@ export class Database3CX implements CdrSource {
     }
   }
 
-  /** Changes of agents' states in the span, the earliest first. @throws OperatorError PBX_TABLE_ABSENT on every V20 known. */
-  async *agentStates(start: Date, end: Date): AsyncGenerator<AgentState, void, undefined> {
+  /** One page of single segments in order of their start, each once. */
+  async segments(range: RecordRange): Promise<DatabasePage<SegmentRow>> {
+    const table = await this.#table(CDR_TABLES);
+    return this.#page(table, selectSegments(table, range), range);
+  }
+
+  /** One page of changes of agents' states, the earliest first. @throws OperatorError PBX_TABLE_ABSENT on every V20 known. */
+  async agentStates(range: RecordRange): Promise<DatabasePage<AgentStateRow>> {
     const table = await this.#table(AGENT_STATE_TABLES);
-    const span = { fromMs: start.getTime(), toMs: end.getTime() };
-    yield* this.#rows<AgentState>(table, selectAgentStates(table, span));
+    return this.#page(table, selectAgentStates(table, range), range);
   }
 
   async stop(): Promise<void> {
@@ -130,18 +137,23 @@ export class Database3CX implements CdrSource {
   }
 
   async *#rows<Row extends object>(table: PbxTable, statement: Statement | null): AsyncGenerator<Row, void, undefined> {
-    if (!statement) {
-      throw new OperatorError(
-        'PBX_TABLE_ABSENT',
-        `the table ${table.name} of the PBX has no column for the time that the relay knows: it has ${table.columns.join(', ')}`,
-      );
-    }
+    if (!statement) throw withoutTime(table);
     const session = await this.#ready();
     try {
       for await (const batch of readBatches<Row>(session.readers, statement)) yield* batch;
     } catch (error) {
       throw this.#failed(error, session);
     }
+  }
+
+  async #page<Row extends KeysetRow>(
+    table: PbxTable,
+    statement: Statement | null,
+    range: RecordRange,
+  ): Promise<DatabasePage<Row>> {
+    if (!statement) throw withoutTime(table);
+    const { rows } = await this.#ask(({ readers }) => readers.query<Row>(statement.text, [...statement.values]));
+    return toPage(rows, range.limit);
   }
 
   /** Probed anew while it is missing: a PBX that is being installed or updated gets it later. */
@@ -235,6 +247,13 @@ export class Database3CX implements CdrSource {
     const { path, logins } = readPbxInis(paths);
     return { origin: path, accesses: logins.map(accessOf) };
   }
+}
+
+function withoutTime({ name, columns }: PbxTable): OperatorError {
+  return new OperatorError(
+    'PBX_TABLE_ABSENT',
+    `the table ${name} of the PBX has no column for the time that the relay knows: it has ${columns.join(', ')}`,
+  );
 }
 
 function closed(): OperatorError {

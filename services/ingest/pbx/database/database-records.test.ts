@@ -12,6 +12,8 @@ import {
   readCalls,
   T0,
 } from './database-stand.ts';
+import type { RecordRange } from './record-pages.ts';
+import { type SegmentRow, selectSegments } from './segments.ts';
 
 /** Stands between us and the server, and stops passing anything on when told to. */
 async function createFreezer(databaseUrl: string): Promise<{ url: string; freeze(): void; stop(): void }> {
@@ -36,6 +38,12 @@ async function createFreezer(databaseUrl: string): Promise<{ url: string; freeze
     },
   };
 }
+
+const spanOf = (fromMs: number, toMs: number): RecordRange => ({
+  ...{ fromMs, toMs, dns: null, numbers: null },
+  limit: 100,
+  after: null,
+});
 
 let stand: DatabaseStand;
 beforeEach(async () => {
@@ -150,6 +158,63 @@ describe('the records of V20', () => {
   });
 });
 
+describe('pages of single segments', () => {
+  async function readPages(range: RecordRange): Promise<SegmentRow[][]> {
+    const database = stand.open();
+    const pages: SegmentRow[][] = [];
+    for (let after = range.after; ; ) {
+      const { rows, more } = await database.segments({ ...range, after });
+      pages.push([...rows]);
+      const last = rows.at(-1);
+      if (!more || !last) return pages;
+      after = { at: last.atUs, key: last.key };
+    }
+  }
+
+  test('hold each row once and in order, also where times differ by a microsecond or not at all', async () => {
+    await stand.execute(
+      CDROUTPUT,
+      `INSERT INTO cdroutput (cdr_id, call_history_id, cdr_started_at)
+        SELECT lpad(to_hex(n), 32, '0')::uuid, lpad('1', 32, '0')::uuid,
+          to_timestamp(${T0 / 1_000}) + (n / 3) * interval '1 microsecond'
+        FROM generate_series(0, 99) AS n`,
+    );
+    for (const limit of [1, 7, 100]) {
+      const pages = await readPages({ ...spanOf(T0, T0 + HOUR), limit });
+      const ids = pages.flat().map(row => Number.parseInt(row.cdrId.replaceAll('-', ''), 16));
+      expect(ids).toEqual(Array.from({ length: 100 }, (_, n) => n));
+      expect(pages.every(page => page.length <= limit)).toBe(true);
+    }
+  });
+
+  test('begin and end with the millisecond that was asked for', async () => {
+    await stand.execute(CDROUTPUT, chain(1, T0, 10));
+    const [page] = await readPages(spanOf(T0 + 2_000, T0 + 4_000));
+    expect(page?.map(row => row.startedAt)).toEqual([T0 + 2_000, T0 + 3_000, T0 + 4_000]);
+  });
+
+  test('are read through the index on the time and not by reading the table', async () => {
+    await stand.execute(
+      CDROUTPUT,
+      `INSERT INTO cdroutput (cdr_id, cdr_started_at)
+        SELECT lpad(to_hex(n), 32, '0')::uuid, to_timestamp(${T0 / 1_000} + n) FROM generate_series(1, 50000) AS n`,
+      'CREATE INDEX ON cdroutput (cdr_started_at)',
+      'ANALYZE cdroutput',
+    );
+    const table = { schema: 'public', name: 'cdroutput', isReadable: true, columns: ['cdr_id', 'cdr_started_at'] };
+    const deep = { at: (T0 + 40_000_000) * 1_000, key: '' };
+    const statement = selectSegments(table, { ...spanOf(T0, T0 + 100 * HOUR), after: deep });
+    const client = new pg.Client({ connectionString: stand.url });
+    await client.connect();
+    const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${statement?.text}`, [
+      ...(statement?.values ?? []),
+    ]);
+    await client.end();
+    const plan = rows[0]['QUERY PLAN'][0].Plan;
+    expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(60);
+  });
+});
+
 describe('the records of the specification', () => {
   test('come from its columns', async () => {
     await stand.execute(
@@ -184,6 +249,8 @@ describe('the records of the specification', () => {
     const calls = await readCalls(stand.open());
     expect(calls.map(call => call.segments.map(segment => segment.startedAt))).toEqual([[T0 + 123], [T0 + 5_000]]);
     expect(await readCalls(stand.open(), T0 + 123, T0 + 123)).toHaveLength(1);
+    const { rows } = await stand.open().segments(spanOf(T0 + 123, T0 + 5_000));
+    expect(rows.map(row => row.startedAt)).toEqual([T0 + 123, T0 + 5_000]);
   });
 
   test('are looked for again while they are missing, and a missing table is said to be', async () => {
@@ -194,8 +261,7 @@ describe('the records of the specification', () => {
     });
     await stand.execute('CREATE TABLE cdr_output (start_time timestamptz)');
     await expect(readCalls(database)).resolves.toEqual([]);
-    const states = database.agentStates(new Date(T0), new Date());
-    await expect(states.next()).rejects.toMatchObject({
+    await expect(database.agentStates(spanOf(T0, T0 + HOUR))).rejects.toMatchObject({
       code: 'PBX_TABLE_ABSENT',
       message: expect.stringContaining('not on this PBX'),
     });
@@ -207,9 +273,8 @@ describe('the records of the specification', () => {
       `INSERT INTO operator_state_history VALUES (2, '101', 'LoggedOut', '', to_timestamp(${T0 / 1_000 + 5})),
         (1, '101', 'LoggedIn', '800', to_timestamp(${T0 / 1_000}))`,
     );
-    const states = [];
-    for await (const state of stand.open().agentStates(new Date(T0), new Date(T0 + 5_000))) states.push(state);
-    expect(states).toEqual([
+    const { rows } = await stand.open().agentStates(spanOf(T0, T0 + 5_000));
+    expect(rows).toMatchObject([
       { at: T0, dn: '101', state: 'LoggedIn', queueDn: '800' },
       { at: T0 + 5_000, dn: '101', state: 'LoggedOut', queueDn: null },
     ]);

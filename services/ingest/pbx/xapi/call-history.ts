@@ -42,7 +42,7 @@ export class CallHistory {
   }
 
   async *read(fromMs: number, toMs: number): AsyncGenerator<CallHistoryRow, void, undefined> {
-    const source = await this.#decide();
+    const source = await this.source();
     const [path, query] =
       source === 'CallHistoryView'
         ? ['CallHistoryView', viewQuery(fromMs, toMs)]
@@ -57,7 +57,8 @@ export class CallHistory {
     }
   }
 
-  async #decide(): Promise<CallHistorySource> {
+  /** Which of the two is alive. */
+  async source(): Promise<CallHistorySource> {
     const { now, onDecision } = this.#deps;
     if (this.#decision && now() < this.#decision.until) return this.#decision.source;
     const { source, why } = await this.#compare();
@@ -95,7 +96,7 @@ export class CallHistory {
   }
 }
 
-function viewQuery(fromMs: number, toMs: number): ODataQuery {
+export function viewQuery(fromMs: number, toMs: number): ODataQuery {
   const filter = `SegmentStartTime ge ${toODataInstant(fromMs)} and SegmentStartTime le ${toODataInstant(toMs + 999)}`;
   return { $filter: filter, $orderby: 'SegmentStartTime asc' };
 }

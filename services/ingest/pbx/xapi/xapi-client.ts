@@ -10,6 +10,7 @@ import { readCallLog } from './call-log-reader.ts';
 import type { CircuitState } from './circuit-breaker.ts';
 import { isRow, type ODataRow } from './odata-fields.ts';
 import { type ODataQuery, odataPages, toQueryString } from './odata-pages.ts';
+import { readSegmentPage, type SegmentPage, type WindowedRange, type XapiReader } from './record-windows.ts';
 import { refusal, XapiError } from './xapi-error.ts';
 import { createXapiTransport, type XapiAnswer, type XapiQuestion, type XapiTransport } from './xapi-transport.ts';
 
@@ -57,6 +58,7 @@ export class XAPIClient implements CdrSource {
   readonly #transport: XapiTransport;
   readonly #history: CallHistory;
   readonly #ownHttp: PbxHttp | null;
+  readonly #now: () => number;
   #version: string | null = null;
   /** XAPI was open to us at least once: a 403 elsewhere is then about the role. */
   #isEnabled = false;
@@ -65,6 +67,7 @@ export class XAPIClient implements CdrSource {
     const http = options.http ?? createPbxHttp(pbxUrlFrom(fqdn), { maxSockets: MAX_SOCKETS });
     this.#ownHttp = options.http ? null : http;
     const now = options.now ?? Date.now;
+    this.#now = now;
     const logger = options.logger ?? createLogger({ name: 'xapi', level: 'silent' });
     this.#token = options.token ?? createOAuthToken({ http: http.http, now }, { clientId, clientSecret });
     this.#transport = createXapiTransport(
@@ -162,6 +165,17 @@ export class XAPIClient implements CdrSource {
   /** What the PBX shows as its call history, row by row. */
   callHistory(from: Date, to: Date): AsyncIterable<CallHistoryRow> {
     return this.#history.read(from.getTime(), to.getTime());
+  }
+
+  /** Where the call history is read from: what is documented, or the call log where that is not fed any more. */
+  async historyReader(): Promise<XapiReader> {
+    return (await this.#history.source()) === 'CallHistoryView' ? 'view' : 'call-log';
+  }
+
+  /** One page of single segments in order of their start; of the call log it needs the role System Owner. */
+  segments(source: XapiReader, range: WindowedRange, signal?: AbortSignal): Promise<SegmentPage> {
+    const reader = { pages: (path: string, query: ODataQuery = {}) => this.#pages(path, query, signal) };
+    return readSegmentPage(source, range, { reader, now: this.#now });
   }
 
   /** Calls of which a segment started in the span, from the call log; needs the role System Owner. */

@@ -1,0 +1,49 @@
+import { MAX_PAGE_RECORDS, type RecordCursor } from '@3cx-relay/shared/jobs/record-page.ts';
+import { type DnScope, isInScope } from '../../keys/dn-scope.ts';
+import type { RecordKind, RecordPage, RecordQueue } from './record-kinds.ts';
+import type { RecordsQuery } from './records-query.ts';
+
+export interface RecordPageReader<Record> {
+  /** True while the PBX is asked: a client that gets nothing then is not to blame. */
+  readonly isReading: boolean;
+  /** @throws ProblemError */
+  read(cursor: RecordCursor | null, limit: number): Promise<RecordPage<Record>>;
+  /** The page and all behind it, each asked for when the one before was taken. */
+  from(first: RecordPage<Record>): AsyncGenerator<RecordPage<Record>, void, undefined>;
+}
+
+/** Records that a stream asks for at once: as many as one job carries. */
+export const STREAM_PAGE = MAX_PAGE_RECORDS;
+
+export function createRecordPageReader<Record>(
+  kind: RecordKind<Record>,
+  deps: { queue: RecordQueue; timeoutMs: number; scope: DnScope | null },
+  { fromMs, toMs, dns, numbers }: RecordsQuery,
+): RecordPageReader<Record> {
+  let isReading = false;
+  const read = async (cursor: RecordCursor | null, limit: number): Promise<RecordPage<Record>> => {
+    const { queue, timeoutMs, scope } = deps;
+    isReading = true;
+    try {
+      const expiresAt = Date.now() + timeoutMs;
+      const page = await kind.ask(queue, { fromMs, toMs, dns, numbers, limit, cursor, expiresAt }, timeoutMs);
+      return { ...page, records: page.records.filter(record => isInScope(kind.dnsOf(record), scope)) };
+    } finally {
+      isReading = false;
+    }
+  };
+  return {
+    get isReading() {
+      return isReading;
+    },
+    read,
+    async *from(first) {
+      let page = first;
+      for (;;) {
+        yield page;
+        if (!page.next) return;
+        page = await read(page.next, STREAM_PAGE);
+      }
+    },
+  };
+}
