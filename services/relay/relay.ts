@@ -199,6 +199,8 @@ export async function createRelay(
       timeoutMs: config.RELAY_RECORDS_TIMEOUT_MS,
       stallMs: config.RELAY_RECORDS_STALL_MS,
     },
+    pool: store.pool,
+    maxTimelineEntries: config.RELAY_MAX_TIMELINE_ENTRIES,
     panel,
     errors,
     logger,

@@ -26,8 +26,13 @@ export async function readLogInfo(redis: Redis, keys: LogKeys, channel: Channel)
   const [rangeError, range] = replies?.[1] ?? [null, []];
   if (metaError) throw metaError;
   if (rangeError) throw rangeError;
-  const [seq, epochs] = meta as [string | null, string | null];
-  const first = (range as StreamEntry[])[0];
+  return toLogInfo(channel, meta as MetaReply, range as StreamEntry[]);
+}
+
+/** `seq` and `epochs` of the meta hash. */
+export type MetaReply = readonly [seq: string | null, epochs: string | null];
+
+export function toLogInfo(channel: Channel, [seq, epochs]: MetaReply, [first]: readonly StreamEntry[]): LogInfo {
   const head = Number(seq ?? 0);
   return {
     channel,

@@ -89,7 +89,8 @@ export function toUnstorableBody(body: string): string {
   return JSON.stringify({ unstorable: body });
 }
 
-function toBody(stored: string): string {
+/** As it was written to the log. */
+export function toBody(stored: string): string {
   if (!stored.startsWith(UNSTORABLE)) return stored;
   const { unstorable } = JSON.parse(stored) as { unstorable: unknown };
   return typeof unstorable === 'string' ? unstorable : stored;

@@ -1,4 +1,5 @@
 import { describeActiveCalls } from '../public/routes/active-calls.ts';
+import { describeCallTimeline } from '../public/routes/call-timeline.ts';
 import { describeCalls } from '../public/routes/describe-calls.ts';
 import { describeRecords } from '../public/routes/describe-records.ts';
 import { describeDocuments } from '../public/routes/documents.ts';
@@ -15,6 +16,7 @@ export const ROUTES: readonly RouteDescription[] = [
   describeEventStream,
   describeStreams,
   describeActiveCalls,
+  describeCallTimeline,
   ...describeCalls,
   ...describeRecords,
   describeTickets,

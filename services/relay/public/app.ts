@@ -8,6 +8,7 @@ import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
+import type pg from 'pg';
 import type { AuditLog } from '../audit-log.ts';
 import type { Documents } from '../documents/documents.ts';
 import type { HealthReport } from '../health.ts';
@@ -28,6 +29,7 @@ import type { RecordQueue } from './records/record-kinds.ts';
 import type { RelayState } from './require-permission.ts';
 import { retryAfter } from './retry-after.ts';
 import { addActiveCalls } from './routes/active-calls.ts';
+import { addCallTimeline } from './routes/call-timeline.ts';
 import { addCalls } from './routes/calls.ts';
 import { addDocuments } from './routes/documents.ts';
 import { addEventStream, type EventStreamDeps } from './routes/event-stream.ts';
@@ -60,6 +62,8 @@ export interface AppDeps {
   readonly callsOfPbx: ActiveCallsOfPbx;
   readonly queue: RecordQueue;
   readonly records: RecordsOptions;
+  readonly pool: pg.Pool;
+  readonly maxTimelineEntries: number;
   /** What answers under `/admin/`; null when this instance has no panel. */
   readonly panel: Middleware<RelayState> | null;
   readonly errors: ErrorSink;
@@ -78,6 +82,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addCalls(router, deps);
   addTickets(router, deps.access.tickets);
   addDocuments(router, deps.documents);
+  addCallTimeline(router, deps, { maxEntries: deps.maxTimelineEntries });
   addRecords(router, deps, deps.records);
 
   app.use(recordRequests(deps.requests));
