@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
@@ -40,6 +40,7 @@ import packageJson from './package.json' with { type: 'json' };
 import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
 import { createApp } from './public/app.ts';
 import { createCommandDesk } from './public/commands/command-desk.ts';
+import { refuseBrokenRequests, requireHost } from './public/refuse-broken-requests.ts';
 import { createColdLog } from './replay/cold-log.ts';
 import { createReplay } from './replay/replay.ts';
 import { createReplayMetrics } from './replay/replay-metrics.ts';
@@ -93,6 +94,8 @@ export async function createRelay(
     databaseUrl: config.DATABASE_URL,
     max: config.RELAY_MAX_COLD_READS,
     name: 'relay history',
+    // A page takes milliseconds: who waits longer is told, and comes back when PostgreSQL does.
+    statementTimeoutMs: HISTORY_TIMEOUT_MS,
     logger,
   });
   const cold = createColdLog({ pool: history.pool }, { maxReads: config.RELAY_MAX_COLD_READS });
@@ -120,7 +123,9 @@ export async function createRelay(
       },
       onReset(channel, info) {
         replay.forget(channel);
-        hub.onReset(channel, info.oldest);
+        hub.onReset(channel, info);
+      },
+      afterReset(channel) {
         arrivals.reset(channel);
         if (channel !== 'errors') return;
         tracker.reset();
@@ -205,7 +210,13 @@ export async function createRelay(
     errors,
     logger,
   });
-  const server = createServer(app.callback());
+  // Another upgrade than to a WebSocket may be offered, and need not be taken: curl --http2 does so.
+  const isWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
+  const server = createServer(
+    { shouldUpgradeCallback: isWebSocket, requireHostHeader: false },
+    requireHost(app.callback()),
+  );
+  refuseBrokenRequests(server);
   const sockets = createWebSocketEndpoint(
     server,
     {
@@ -294,6 +305,7 @@ async function finishRequests(server: Server): Promise<void> {
 const FLUSH_MS = 500;
 const FINISH_REQUESTS_MS = 1_000;
 const READY_SILENCE_MS = 4_000;
+const HISTORY_TIMEOUT_MS = 3_000;
 
 async function listen(server: Server, config: RelayConfig): Promise<number> {
   await new Promise<void>((resolve, reject) => {

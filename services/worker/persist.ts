@@ -89,6 +89,8 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
   const { deps, client, channel } = copy;
   const log = await readLogInfo(deps.redis, deps.keys, channel);
   if (position && (await recall(copy, position, log))) return { kind: 'empty' };
+  // Forgotten before anything was copied: the next append begins an epoch that its entries can have positions in.
+  if (log.epochs.length === 0) return { kind: 'empty' };
   const { cursor, gap } = startOf(log, position);
   const entries = await readBatch(deps, log, cursor);
   const last = entries.at(-1);

@@ -11,7 +11,10 @@ export function messageText(entry: LogEntry, epochs: readonly EpochStart[]): str
   const rest = entry.body.slice(1);
   if (entry.type !== 'gap') return `{"type":"${entry.type}","id":"${id}",${rest}`;
   const previous = entry.seq - 1;
-  const after =
-    previous > 0 ? `"${formatPosition({ epoch: epochOf(epochs, previous) ?? entry.epoch, seq: previous })}"` : 'null';
+  // Of a log that forgot its epochs nobody can say which one came before.
+  const isKnown = previous >= (epochs[0]?.first ?? 1);
+  const after = isKnown
+    ? JSON.stringify(formatPosition({ epoch: epochOf(epochs, previous) ?? entry.epoch, seq: previous }))
+    : 'null';
   return `{"type":"gap","id":"${id}","channel":"${entry.channel}","after":${after},"before":"${id}",${rest}`;
 }

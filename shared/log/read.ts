@@ -11,9 +11,9 @@ import { type LogInfo, readLogInfo } from './log-info.ts';
  *
  * One follower costs Redis one blocked connection whatever the number of channels, and that connection must be its
  * own. A blocked XREAD has two silent failures, and both are answered here rather than by every reader: on a server
- * that froze it waits for ever (the connection's silence limit rejects it and the loop retries), and on a stream that
- * was deleted and begun again with smaller ids it returns nil for ever (so whenever nothing came for a while the log's
- * head is compared with the cursor).
+ * that froze it waits for ever (the connection's silence limit rejects it and the loop retries), and of a stream that
+ * was deleted and begun again with smaller ids it tells nothing for ever (so the log's epochs are looked at whenever
+ * nothing came for a while, and now and then when other channels never are silent).
  */
 export type LogPage =
   | {
@@ -47,6 +47,7 @@ export interface ReadOptions {
 
 const DEFAULT_COUNT = 500;
 const DEFAULT_BLOCK_MS = 1_000;
+const LOOK_EVERY_MS = 1_000;
 
 interface Cursor {
   after: number;
@@ -61,16 +62,19 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
   const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
   // A follower must know which epochs it began in before it has read anything, or it could not tell a new log from its own.
   let isSuspicious = options.follow ?? false;
+  let lookedAt = performance.now();
 
   while (!signal.aborted) {
     try {
-      if (isSuspicious) {
+      const isLongAgo = options.follow && performance.now() - lookedAt > LOOK_EVERY_MS;
+      if (isSuspicious || isLongAgo) {
         // A server that came back may have come back without its data.
         for (const [channel, cursor] of cursors) {
           const reset = await findReset(options, channel, cursor);
           if (reset) yield reset;
         }
         isSuspicious = false;
+        lookedAt = performance.now();
       }
       const reply = await readOnce(options, cursors);
       if (signal.aborted) return;
@@ -80,8 +84,9 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
         const channel = byKey.get(key);
         const cursor = channel && cursors.get(channel);
         if (!channel || !cursor) continue;
-        const entries = await decode(options, channel, cursor, raw);
+        const { entries, isOfAnotherLog } = await decode(options, channel, cursor, raw);
         if (entries.length > 0) yield { kind: 'entries', channel, entries, epochs: cursor.epochs };
+        isSuspicious ||= isOfAnotherLog;
       }
       if (!reply) {
         if (!options.follow) return;
@@ -115,30 +120,41 @@ async function decode(
   channel: Channel,
   cursor: Cursor,
   raw: readonly StreamEntry[],
-): Promise<LogEntry[]> {
+): Promise<{ entries: LogEntry[]; isOfAnotherLog: boolean }> {
   const entries: LogEntry[] = [];
   for (const item of raw) {
     // An epoch begins with its gap entry, except the very first one.
     const type = item[1][1];
     if (cursor.epochs.length === 0 || type === 'gap') {
-      cursor.epochs = (await readLogInfo(options.redis, options.keys, channel)).epochs;
+      const { epochs } = await readLogInfo(options.redis, options.keys, channel);
+      if (epochs.length === 0) throw new Error(`the epochs of ${channel} are gone until its writer begins a new one`);
+      const known = cursor.epochs.at(-1)?.epoch;
+      // Its epochs were forgotten: which one an entry between the known and the new ones had, nobody can say.
+      if (options.follow && known !== undefined && !epochs.some(start => start.epoch === known))
+        return { entries, isOfAnotherLog: true };
+      cursor.epochs = epochs;
     }
     const entry = decodeEntry(channel, '', item);
-    entries.push({ ...entry, epoch: epochOf(cursor.epochs, entry.seq) ?? '' });
+    const epoch = epochOf(cursor.epochs, entry.seq) ?? '';
+    // What stands before the first epoch had one that was forgotten: it has no position any more.
+    if (entry.seq >= (cursor.epochs[0]?.first ?? 0)) entries.push({ ...entry, epoch });
     cursor.after = entry.seq;
   }
-  return entries;
+  return { entries, isOfAnotherLog: false };
 }
 
 async function findReset(options: ReadOptions, channel: Channel, cursor: Cursor): Promise<LogPage | null> {
   const info = await readLogInfo(options.redis, options.keys, channel);
   const known = cursor.epochs.at(-1)?.epoch;
+  // Forgotten, and nobody has written since: PostgreSQL may tell them again, or a new epoch says what became of the log.
+  if (known !== undefined && info.epochs.length === 0) return null;
   const isContinued =
     known === undefined ? cursor.after <= info.head : info.epochs.some(start => start.epoch === known);
   cursor.epochs = info.epochs;
   // A head behind the cursor alone is a failover that lost its tail: the writer will begin a new epoch after its own
   // high-water mark, which is beyond ours, so waiting at the cursor misses nothing.
   if (isContinued) return null;
-  cursor.after = info.oldest - 1;
-  return { kind: 'reset', channel, info };
+  const oldest = Math.max(info.oldest, info.epochs[0]?.first ?? 0);
+  cursor.after = oldest - 1;
+  return { kind: 'reset', channel, info: { ...info, oldest } };
 }

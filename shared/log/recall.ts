@@ -24,6 +24,12 @@ export async function recallLog(
 ): Promise<boolean> {
   if (persisted.epochs.length === 0) return false;
   const { redis, keys, channel } = target;
-  const epochs = formatEpochs(persisted.epochs);
+  const epochs = formatEpochs(ofOneNumbering(persisted.epochs));
   return (await redis.eval(RECALL_SCRIPT, 2, keys.meta(channel), keys.log(channel), epochs, persisted.seq)) === 1;
+}
+
+/** Where numbers began again because nobody was left to remember, what came before is of another numbering. */
+function ofOneNumbering(epochs: readonly EpochStart[]): EpochStart[] {
+  const begin = epochs.findLastIndex(({ first }, index) => first <= (epochs[index - 1]?.first ?? 0));
+  return epochs.slice(Math.max(0, begin));
 }

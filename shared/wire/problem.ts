@@ -13,6 +13,9 @@ const CATALOGUE = {
   method_not_allowed: { status: 405, title: 'Method Not Allowed' },
   /** What followed the offset is not held any more; `reason`, `oldestOffset` and `resumeOffset` say more. */
   gone: { status: 410, title: 'Gone' },
+  request_timeout: { status: 408, title: 'Request Timeout' },
+  expectation_failed: { status: 417, title: 'Expectation Failed' },
+  headers_too_large: { status: 431, title: 'Request Header Fields Too Large' },
   payload_too_large: { status: 413, title: 'Content Too Large' },
   /** The idempotency key was used for something else. */
   idempotency_conflict: { status: 409, title: 'Conflict' },

@@ -45,8 +45,12 @@ export interface Selection {
   readonly last: number;
 }
 
-/** A crowd of clients with a filter of its own each shares nothing; remembering it would cost more than the entries. */
+/**
+ * A crowd of clients with a filter of its own each shares nothing; remembering it would cost more than the entries. Of
+ * what is shared by encodings, so many times the bytes of the entries.
+ */
 const MAX_SELECTIONS = 32;
+const MAX_REMEMBERED = 3;
 
 export type FramedEntry = EntryAttributes & Pick<LogEntry, 'seq' | 'at' | 'epoch'>;
 
@@ -83,6 +87,7 @@ class FramedBlock implements Block {
   readonly #entries: readonly FramedEntry[];
   /** Of the whole block, by encoding and filter; what begins in its middle is rare and not remembered. */
   readonly #selections = new Map<string, Selection>();
+  #remembered = 0;
 
   constructor(parts: {
     after: number;
@@ -118,11 +123,19 @@ class FramedBlock implements Block {
     if (known) return known;
     const selection = this.#gather(0, wanted);
     // That nothing passes is found out again as fast as it is looked up.
-    if (selection.bytes && this.#selections.size < MAX_SELECTIONS) this.#selections.set(key, selection);
+    if (selection.bytes && this.#selections.size < MAX_SELECTIONS) this.#remember(key, selection, selection.bytes);
     return selection;
   }
 
+  #remember(key: string, selection: Selection, bytes: Buffer): void {
+    const cost = key.length + (bytes.buffer === this.#frames.buffer ? 0 : bytes.length);
+    if (this.#remembered + cost > MAX_REMEMBERED * this.#frames.length) return;
+    this.#remembered += cost;
+    this.#selections.set(key, selection);
+  }
+
   release(): void {
+    this.#remembered = 0;
     this.#selections.clear();
   }
 
@@ -161,8 +174,11 @@ class FramedBlock implements Block {
         encoding,
         indexes.map(index => this.#payload(index)),
       );
-    // An unbroken run of frames is what it is already.
-    if (final - first + 1 === indexes.length) return this.#frames.subarray(this.#startOf(first), this.#ends[final]);
+    // An unbroken run of frames is what it is already; a small one that waits in a socket must not hold the whole block.
+    if (final - first + 1 === indexes.length) {
+      const run = this.#frames.subarray(this.#startOf(first), this.#ends[final]);
+      return run.length * 2 < this.#frames.length ? Buffer.from(run) : run;
+    }
     return Buffer.concat(indexes.map(index => this.#frames.subarray(this.#startOf(index), this.#ends[index])));
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
 import type { Block } from './block.ts';
@@ -11,7 +12,7 @@ export interface Hub {
   remove(client: LiveClient): void;
   clients(): Iterable<LiveClient>;
   onBlock(channel: Channel, block: Block): void;
-  onReset(channel: Channel, oldest: number): void;
+  onReset(channel: Channel, info: LogInfo): void;
   /**
    * Tells every client when to come back and closes them spread over the window, so that the instance that takes them
    * gets a slope and not a wall. Resolves when all are gone, at the latest some time after the window.
@@ -44,8 +45,8 @@ export function createHub(options: { heartbeatMs: number }, random: () => number
     onBlock(channel, block) {
       for (const client of clients) client.subscriptions.get(channel)?.onBlock(block);
     },
-    onReset(channel, oldest) {
-      for (const client of clients) client.subscriptions.get(channel)?.onReset(oldest);
+    onReset(channel, info) {
+      for (const client of clients) client.subscriptions.get(channel)?.onReset(info);
     },
     async drain(windowMs) {
       await Promise.all(

@@ -10,12 +10,16 @@ import { type Block, createBlock } from './block.ts';
 export interface Ring {
   /** Highest number this process has read; subscriptions whose cursor stands here are live. */
   readonly head: number;
+  /** The number before the oldest that it holds. */
+  readonly after: number;
   readonly epochs: readonly EpochStart[];
   readonly bytes: number;
   /** Takes the entries that follow `head`. */
   append(entries: readonly LogEntry[], epochs: readonly EpochStart[]): Block;
   /** The block that continues after `cursor`, or null when the ring no longer (or not yet) holds it. */
   blockAfter(cursor: number): Block | null;
+  /** Epochs before those that it knows, which the log had forgotten and was told again. */
+  learn(epochs: readonly EpochStart[]): void;
   /** The log was lost and begun again. */
   reset(info: LogInfo): void;
 }
@@ -33,6 +37,9 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
   return {
     get head() {
       return head;
+    },
+    get after() {
+      return blocks[start]?.after ?? head;
     },
     get epochs() {
       return epochs;
@@ -68,6 +75,9 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
         else high = middle;
       }
       return blocks[low] ?? null;
+    },
+    learn(known) {
+      if (known.length > epochs.length && known.at(-1)?.epoch === epochs.at(-1)?.epoch) epochs = known;
     },
     reset(fresh) {
       blocks = [];

@@ -2,12 +2,14 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Resolved } from '@3cx-relay/shared/log/resolve-position.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { within } from '@3cx-relay/shared/runtime/within.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { SubscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
 import { callsInScope, type DnScope } from '../keys/dn-scope.ts';
 import type { Replay } from '../replay/replay.ts';
 import { resolveAfter } from '../replay/resolve.ts';
+import { settledInfo } from '../replay/settled-info.ts';
 import type { TieredLog } from '../replay/tiered-log.ts';
 import { toFilter } from './filter.ts';
 import type { LiveClient } from './live-client.ts';
@@ -58,6 +60,8 @@ export async function planSubscription(deps: SubscribeDeps, request: ChannelRequ
 }
 
 async function planSnapshot(deps: SubscribeDeps, request: ChannelRequest): Promise<Plan> {
+  const { channel } = request;
+  await settledInfo({ log: deps.log, ring: deps.ring(channel) }, channel);
   const { seq, position, calls } = await readSnapshot(deps.redis, deps.keys);
   const snapshot = { calls: callsInScope(calls, request.scope).join(','), id: position };
   return { ok: true, request, start: { cursor: seq, gap: null }, snapshot };
@@ -89,10 +93,13 @@ export function beginSubscription(
   subscription.start();
 }
 
-/** What `hello` says of a channel. Greeting somebody must not depend on PostgreSQL. */
+/** Greeting somebody must not depend on PostgreSQL, nor wait for one that is frozen. */
+const GREET_WITHIN_MS = 500;
+
+/** What `hello` says of a channel. */
 export async function describeChannel(deps: SubscribeDeps, channel: Channel) {
   const hot = await deps.log.hotInfo(channel);
-  const { epochs, head, oldest } = await deps.log.wholeInfo(channel, hot).catch(() => hot);
+  const { epochs, head, oldest } = await within(GREET_WITHIN_MS, deps.log.wholeInfo(channel, hot)).catch(() => hot);
   const epoch = epochs.at(-1)?.epoch;
   if (!epoch) return { epoch: null, head: null, oldest: null };
   const first = epochs.findLast(start => start.first <= oldest)?.epoch ?? epoch;

@@ -1,4 +1,5 @@
 import { epochOf } from '@3cx-relay/shared/log/epochs.ts';
+import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import type { GapReason } from '@3cx-relay/shared/log/resolve-position.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
@@ -47,6 +48,7 @@ export class Subscription {
   #isAdvancing = false;
   #isCaughtUp = false;
   #isEnded = false;
+  #resets = 0;
   /** Monotonic ms of the last message on this channel. */
   #sentAt = performance.now();
 
@@ -93,10 +95,13 @@ export class Subscription {
     if (this.#cursor < block.last) void this.#advance();
   }
 
-  /** The log was lost: what this client has seen is gone, and it reads on at the oldest entry there is. */
-  onReset(oldest: number): void {
-    this.sendGap({ after: null, lost: null, reason: 'log_reset' });
+  /** The log was lost: what this client has seen is gone, and it reads on at the oldest entry there is. Before the ring knows. */
+  onReset({ epochs, oldest, head }: LogInfo): void {
+    const epoch = oldest <= head ? epochOf(epochs, oldest) : undefined;
+    const before = epoch ? formatPosition({ epoch, seq: oldest }) : null;
+    this.#tellGap({ after: this.position, before, lost: null, reason: 'log_reset' });
     this.#cursor = oldest - 1;
+    this.#resets += 1;
   }
 
   sendGap(gap: { after: string | null; lost: number | null; reason: GapReason }): void {
@@ -104,8 +109,7 @@ export class Subscription {
     const next = this.#cursor + 1;
     const epoch = epochOf(ring.epochs, next);
     const before = epoch && next <= ring.head ? formatPosition({ epoch, seq: next }) : null;
-    this.#send({ type: 'gap', channel: this.channel, after: gap.after, before, lost: gap.lost, reason: gap.reason });
-    this.#deps.watch.gap(gap.reason);
+    this.#tellGap({ ...gap, before });
   }
 
   /** Keeps the position of a client that gets nothing fresh; `idleMs` without a message make it due. */
@@ -130,10 +134,10 @@ export class Subscription {
           this.#deliverRun(found);
           continue;
         }
-        const cursorBefore = this.#cursor;
+        const resetsBefore = this.#resets;
         const block = await found;
-        // A reset may have moved the cursor while the page was read: then it is of a log that is gone.
-        if (this.#isEnded || this.#cursor !== cursorBefore || !block) continue;
+        // A reset while the page was read: then it is of a log that is gone.
+        if (this.#isEnded || this.#resets !== resetsBefore || !block) continue;
         this.#skipMissing(block);
         if (this.#cursor < block.last) this.#deliver(block);
       }
@@ -154,9 +158,10 @@ export class Subscription {
     let block: Block | null = first;
     let bytes = 0;
     outlet.cork();
-    while (block && bytes < outlet.maxBytes()) {
+    // The first as far as it goes, and whole ones behind it as long as they fit.
+    while (block && (bytes === 0 || block.bytes <= outlet.maxBytes() - bytes)) {
       watch.replayed('ring', block.size);
-      bytes += this.#deliver(block);
+      bytes += this.#deliver(block, outlet.maxBytes() - bytes);
       block = this.#cursor < ring.head ? ring.blockAfter(this.#cursor) : null;
     }
     outlet.uncork();
@@ -173,17 +178,25 @@ export class Subscription {
     this.sendGap({ after, lost, reason: 'retention' });
   }
 
-  /** Returns how many bytes it wrote. */
-  #deliver(block: Block): number {
+  /** Returns how many bytes it wrote: at least one message, whatever `maxBytes` says. */
+  #deliver(block: Block, maxBytes = this.#deps.outlet.maxBytes()): number {
     const { outlet } = this.#deps;
-    const wanted = { filter: this.filter, encoding: outlet.encoding, maxBytes: outlet.maxBytes() };
+    const wanted = { filter: this.filter, encoding: outlet.encoding, maxBytes };
     const { bytes, count, last } = block.select(this.#cursor, wanted);
+    // A cursor may be ahead of what this process has read: then the block holds nothing for it.
+    if (last <= this.#cursor) return 0;
     if (this.filter) this.#deps.watch.dropped(Math.min(block.size, last - this.#cursor) - count);
-    if (last > this.#cursor) this.#cursor = last;
+    this.#cursor = last;
     if (!bytes) return 0;
     this.#sentAt = performance.now();
     outlet.write(bytes, count);
     return bytes.length;
+  }
+
+  #tellGap(gap: { after: string | null; before: string | null; lost: number | null; reason: GapReason }): void {
+    const { after, before, lost, reason } = gap;
+    this.#send({ type: 'gap', channel: this.channel, after, before, lost, reason });
+    this.#deps.watch.gap(reason);
   }
 
   #send(message: OutletMessage): void {

@@ -25,7 +25,9 @@ export interface TailListener {
   onBlock(channel: Channel, block: Block): void;
   /** The same entries, for who wants their bodies. */
   onEntries(channel: Channel, entries: readonly LogEntry[]): void;
+  /** The log of this channel was lost and begun again; the ring still is as it was before. */
   onReset(channel: Channel, info: LogInfo): void;
+  afterReset(channel: Channel): void;
 }
 
 /**
@@ -73,8 +75,9 @@ export async function createTail(
     for await (const page of pages) {
       if (page.kind === 'reset') {
         deps.logger.error({ channel: page.channel }, 'the log was lost and begun again: clients are told');
-        ring(page.channel).reset(page.info);
         listener.onReset(page.channel, page.info);
+        ring(page.channel).reset(page.info);
+        listener.afterReset(page.channel);
         continue;
       }
       const startedAt = performance.now();

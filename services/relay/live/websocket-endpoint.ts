@@ -6,7 +6,7 @@ import { CHANNELS, type Channel, isChannel } from '@3cx-relay/shared/wire/channe
 import type { ClientMessage, SubscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
 import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { Admit } from '../keys/admission.ts';
 import type { Authenticate } from '../keys/authenticate.ts';
 import { ticketOf } from '../keys/authenticate-upgrade.ts';
@@ -55,6 +55,7 @@ const PATH = '/relay/ws';
 /** Only there to resolve the request target against. */
 const ORIGIN = 'http://relay';
 const PROTOCOL_VERSION = 1;
+const STOPPING = 'this relay is stopping: connect again';
 /** Connections that are open only to be told why they are refused; beyond, a browser learns as little as ever. */
 const MAX_TOLD = 1_000;
 
@@ -93,7 +94,7 @@ export function createWebSocketEndpoint(
     if (!URL.canParse(target, ORIGIN)) return refuse(problem('invalid_request', 'the request target is not a URL'));
     const url = new URL(target, ORIGIN);
     if (url.pathname !== PATH) return refuse(problem('not_found', `WebSockets are at ${PATH}`));
-    if (!isAccepting) return refuse(problem('stopping', 'this relay is stopping: connect again'));
+    if (!isAccepting) return refuse(problem('stopping', STOPPING));
     if (hub.size >= options.maxConnections) {
       return refuse(problem('too_many_connections', `${options.maxConnections} clients are connected already`));
     }
@@ -115,12 +116,26 @@ export function createWebSocketEndpoint(
     const ignore = () => stream.destroy();
     stream.on('error', ignore);
     const record = beginUpgradeRecord(deps.requests, request, PATH);
+    const shakeHands = (accept: (ws: WebSocket) => void) => {
+      const refuseHandshake = ({ message }: Error) => {
+        const found = problem('invalid_request', `the WebSocket handshake is not valid: ${message}`);
+        record.refused(found, null);
+        refuseByStatus(stream, found);
+      };
+      // All of it happens in this turn, so that the error is of this upgrade.
+      sockets.once('wsClientError', refuseHandshake);
+      sockets.handleUpgrade(request, stream, head, accept);
+      sockets.off('wsClientError', refuseHandshake);
+    };
     decide(request)
       .catch(err => {
         logger.error({ err }, 'an upgrade could not be decided');
         return { key: null, problem: problem('unavailable', 'the request cannot be checked right now: try again') };
       })
-      .then(decided => {
+      .then(found => {
+        // Whoever is let in after the others were told to leave would be told nothing.
+        const isLate = !isAccepting && !('problem' in found);
+        const decided = isLate ? { key: found.key, problem: problem('stopping', STOPPING) } : found;
         let end: CloseLive = () => stream.destroy();
         const decision = withPlace(decided, stream, verdict => end(verdict));
         if ('problem' in decision) {
@@ -131,7 +146,7 @@ export function createWebSocketEndpoint(
           }
           record.refused(found, key, verdictOf(found.code).code);
           stream.off('error', ignore);
-          return sockets.handleUpgrade(request, stream, head, ws => {
+          return shakeHands(ws => {
             told += 1;
             ws.once('close', () => {
               told -= 1;
@@ -140,7 +155,7 @@ export function createWebSocketEndpoint(
           });
         }
         stream.off('error', ignore);
-        sockets.handleUpgrade(request, stream, head, ws => {
+        shakeHands(ws => {
           if (!(stream instanceof Socket)) return ws.terminate();
           record.accepted(decision.key, ws);
           // The listener of the connection is set in this same turn, so that no early message is lost.

@@ -6,6 +6,7 @@ import { toFilter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
 import { CLOCK_SLACK_MS, numberBefore } from '../replay/find-time.ts';
 import { resolveAfter } from '../replay/resolve.ts';
+import { settledInfo } from '../replay/settled-info.ts';
 import type { EventsQuery } from './events-query.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -27,7 +28,7 @@ const SCAN_PAGE = 1_000;
 
 /** @throws ProblemError naming the parameter; what a store throws that is away */
 export async function readEventPage(deps: BlocksDeps, query: EventsQuery): Promise<EventPage> {
-  const hot = await deps.log.hotInfo(query.channel);
+  const hot = await settledInfo({ log: deps.log, ring: deps.ring(query.channel) }, query.channel);
   return query.order === 'asc' ? readUp(deps, query, hot) : readDown(deps, query, hot);
 }
 
@@ -49,7 +50,9 @@ async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Prom
   const filter = toFilter(query, query.scope);
   const scannedUntil = cursor + MAX_SCANNED;
   let isPastTime = false;
-  scan: for await (const block of blocksUp(deps, { channel, after: cursor, head: stop })) {
+  // A gap may be all that there is room for.
+  const isFull = () => messages.length >= limit;
+  scan: for await (const block of blocksUp(deps, { channel, epochs: info.epochs, after: cursor, head: stop })) {
     const next = Math.min(block.firstBehind(cursor) ?? block.last + 1, stop + 1);
     const lost = next - cursor - 1;
     if (lost > 0 && !info.epochs.some(({ first }) => first === next)) {
@@ -58,13 +61,14 @@ async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Prom
     }
     for (const entry of block.behind(cursor)) {
       if (entry.seq > stop) break;
+      if (isFull()) break scan;
       // Clocks may be set back a little, so that a time that is over ends the scan only when it is long over.
       isPastTime = query.to !== undefined && entry.at > query.to + CLOCK_SLACK_MS;
       if (isPastTime) break scan;
       cursor = entry.seq;
       const isInTime = entry.at >= (query.from ?? entry.at) && entry.at <= (query.to ?? entry.at);
       if (isInTime && (!filter || filter.matches(entry))) messages.push(String(entry.text));
-      if (messages.length >= limit) break scan;
+      if (isFull()) break scan;
     }
     cursor = Math.min(block.last, stop);
     if (cursor >= scannedUntil) break;

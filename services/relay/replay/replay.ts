@@ -47,13 +47,18 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
     const page = await log.read({ channel, epochs, from: first, to, count: pageEntries, neededFrom: cursor + 1 });
     count(page.entries.length, page.cold);
     const firstFound = page.entries.find(entry => entry.seq > cursor);
-    if (!firstFound) return readBeyondHole({ channel, epochs, cursor, from: to + 1, to: head });
+    if (!firstFound) {
+      // What no store has any more may still be in the ring, behind a hole.
+      const upTo = ring.after > cursor ? Math.min(ring.after, head) : head;
+      return readBeyondHole({ channel, epochs, cursor, from: to + 1, to: upTo });
+    }
     const run = unbrokenRun(page.entries, cursor);
     const begin = page.isWhole ? first - 1 : (page.entries[0]?.seq ?? first) - 1;
-    const last = run.isLast ? to : (run.entries.at(-1)?.seq ?? to);
+    // A hole behind the last entry is for the next block to tell.
+    const last = run.entries.at(-1)?.seq ?? to;
     const block = createBlock({ after: run.holeFrom ?? begin, last, entries: run.entries, epochs });
     const isPage = run.holeFrom === null && last === end;
-    if (isPage && readGeneration === generation) keep(keyOf(channel, cursor), block);
+    if (isPage && readGeneration === generation) keep(keyOf(channel, epochs, cursor), block);
     return block;
   }
 
@@ -82,8 +87,9 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
     }
   }
 
-  function keyOf(channel: Channel, cursor: number): string {
-    return `${channel}:${firstOfPage(cursor, pageEntries)}`;
+  /** What was read while fewer epochs were known has holes where their entries are. */
+  function keyOf(channel: Channel, epochs: Ring['epochs'], cursor: number): string {
+    return `${channel}:${epochs.length}:${epochs.at(-1)?.epoch}:${firstOfPage(cursor, pageEntries)}`;
   }
 
   function count(entries: number, cold: number): void {
@@ -94,7 +100,7 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
   function blockAfter(channel: Channel, ring: Ring, cursor: number): Block | Promise<Block | null> {
     const held = ring.blockAfter(cursor);
     if (held) return held;
-    const key = keyOf(channel, cursor);
+    const key = keyOf(channel, ring.epochs, cursor);
     const known = kept.get(key);
     if (known && known.after <= cursor) {
       // Used again: it leaves later.

@@ -2,6 +2,7 @@ import { type Resolved, resolvePosition } from '@3cx-relay/shared/log/resolve-po
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import type { Ring } from '../live/ring.ts';
+import { settledInfo } from './settled-info.ts';
 import type { TieredLog } from './tiered-log.ts';
 
 /**
@@ -23,7 +24,7 @@ export async function resolveAfter(
   if (isCurrent && position.seq <= ring.head && (position.seq === ring.head || ring.blockAfter(position.seq))) {
     return { cursor: position.seq, gap: null };
   }
-  const hot = await log.hotInfo(channel);
+  const hot = await settledInfo(deps, channel);
   if (position) {
     const resolved = resolvePosition(position, hot);
     // Within what Redis holds PostgreSQL has nothing to add.

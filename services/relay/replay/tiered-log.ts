@@ -12,7 +12,7 @@ import type { ColdLog } from './cold-log.ts';
  * The log as one, from its oldest entry in PostgreSQL to its newest in Redis, under one numbering.
  *
  * Nothing leaves Redis before it is in PostgreSQL, so the two together have no hole: what Redis has is read there, and
- * what lies before its oldest entry in PostgreSQL. PostgreSQL is asked only when it is needed; while it is away,
+ * what lies before its oldest entry in PostgreSQL, as does what a failover lost after it was copied. PostgreSQL is asked only when it is needed; while it is away,
  * whoever is behind the oldest entry of Redis is told so, and nobody else notices.
  */
 export interface TieredLog {
@@ -54,55 +54,102 @@ export function createTieredLog(
   const inTurn = createSemaphore(options.maxReads);
   /** Where Redis was last seen to begin. Trimming only moves it up, so what lies before it need not be asked for there. */
   const hotOldest = new Map<Channel, number>();
+  /** What was last known of each channel. */
+  const seen = new Map<Channel, LogInfo>();
+
+  async function hotInfo(channel: Channel): Promise<LogInfo> {
+    const info = await inTurn(() => readLogInfo(redis, keys, channel));
+    // Epochs that were forgotten and not begun anew say nothing: whoever knows of them goes on with what was there.
+    const known = info.epochs.length === 0 ? (seen.get(channel) ?? info) : info;
+    const reachable = { ...known, oldest: Math.max(known.oldest, firstOf(known.epochs)) };
+    seen.set(channel, reachable);
+    return reachable;
+  }
 
   function readHot({ epochs, ...range }: TieredRange): Promise<LogEntry[]> {
     return inTurn(() => readPage({ redis, keys, epochs }, range));
   }
 
   async function readUp(range: TieredRange): Promise<TieredEntries> {
-    const { channel, from, to, count } = range;
+    const { channel, from, to, neededFrom = from } = range;
     const mayBeHot = to >= (hotOldest.get(channel) ?? 0);
     const hot = mayBeHot ? await readHot(range) : [];
     const first = hot[0]?.seq ?? to + 1;
-    if (first > from && hot.length > 0) hotOldest.set(channel, first);
-    const isNeeded = first > (range.neededFrom ?? from);
-    if (first <= from || !isNeeded) return { entries: hot, cold: 0, isWhole: first <= from };
-    const old = await cold.read({ ...range, from, to: first - 1 });
-    const last = old.at(-1)?.seq ?? from - 1;
-    if (!mayBeHot && old.length < count && last < to) {
-      // What was known of Redis may be of a log that is gone.
-      hotOldest.delete(channel);
-      const rest = await readHot({ ...range, from: last + 1 });
-      return { entries: [...old, ...rest].slice(0, count), cold: old.length, isWhole: true };
+    // Before an epoch numbers may be missing that a failover lost, with older entries in front of them.
+    const isBehindTrim = first > from && hot.length > 0 && !range.epochs.some(epoch => epoch.first === first);
+    if (isBehindTrim) hotOldest.set(channel, first);
+    const isWhole = first <= from || first > neededFrom;
+    const found = await fillUp({ ...range, from: isWhole ? from : first }, hot);
+    if (mayBeHot || found.entries.length >= Math.min(range.count, to - from + 1)) return { ...found, isWhole };
+    // What was known of Redis may be of a log that is gone.
+    hotOldest.delete(channel);
+    return readUp(range);
+  }
+
+  /** What stands between the entries of Redis, and behind them, as far as PostgreSQL has it. */
+  async function fillUp(range: TieredRange, hot: readonly LogEntry[]): Promise<Omit<TieredEntries, 'isWhole'>> {
+    const entries: LogEntry[] = [];
+    let fromCold = 0;
+    let next = range.from;
+    const fill = async (to: number) => {
+      const missing = range.count - entries.length;
+      if (next > to || missing <= 0) return;
+      const old = await cold.read({ ...range, from: next, to, count: missing });
+      entries.push(...old);
+      fromCold += old.length;
+    };
+    for (const entry of hot) {
+      await fill(entry.seq - 1);
+      if (entries.length < range.count) entries.push(entry);
+      next = entry.seq + 1;
     }
-    return { entries: [...old, ...hot].slice(0, count), cold: old.length, isWhole: true };
+    await fill(range.to);
+    return { entries, cold: fromCold };
   }
 
   async function readDown(range: TieredRange): Promise<TieredEntries> {
     const hot = await readHot(range);
-    const lowest = hot.at(-1)?.seq ?? range.to + 1;
-    const missing = range.count - hot.length;
-    if (missing === 0 || lowest <= range.from) return { entries: hot, cold: 0, isWhole: true };
+    const entries: LogEntry[] = [];
+    let fromCold = 0;
+    let next = range.to;
+    const fill = async (from: number) => {
+      const missing = range.count - entries.length;
+      if (next < from || missing <= 0) return;
+      const old = await cold.read({ ...range, from, to: next, count: missing });
+      entries.push(...old);
+      fromCold += old.length;
+    };
     try {
-      const old = await cold.read({ ...range, to: lowest - 1, count: missing });
-      return { entries: [...hot, ...old], cold: old.length, isWhole: true };
+      for (const entry of hot) {
+        await fill(entry.seq + 1);
+        if (entries.length < range.count) entries.push(entry);
+        next = entry.seq - 1;
+      }
+      await fill(range.from);
+      return { entries, cold: fromCold, isWhole: true };
     } catch (error) {
-      // What Redis has is an answer, only a shorter one.
-      if (hot.length === 0) throw error;
-      return { entries: hot, cold: 0, isWhole: false };
+      // What Redis has up to here is an answer, only a shorter one.
+      if (entries.length === 0) throw error;
+      return { entries, cold: fromCold, isWhole: false };
     }
   }
 
   return {
-    hotInfo: channel => inTurn(() => readLogInfo(redis, keys, channel)),
+    hotInfo,
     async wholeInfo(channel, hot) {
       const oldest = await cold.oldest(channel, hot.epochs);
-      return { ...hot, oldest: Math.min(hot.oldest, oldest ?? hot.oldest) };
+      return { ...hot, oldest: Math.max(Math.min(hot.oldest, oldest ?? hot.oldest), firstOf(hot.epochs)) };
     },
-    read: range => {
+    read: asked => {
+      const range = { ...asked, from: Math.max(asked.from, firstOf(asked.epochs)) };
       if (range.from > range.to) return Promise.resolve({ entries: [], cold: 0, isWhole: true });
       return range.newestFirst ? readDown(range) : readUp(range);
     },
     forget: channel => void hotOldest.delete(channel),
   };
+}
+
+/** What stands before the first epoch had one that was forgotten: it has no position, and is not read. */
+function firstOf(epochs: readonly EpochStart[]): number {
+  return epochs[0]?.first ?? 1;
 }

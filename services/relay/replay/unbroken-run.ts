@@ -7,7 +7,7 @@ import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
  */
 export function unbrokenRun(entries: readonly LogEntry[], cursor: number): UnbrokenRun {
   const found = entries.findIndex(({ seq }) => seq > cursor);
-  if (found < 0) return { entries: [], holeFrom: null, isLast: true };
+  if (found < 0) return { entries: [], holeFrom: null };
   let first = found;
   let last = found;
   while (first > 0 && follows(entries, first)) first -= 1;
@@ -15,7 +15,6 @@ export function unbrokenRun(entries: readonly LogEntry[], cursor: number): Unbro
   return {
     entries: entries.slice(first, last + 1),
     holeFrom: entries[first - 1]?.seq ?? null,
-    isLast: last === entries.length - 1,
   };
 }
 
@@ -23,8 +22,6 @@ export interface UnbrokenRun {
   readonly entries: readonly LogEntry[];
   /** Number of the entry before the hole that the run begins behind; null when it begins with the first entry given. */
   readonly holeFrom: number | null;
-  /** Whether it ends with the last entry given. */
-  readonly isLast: boolean;
 }
 
 function follows(entries: readonly LogEntry[], index: number): boolean {

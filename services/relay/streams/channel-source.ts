@@ -7,6 +7,7 @@ import type { Arrivals } from '../live/arrivals.ts';
 import type { Filter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
 import { resolveAfter } from '../replay/resolve.ts';
+import { settledInfo } from '../replay/settled-info.ts';
 import { jsonFormat } from './stream-format.ts';
 import type { ReadBounds, StreamGone, StreamRead, StreamSource } from './stream-source.ts';
 
@@ -43,7 +44,7 @@ export function createChannelSource(
     const start = await startOf(offset);
     if (!start) return { kind: 'invalid' };
     const needsLog = bounds.isFresh || start.cursor > ring.head;
-    const { head, epochs: known } = needsLog ? await log.hotInfo(channel) : ring;
+    const { head, epochs: known } = needsLog ? await settledInfo({ log, ring }, channel) : ring;
     const found = start.gap ? null : await gather(start.cursor, { head, epochs: known, maxBytes: bounds.maxBytes });
     const epochs = found && found.cursor > head ? ring.epochs : known;
     const wasLost = epochBefore !== undefined && ring.epochs.every(({ epoch }) => epoch !== epochBefore);
@@ -75,7 +76,7 @@ export function createChannelSource(
     let count = 0;
     let cursor = from;
     let bytes = 0;
-    for await (const block of blocksUp(deps.blocks, { channel, after: cursor, head })) {
+    for await (const block of blocksUp(deps.blocks, { channel, epochs, after: cursor, head })) {
       const next = block.firstBehind(cursor) ?? block.last + 1;
       const lost = next - cursor - 1;
       // Where an epoch begins its first entry says what is missing.
