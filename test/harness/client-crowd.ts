@@ -8,9 +8,9 @@ export type ClientCrowd = {
   stop(): Promise<void>;
 };
 
-export function createClientCrowd(relayUrl: string, apiKey: string, size: number): ClientCrowd {
+export function createClientCrowd(relayUrl: string, apiKey: string, size: number, after = 'start'): ClientCrowd {
   const thread = new Worker(new URL('./client-crowd-thread.ts', import.meta.url), {
-    workerData: { relayUrl, apiKey, size },
+    workerData: { relayUrl, apiKey, size, after },
   });
   const failed = new Promise<never>((_, reject) => thread.once('error', reject));
   failed.catch(() => undefined);

@@ -26,9 +26,9 @@ const RECONNECT_MS = 100;
 const KEPT = 10;
 const ENTRY = /^\{"type":"([a-z_]+)","id":"([0-9a-z]{8}_(\d{16}))",/;
 
-export function createResumingClient(relayUrl: string, apiKey: string): ResumingClient {
+export function createResumingClient(relayUrl: string, apiKey: string, from = 'start'): ResumingClient {
   const account: ClientAccount = { connections: 0, received: 0, firstSeq: 0, lastSeq: 0, breaks: [], ownGaps: [] };
-  let after = 'start';
+  let after = from;
   let socket: WebSocket | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;

@@ -46,7 +46,8 @@ export async function startStreamServer(options: { longPollMs: number }): Promis
     {
       onBlock: channel => arrivals.wake(channel),
       onEntries: () => undefined,
-      onReset: channel => arrivals.reset(channel),
+      onReset: () => undefined,
+      afterReset: channel => arrivals.reset(channel),
     },
   );
   const hub = createHub({ heartbeatMs: 15_000 });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type DatabaseNames, type Login, loginUrl } from './database-names.ts';
 import type { LastIds, LayoutName } from './layout.ts';
@@ -17,6 +18,8 @@ export type ProvisionRequest = {
 
 const CONNECT_TIMEOUT_MS = 5000;
 const PERMISSION_DENIED = '42501';
+const DROP_WITHIN_MS = 10_000;
+const DROP_RETRY_MS = 100;
 /**
  * Stands as a comment at the roles. On the server of a real PBX the same names belong to it: giving `phonesystem` a new
  * password would stop its telephones.
@@ -47,10 +50,25 @@ export async function provision(request: ProvisionRequest): Promise<LastIds> {
 /** Database and roles, with the sessions that are still in it. */
 export async function dropPbxDatabase(adminUrl: string, names: DatabaseNames): Promise<void> {
   await asAdmin(adminUrl, async admin => {
-    await admin.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(names.database)} WITH (FORCE)`);
+    await dropDatabase(admin, names.database);
     for (const { role } of [names.reader, names.owner])
       await admin.query(`DROP ROLE IF EXISTS ${escapeIdentifier(role)}`);
   });
+}
+
+/** PostgreSQL's own vacuum may be at work there, which only a superuser may end: it is over soon. */
+async function dropDatabase(admin: pg.Client, database: string): Promise<void> {
+  const deadline = Date.now() + DROP_WITHIN_MS;
+  for (;;) {
+    try {
+      await admin.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(database)} WITH (FORCE)`);
+      return;
+    } catch (error) {
+      const isBusy = error instanceof pg.DatabaseError && error.code === PERMISSION_DENIED;
+      if (!isBusy || Date.now() > deadline) throw error;
+      await sleep(DROP_RETRY_MS);
+    }
+  }
 }
 
 export async function setPassword(admin: pg.Client, { role, password }: Login): Promise<void> {

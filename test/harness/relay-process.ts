@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises';
+import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
+import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { pino } from 'pino';
+import { findFreePort } from '../../install/dev/system/ports.ts';
+import { createTestDatabase } from './database.ts';
+import { startService } from './processes.ts';
+import { createTestRedis } from './redis.ts';
+import { adminSecret } from './relay.ts';
+
+export type RelayProcess = {
+  url: string;
+  apiKey: string;
+  redisUrl: string;
+  pbxId: string;
+  databaseUrl: string;
+  isAlive(): boolean;
+  /** Sum over the labels. */
+  metric(name: string): Promise<number>;
+  /** Memory that the process holds now, in bytes, as the kernel counts it. */
+  residentBytes(): Promise<number>;
+  stop(): Promise<void>;
+};
+
+/** The relay as a process of its own, so that its memory is its own, with a database and a log of its own. */
+export async function startRelayProcess(
+  options: {
+    settings?: Record<string, string>;
+    /** Before it starts. */
+    prepare?: (target: { redisUrl: string; databaseUrl: string; pbxId: string }) => Promise<unknown>;
+  } = {},
+): Promise<RelayProcess> {
+  const [database, redis, port] = await Promise.all([createTestDatabase(), createTestRedis(), findFreePort()]);
+  const logger = pino({ level: 'silent' });
+  const store = createPool({ databaseUrl: database.url, max: 1, name: 'test-keys', logger });
+  const passwordHash = createPasswordHash({ cost: 4 });
+  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash, logger });
+  const { apiKey } = await keys.generateKey('test', ['read', 'history', 'write', 'monitor'], 'test');
+  await keys.stop();
+  await Promise.all([passwordHash.stop(), store.stop()]);
+  await options.prepare?.({ redisUrl: redis.url, databaseUrl: database.url, pbxId: redis.pbxId });
+  const service = await startService('relay', {
+    REDIS_URL: redis.url,
+    DATABASE_URL: database.url,
+    ADMIN_SECRET: adminSecret,
+    PBX_ID: redis.pbxId,
+    PORT: String(port),
+    RELAY_DRAIN_MS: '0',
+    ...options.settings,
+  });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    apiKey,
+    redisUrl: redis.url,
+    pbxId: redis.pbxId,
+    databaseUrl: database.url,
+    isAlive: service.isAlive,
+    async metric(name) {
+      const text = await (await fetch(`${service.internalUrl}/metrics`)).text();
+      const samples = text.split('\n').filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+      if (samples.length === 0) throw new Error(`the relay has no metric ${name}`);
+      return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    },
+    async residentBytes() {
+      const status = await readFile(`/proc/${service.pid}/status`, 'utf8');
+      return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024;
+    },
+    async stop() {
+      await service.stop();
+      await database.drop();
+    },
+  };
+}

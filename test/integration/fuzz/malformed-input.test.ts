@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createLogFiller, type LogFiller, numberIn } from '../../harness/log-filler.ts';
+import { connectClient, type RelayClient } from '../../harness/relay-client.ts';
+import { type RelayProcess, startRelayProcess } from '../../harness/relay-process.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+import { malformedFrame, malformedRequest, noise } from './malformed.ts';
+import { openRaw, type RawAnswer, sendRaw } from './raw-http.ts';
+
+/** FUZZ_REQUESTS: how many; FUZZ_SEED: which. */
+const count = Number(process.env.FUZZ_REQUESTS ?? 4_000);
+const seed = Number(process.env.FUZZ_SEED ?? 1);
+const AT_ONCE = 16;
+const CHUNK = 1_000;
+const MAX_GROWTH_BYTES = 120 * 1024 ** 2;
+
+let relay: RelayProcess;
+let log: LogFiller;
+let client: RelayClient;
+let isPublishing = true;
+let publishing: Promise<void>;
+
+beforeAll(async () => {
+  relay = await startRelayProcess({
+    settings: { RELAY_HEARTBEAT_MS: '2000', RELAY_FAILED_KEYS_PER_MINUTE: '1000000' },
+  });
+  log = createLogFiller(relay);
+  await log.fill(50);
+  client = await connectClient(relay.url, relay.apiKey, { after: 'start' });
+  const publish = async () => {
+    while (isPublishing) {
+      await log.fill(2);
+      await sleep(20);
+    }
+  };
+  publishing = publish();
+});
+
+afterAll(async () => {
+  isPublishing = false;
+  await publishing;
+  await client?.close();
+  await log?.stop();
+  await relay?.stop();
+});
+
+/** Many at once, in the order in which they are drawn. */
+async function each<Value>(arbitrary: fc.Arbitrary<Value>, times: number, tell: (value: Value) => Promise<void>) {
+  for (let done = 0; done < times; done += CHUNK) {
+    const values = fc.sample(arbitrary, { numRuns: Math.min(CHUNK, times - done), seed: seed + done });
+    const queue = values.values();
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        for (const value of queue) await tell(value);
+      }),
+    );
+    if (!relay.isAlive()) throw new Error('the relay is gone');
+  }
+}
+
+/** Every refusal says what it is, in the same words everywhere. */
+function faultOf(answer: RawAnswer, isHead: boolean): string | null {
+  const { status, headers, body } = answer;
+  if (status < 400) return null;
+  if (status >= 500) return `it answered ${status}: ${body}`;
+  if (isHead) return null;
+  if (!headers.includes('content-type: application/problem+json')) return `${status} is no problem document: ${body}`;
+  const problem = JSON.parse(body) as { code?: string; status?: number };
+  return problem.code && problem.status === status ? null : `${status} has no code: ${body}`;
+}
+
+async function servesItsClient(): Promise<void> {
+  const before = client.entries().length;
+  await waitFor(() => client.entries().length > before + 2, { what: 'the client to be served', timeoutMs: 20_000 });
+  const numbers = client.entries().map(numberIn);
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => i + 1));
+}
+
+it('requests that nobody should send are refused in order, and the relay goes on', {
+  timeout: 60_000 + count * 20,
+}, async () => {
+  const faults: string[] = [];
+  const statuses = new Map<string, number>();
+  const tell = async (bytes: Buffer) => {
+    const answer = await sendRaw(relay.url, bytes);
+    const status = String(answer?.status ?? 'none');
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    const fault = answer && faultOf(answer, bytes.toString('latin1', 0, 5) === 'HEAD ');
+    if (fault && faults.length < 10)
+      faults.push(`${fault}\n    to ${JSON.stringify(bytes.toString('latin1', 0, 300))}`);
+  };
+  const request = malformedRequest.map(toBytes => toBytes(relay.apiKey));
+  const half = Math.ceil(count * 0.45);
+  await each(request, half, tell);
+  const resident = await relay.residentBytes();
+  await each(request, half, tell);
+  await each(noise, Math.ceil(count * 0.1), tell);
+  console.info('answers', Object.fromEntries(statuses), `grew by ${(await relay.residentBytes()) - resident} bytes`);
+  expect(faults).toEqual([]);
+  expect((await relay.residentBytes()) - resident).toBeLessThan(MAX_GROWTH_BYTES);
+  await servesItsClient();
+});
+
+it('frames that nobody should send end that connection at most', { timeout: 60_000 + count * 20 }, async () => {
+  const conversation = fc.array(malformedFrame, { minLength: 1, maxLength: 12 });
+  const resident = await relay.residentBytes();
+  await each(conversation, Math.ceil(count / 8), async frames => {
+    const socket = openRaw(relay.url);
+    socket.on('error', () => undefined);
+    socket.write(
+      `GET /relay/ws HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-API-Key: ${relay.apiKey}\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    const answered = new Promise<string>(resolve => {
+      socket.once('data', chunk => resolve(chunk.toString('latin1', 0, 12)));
+      socket.once('close', () => resolve('closed'));
+    });
+    expect(await answered).toBe('HTTP/1.1 101');
+    socket.resume();
+    for (const frame of frames) socket.write(frame);
+    // A ping that is answered, or a close: either way everything before it was dealt with.
+    const done = new Promise<void>(resolve => {
+      socket.on('data', chunk => chunk.includes('"pong"') && resolve());
+      socket.once('close', () => resolve());
+      setTimeout(resolve, 1_000);
+    });
+    socket.write(Buffer.concat([Buffer.from([0x81, 0x8f, 0, 0, 0, 0]), Buffer.from('{"type":"ping"}')]));
+    await done;
+    socket.destroy();
+  });
+  expect((await relay.residentBytes()) - resident).toBeLessThan(MAX_GROWTH_BYTES);
+  await servesItsClient();
+});
+
+it('connections that send half a request and wait hold up nobody', async () => {
+  const sockets = Array.from({ length: 200 }, (_, index) => {
+    const socket = openRaw(relay.url);
+    socket.on('error', () => undefined);
+    socket.write('GET /relay/events HTTP/1.1\r\nHost: relay\r\nX-Slow: '.slice(0, 1 + (index % 50)));
+    return socket;
+  });
+  await waitFor(() => sockets.every(({ connecting }) => !connecting), { what: 'them to be connected' });
+  await servesItsClient();
+  expect((await fetch(`${relay.url}/relay/health`)).status).toBe(200);
+  for (const socket of sockets) socket.destroy();
+});

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { recallLog } from '@3cx-relay/shared/log/recall.ts';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
+import { startTestRelay, type TestRelay } from '../harness/relay.ts';
+import { connectClient, isEntry } from '../harness/relay-client.ts';
+import { waitFor } from '../harness/wait-for.ts';
+
+let relay: TestRelay;
+let log: LogFiller;
+
+beforeEach(async () => {
+  relay = await startTestRelay();
+  log = createLogFiller(relay);
+});
+
+afterEach(async () => {
+  await log.stop();
+  await relay.stop();
+});
+
+it('a log that begins again with smaller numbers is found while other channels never are silent', async () => {
+  await log.fill(100);
+  const client = await connectClient(relay.url, relay.apiKey, { after: 'start' });
+  await client.waitForMessage('caught_up');
+  const last = client.position();
+  let isBusy = true;
+  const busy = (async () => {
+    while (isBusy) {
+      const at = Date.now();
+      await log.append([{ type: 'health', at, body: `{"at":"${new Date(at).toISOString()}","data":{}}` }], 'health');
+      await sleep(20);
+    }
+  })();
+  await log.redis.del(log.keys.log('calls'), log.keys.meta('calls'), log.keys.writer('calls', 'filler'));
+  const forgetful = createLogFiller(relay);
+  await forgetful.fill(3);
+  await waitFor(() => client.entries().length === 103, { what: 'the new log', timeoutMs: 8_000 });
+  const fresh = client.messages.slice(client.messages.findIndex(({ type }) => type === 'gap'));
+  expect(fresh[0]).toMatchObject({ reason: 'log_reset', after: last, before: fresh.find(isEntry)?.id, lost: null });
+  isBusy = false;
+  await busy;
+  await client.close();
+  await forgetful.stop();
+});
+
+it('of epochs whose numbers began again only the later ones are told to a log that forgot them', async () => {
+  const { redis, keys } = log;
+  const persisted = {
+    epochs: [
+      { epoch: 'aaaaaaaa', first: 1 },
+      { epoch: 'bbbbbbbb', first: 30 },
+      { epoch: 'cccccccc', first: 1 },
+      { epoch: 'dddddddd', first: 9 },
+    ],
+    seq: 12,
+  };
+  expect(await recallLog({ redis, keys, channel: 'calls' }, persisted)).toBe(true);
+  expect(await redis.hgetall(keys.meta('calls'))).toMatchObject({ seq: '12', epochs: 'cccccccc:1,dddddddd:9' });
+});
+
+it('what is known of a log may be told again before anybody writes: clients notice nothing', async () => {
+  await log.fill(20);
+  const client = await connectClient(relay.url, relay.apiKey, { after: 'start' });
+  await client.waitForMessage('caught_up');
+  const meta = await log.redis.hgetall(log.keys.meta('calls'));
+  await log.redis.del(log.keys.meta('calls'));
+  // Longer than the tail stays silent before it looks.
+  await sleep(1_500);
+  const page = await fetch(`${relay.url}/relay/events?limit=1000`, { headers: { 'x-api-key': relay.apiKey } });
+  expect(((await page.json()) as { events: unknown[] }).events).toHaveLength(20);
+  await log.redis.hset(log.keys.meta('calls'), meta);
+  await log.fill(1);
+  await waitFor(() => client.entries().length === 21, { what: 'the next entry' });
+  expect(client.messages.filter(({ type }) => type === 'gap')).toEqual([]);
+  await client.close();
+});

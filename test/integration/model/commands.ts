@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { RELAYS } from './log-world.ts';
+import { type FilterQuery, TRANSPORTS } from './transports.ts';
+import type { Publication } from './truth.ts';
+
+/** What may happen to a log and its clients. Clients are meant by their number, whatever their transport. */
+export type Command =
+  | { do: 'publish'; publications: readonly Publication[] }
+  | { do: 'publish elsewhere'; times: number }
+  | { do: 'persist' }
+  | { do: 'trim'; keep: number }
+  | { do: 'drop history'; percent: number }
+  | { do: 'cut' | 'connect'; client: number }
+  | { do: 'stall'; client: number; isStalled: boolean }
+  | { do: 'refilter'; client: number; filter: FilterQuery }
+  | { do: 'restart'; relay: number }
+  | { do: 'lose log' }
+  | { do: 'roll back'; entries: number }
+  | { do: 'forget meta'; next: 'recall' | 'append' }
+  | { do: 'flush'; next: 'recall' | 'append' | 'amnesia' }
+  | { do: 'check' }
+  | { do: 'compare transports'; fromPercent: number; filter: FilterQuery };
+
+const DNS = ['100', '101', '102'];
+const EVENTS = ['call.started', 'call.ringing', 'call.ended'];
+const CALLS = ['c1', 'c2'];
+
+const client = fc.nat({ max: Object.keys(TRANSPORTS).length - 1 });
+const some = (values: readonly string[]) => fc.subarray([...values], { minLength: 1 }).map(chosen => chosen.join(','));
+const filter = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<FilterQuery>({}) },
+  {
+    weight: 3,
+    arbitrary: fc.record(
+      { dn: some(DNS), event: some(EVENTS), call: some(CALLS) },
+      { requiredKeys: [] },
+    ) as fc.Arbitrary<FilterQuery>,
+  },
+);
+
+const publication: fc.Arbitrary<Publication> = fc.record({
+  dn: some(DNS),
+  event: some(EVENTS),
+  call: fc.constantFrom(...CALLS),
+  // Rings, writes and pages end in the middle of these; every length of a frame's header occurs.
+  padBytes: fc.oneof(
+    { weight: 6, arbitrary: fc.nat({ max: 400 }) },
+    { weight: 3, arbitrary: fc.integer({ min: 5_000, max: 25_000 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 65_000, max: 90_000 }) },
+  ),
+});
+const publish: fc.Arbitrary<Command> = fc
+  .array(publication, { minLength: 1, maxLength: 35 })
+  .map(publications => ({ do: 'publish', publications }));
+const next = fc.constantFrom('recall' as const, 'append' as const);
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 14, arbitrary: publish },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('publish elsewhere' as const), times: fc.nat({ max: 20 }) }) },
+  { weight: 5, arbitrary: fc.constant<Command>({ do: 'persist' }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('trim' as const), keep: fc.nat({ max: 40 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('drop history' as const),
+      percent: fc.integer({ min: 5, max: 100 }),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'connect' as const), client }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('stall' as const), client, isStalled: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('refilter' as const), client, filter }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), relay: fc.nat({ max: RELAYS - 1 }) }) },
+  { weight: 1, arbitrary: fc.constant<Command>({ do: 'lose log' }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('roll back' as const), entries: fc.integer({ min: 1, max: 40 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('forget meta' as const), next }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('flush' as const),
+      next: fc.constantFrom('recall' as const, 'append' as const, 'amnesia' as const),
+    }),
+  },
+  { weight: 2, arbitrary: fc.constant<Command>({ do: 'check' }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('compare transports' as const),
+      fromPercent: fc.integer({ min: 0, max: 100 }),
+      filter,
+    }),
+  },
+);
+
+export type Story = { filters: readonly FilterQuery[]; commands: readonly Command[] };
+
+/** The filters that clients begin with, one for each transport, and what happens then. */
+export const story: fc.Arbitrary<Story> = fc.record({
+  filters: fc.array(filter, { minLength: Object.keys(TRANSPORTS).length, maxLength: Object.keys(TRANSPORTS).length }),
+  commands: fc.array(command, { minLength: 25, maxLength: 45, size: 'max' }),
+});

@@ -1,0 +1,102 @@
+import type { ReadingClient, Segment } from './reading-client.ts';
+import type { FilterQuery } from './transports.ts';
+import type { Fact, Truth } from './truth.ts';
+
+type Gap = { after: string | null; before: string | null; lost: number | null; reason: string };
+
+/**
+ * Whether a client was told everything once, in order, and of what it was not told, the truth. What may be missing
+ * between two entries is only what no store holds, and only where a gap stands.
+ */
+export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<string>): string[] {
+  const wrong: string[] = [];
+  const facts = new Map(truth.facts.map(fact => [fact.position, fact]));
+  const isReachable = (fact: Fact) => held.has(fact.position) && !truth.forgotten.has(fact.epoch);
+  let last = '';
+  let gaps: Gap[] = [];
+
+  const closeRun = (next: Fact | null) => {
+    const end = next?.position ?? `${client.place}~`;
+    for (const fact of truth.facts) {
+      if (fact.position <= last || fact.position >= end || !passes(fact, client.segments)) continue;
+      if (isExcused(fact, next)) continue;
+      const told = gaps.length === 0 ? 'no gap' : JSON.stringify(gaps);
+      wrong.push(`${fact.position} is missing between ${last || 'the start'} and ${end}, with ${told}`);
+    }
+    gaps = [];
+  };
+  const isExcused = (fact: Fact, next: Fact | null) => {
+    if (isReachable(fact)) return false;
+    const isBeforeEpoch = next?.attributes.type === 'gap' && fact.epoch < next.epoch;
+    return last === '' || isBeforeEpoch || gaps.some(gap => covers(gap, fact));
+  };
+
+  for (const { text, position } of client.told) {
+    if (position === null) {
+      const gap = JSON.parse(text) as Gap;
+      wrong.push(...untruths(gap));
+      gaps.push(gap);
+      continue;
+    }
+    const fact = facts.get(position);
+    if (!fact) {
+      wrong.push(`${position} was never written: ${text.slice(0, 200)}`);
+      continue;
+    }
+    if (position <= last) wrong.push(`${position} came after ${last}`);
+    if (!text.endsWith(fact.text)) wrong.push(`${position} is told as ${text.slice(0, 200)}`);
+    if (!passes(fact, client.segments)) wrong.push(`${position} does not match ${JSON.stringify(client.segments)}`);
+    closeRun(fact);
+    last = position;
+  }
+  if (client.place !== 'start') closeRun(null);
+  return wrong.slice(0, 10);
+
+  function untruths(gap: Gap): string[] {
+    const told = JSON.stringify(gap);
+    switch (gap.reason) {
+      case 'retention': {
+        const between = truth.facts.filter(fact => isWithin(gap, fact));
+        const there = between.filter(isReachable).map(({ position }) => position);
+        if (there.length > 0) return [`${told}, but ${there.join()} are held`];
+        if (gap.after === null || gap.before === null) return [];
+        const numbers = Number(gap.before.slice(9)) - Number(gap.after.slice(9)) - 1;
+        return numbers === gap.lost ? [] : [`${told}, but ${numbers} are missing`];
+      }
+      case 'log_reset':
+        return truth.forgotten.size > 0 ? [] : [`${told}, but no epoch was ever forgotten`];
+      case 'log_rolled_back':
+        return truth.wasRolledBack || truth.forgotten.size > 0 ? [] : [`${told}, but nothing was rolled back`];
+      default:
+        return [`${told} has no reason`];
+    }
+  }
+}
+
+function covers(gap: Gap, fact: Fact): boolean {
+  const { position, epoch } = fact;
+  if (gap.reason !== 'retention') return gap.before === null || position < gap.before || epoch < gap.before.slice(0, 8);
+  return isWithin(gap, fact);
+}
+
+/** A hole that reaches up to the head has nothing behind it: then its length says where it ends. */
+function isWithin({ after, before, lost }: Gap, { position, epoch, seq }: Fact): boolean {
+  if (position <= (after ?? '')) return false;
+  if (before !== null) return position < before;
+  return after === null || lost === null || (epoch === after.slice(0, 8) && seq <= Number(after.slice(9)) + lost);
+}
+
+function passes(fact: Fact, segments: readonly Segment[]): boolean {
+  const segment = segments.findLast(({ from }) => from === 'start' || from < fact.position);
+  return segment !== undefined && matches(fact, segment.filter);
+}
+
+/** Told again, independently of the relay: every filter given must match, any of its values, any value of the entry. */
+export function matches({ attributes }: Fact, filter: FilterQuery): boolean {
+  if (attributes.type === 'gap') return true;
+  const values = { dn: attributes.dn, event: attributes.event, call: attributes.call };
+  return Object.entries(filter).every(([name, wanted]) => {
+    const own = values[name as keyof FilterQuery]?.split(',') ?? [];
+    return wanted.split(',').some((value: string) => own.includes(value));
+  });
+}

@@ -1,0 +1,158 @@
+import { afterEach, expect, it } from 'vitest';
+import { createClientCrowd } from '../../harness/client-crowd.ts';
+import { createLogFiller, type LogFiller } from '../../harness/log-filler.ts';
+import { connectClient } from '../../harness/relay-client.ts';
+import { type RelayProcess, startRelayProcess } from '../../harness/relay-process.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+import { type CountingClient, createCountingClient } from './counting-client.ts';
+
+/** CROWD: how many clients; the goal is that 500 do not notice one that stalls. */
+const crowdSize = Number(process.env.CROWD ?? 100);
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const EVENTS_PER_SECOND = 500;
+/** What stalled clients are behind with: more than the kernel's buffers take. */
+const BACKLOG = 2_500;
+const WIDE = 'x'.repeat(4_000);
+
+let relay: RelayProcess | undefined;
+let log: LogFiller | undefined;
+
+afterEach(async () => {
+  await log?.stop();
+  await relay?.stop();
+  relay = undefined;
+  log = undefined;
+});
+
+async function start(settings: Record<string, string>): Promise<{ relay: RelayProcess; log: LogFiller }> {
+  relay = await startRelayProcess({ settings: { RELAY_HEARTBEAT_MS: '120000', ...settings } });
+  log = createLogFiller(relay);
+  const body = `{"at":"2026-01-01T00:00:00.000Z","event":"call.updated","data":null,"pad":"${WIDE}"}`;
+  await log.fill(BACKLOG, { body });
+  return { relay, log };
+}
+
+/** Writes at a rate for a while; resolves with how many, and how late a client that only listens got them, sorted, ms. */
+async function publish(stage: { relay: RelayProcess; log: LogFiller }, seconds: number) {
+  const listener = await connectClient(stage.relay.url, stage.relay.apiKey);
+  await listener.waitForMessage('caught_up');
+  const latencies: number[] = [];
+  let seen = 0;
+  const watching = setInterval(() => {
+    const now = Date.now();
+    for (const { at } of listener.entries().slice(seen)) latencies.push(now - Date.parse(String(at)));
+    seen += listener.entries().slice(seen).length;
+  }, 2);
+  const startedAt = performance.now();
+  let count = 0;
+  while (performance.now() - startedAt < seconds * 1_000) {
+    const due = Math.floor(((performance.now() - startedAt) / 1_000) * EVENTS_PER_SECOND) - count;
+    if (due > 0) await stage.log.fill(due);
+    count += Math.max(0, due);
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+  await waitFor(() => seen >= count, { what: 'the listener to get all' });
+  clearInterval(watching);
+  await listener.close();
+  return { count, latencies: latencies.sort((one, other) => one - other) };
+}
+
+const quantile = (sorted: readonly number[], q: number) => sorted[Math.floor(sorted.length * q)] ?? Number.NaN;
+
+async function allAt(clients: readonly CountingClient[], count: number): Promise<void> {
+  await waitFor(() => clients.every(client => client.received >= count), {
+    what: `${count} for all`,
+    timeoutMs: 60_000,
+  });
+}
+
+it('one client that stops reading costs what it may, the others notice nothing, and it misses nothing', {
+  timeout: 180_000,
+}, async () => {
+  const clientBytes = 256 * KIB;
+  const stage = await start({ RELAY_CLIENT_BYTES: String(clientBytes) });
+  const crowd = createClientCrowd(stage.relay.url, stage.relay.apiKey, crowdSize, 'now');
+  const accounts = () => crowd.accounts();
+  const allHave = (count: number) =>
+    waitFor(async () => (await accounts()).every(({ received }) => received >= count), {
+      what: `all to have ${count}`,
+      timeoutMs: 120_000,
+      everyMs: 200,
+    });
+  await waitFor(async () => (await stage.relay.metric('relay_clients')) === crowdSize, {
+    what: 'all to be there',
+    timeoutMs: 60_000,
+  });
+  const before = await publish(stage, 2);
+  const residentBefore = await stage.relay.residentBytes();
+  const stalled = createCountingClient(stage.relay, { after: 'start' }, { isStalled: true });
+  await waitFor(async () => (await stage.relay.metric('relay_queued_bytes')) > 0, { what: 'the client to stall' });
+  const during = await publish(stage, 2);
+  const queued = await stage.relay.metric('relay_queued_bytes');
+  const resident = await stage.relay.residentBytes();
+  const total = BACKLOG + before.count + during.count;
+  await allHave(before.count + during.count);
+  const told = await accounts();
+  await crowd.stop();
+  stalled.resume();
+  await allAt([stalled], total);
+  stalled.cut();
+
+  console.info(
+    `latency of a listener among ${crowdSize}, ms: p50 ${quantile(before.latencies, 0.5)}, p99 ${quantile(before.latencies, 0.99)};`,
+    `with one stalled: p50 ${quantile(during.latencies, 0.5)}, p99 ${quantile(during.latencies, 0.99)};`,
+    `it holds ${queued} bytes, the relay grew by ${Math.round((resident - residentBefore) / MIB)} MB`,
+  );
+  expect(queued).toBeLessThanOrEqual(clientBytes + 2 * KIB);
+  expect(resident - residentBefore).toBeLessThan(100 * MIB);
+  expect(stalled.breaks).toEqual([]);
+  expect(stalled.received).toBe(total);
+  for (const account of told) {
+    expect(account).toMatchObject({ connections: 1, received: before.count + during.count, breaks: [], ownGaps: [] });
+  }
+});
+
+it('a client that stops reading for good is cut off, and goes on with its position', { timeout: 60_000 }, async () => {
+  const stage = await start({ RELAY_HEARTBEAT_MS: '400' });
+  const stalled = createCountingClient(stage.relay, { after: 'start' }, { isStalled: true });
+  await waitFor(async () => (await stage.relay.metric('relay_clients')) === 1, { what: 'the client to be there' });
+  await waitFor(async () => (await stage.relay.metric('relay_clients')) === 0, { what: 'the client to be cut off' });
+  expect(await stage.relay.metric('relay_send_budget_used_bytes')).toBe(0);
+  stalled.resume();
+  await stalled.closed;
+  expect(stalled.received).toBeLessThan(BACKLOG);
+  const query = { after: stalled.last === '' ? 'start' : stalled.last };
+  const again = createCountingClient(stage.relay, query, { last: stalled.last });
+  await allAt([again], BACKLOG - stalled.received);
+  expect([...stalled.breaks, ...again.breaks]).toEqual([]);
+  again.cut();
+});
+
+it('fifty clients that stop reading stay within the budget for all, and a healthy one is served', {
+  timeout: 120_000,
+}, async () => {
+  const [clientBytes, sendBytes, stalledClients] = [512 * KIB, MIB, 50];
+  const stage = await start({ RELAY_CLIENT_BYTES: String(clientBytes), RELAY_SEND_BYTES: String(sendBytes) });
+  const clients = Array.from({ length: stalledClients }, () =>
+    createCountingClient(stage.relay, { after: 'start' }, { isStalled: true }),
+  );
+  const used = () => stage.relay.metric('relay_send_budget_used_bytes');
+  await waitFor(async () => (await used()) > sendBytes, { what: 'the budget to be used up', timeoutMs: 30_000 });
+  const healthy = createCountingClient(stage.relay, { after: 'start' });
+  await allAt([healthy], BACKLOG);
+  const { count, latencies } = await publish(stage, 1);
+  await allAt([healthy], BACKLOG + count);
+  // The last write that began within the budget, and a small one for each client that came later.
+  expect(await used()).toBeLessThan(sendBytes + clientBytes + stalledClients * 17 * KIB);
+  expect(await stage.relay.metric('relay_queued_bytes')).toBe(await used());
+  console.info(
+    `beside ${stalledClients} stalled clients: p99 ${quantile(latencies, 0.99)} ms, ${await used()} bytes wait`,
+  );
+  for (const client of clients) client.resume();
+  await allAt(clients, BACKLOG + count);
+  for (const client of [healthy, ...clients]) {
+    expect(client.breaks).toEqual([]);
+    client.cut();
+  }
+});
