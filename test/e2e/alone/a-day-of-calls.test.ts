@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { callsPlayed, foldEntries, judge, type PlayedCall, type ToldCall } from '../harness/ground-truth.ts';
-import { compare, entriesLogged, framesSent } from '../harness/ledger.ts';
-import { type System, startSystem } from '../harness/system.ts';
-import { waitFor } from '../harness/wait-for.ts';
+import { callsPlayed, foldEntries, judge, type PlayedCall, type ToldCall } from '../../harness/ground-truth.ts';
+import { compare, entriesLogged, framesSent } from '../../harness/ledger.ts';
+import { type System, startSystem } from '../../harness/system.ts';
+import { waitFor } from '../../harness/wait-for.ts';
 
 /**
  * A working day of an office in half a minute, and everything that can go wrong with the PBX in it. `E2E_DAY_SECONDS=600`
