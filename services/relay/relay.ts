@@ -1,13 +1,9 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
-import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
 import type { Registry } from 'prom-client';
@@ -18,7 +14,6 @@ import { createAuditLog } from './audit-log.ts';
 import type { relayConfig } from './config.ts';
 import { createDocuments } from './documents/documents.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
-import { reportReplay } from './errors/report-replay.ts';
 import { watchStores } from './errors/watch-stores.ts';
 import { createHealthReport } from './health.ts';
 import { createAccess } from './keys/access.ts';
@@ -40,13 +35,13 @@ import packageJson from './package.json' with { type: 'json' };
 import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
 import { createApp } from './public/app.ts';
 import { createCommandDesk } from './public/commands/command-desk.ts';
-import { refuseBrokenRequests, requireHost } from './public/refuse-broken-requests.ts';
-import { createColdLog } from './replay/cold-log.ts';
-import { createReplay } from './replay/replay.ts';
-import { createReplayMetrics } from './replay/replay-metrics.ts';
-import { createTieredLog } from './replay/tiered-log.ts';
+import { createHttpServer, finishRequests, listen } from './public/http-server.ts';
+import { createTiers } from './replay/tiers.ts';
 import { createRequestLog } from './request-log.ts';
 import { createReadStream } from './streams/read-stream.ts';
+
+const FLUSH_MS = 500;
+const READY_SILENCE_MS = 4_000;
 
 export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
 
@@ -89,22 +84,17 @@ export async function createRelay(
   const budget = createSendBudget({ clientBytes: config.RELAY_CLIENT_BYTES, totalBytes: config.RELAY_SEND_BYTES });
   const hub = createHub({ heartbeatMs: config.RELAY_HEARTBEAT_MS });
   const metrics = createRelayMetrics(deps.registry, { hub, budget });
-  const replayMetrics = createReplayMetrics(deps.registry);
-  const history = createPool({
-    databaseUrl: config.DATABASE_URL,
-    max: config.RELAY_MAX_COLD_READS,
-    name: 'relay history',
-    // A page takes milliseconds: who waits longer is told, and comes back when PostgreSQL does.
-    statementTimeoutMs: HISTORY_TIMEOUT_MS,
-    logger,
-  });
-  const cold = createColdLog({ pool: history.pool }, { maxReads: config.RELAY_MAX_COLD_READS });
-  const log = createTieredLog({ redis: commands.redis, keys, cold }, { maxReads: config.RELAY_MAX_READS });
-  const replay = createReplay(log, {
-    pageEntries: config.RELAY_PAGE_ENTRIES,
-    cacheBytes: config.RELAY_PAGE_CACHE_BYTES,
-    onRead: replayMetrics.replayed,
-  });
+  const tiers = createTiers(
+    { redis: commands.redis, keys, registry: deps.registry, errors, logger },
+    {
+      databaseUrl: config.DATABASE_URL,
+      pageEntries: config.RELAY_PAGE_ENTRIES,
+      cacheBytes: config.RELAY_PAGE_CACHE_BYTES,
+      maxReads: config.RELAY_MAX_READS,
+      maxColdReads: config.RELAY_MAX_COLD_READS,
+    },
+  );
+  const { log, replay } = tiers;
   // Late bound: what the tail reads may arrive before everything below exists, but nobody is connected by then.
   const ring: Tail['ring'] = channel => tail.ring(channel);
   const arrivals = createArrivals({ ring, registry: deps.registry }, config.RELAY_MAX_WAITING_REQUESTS);
@@ -167,16 +157,15 @@ export async function createRelay(
     { redis: commands.redis, keys, queue, audit },
     { maxCommands: config.RELAY_MAX_COMMANDS, timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS },
   );
-  const reported = reportReplay(replay, errors);
   const subscribeDeps = {
-    ...{ redis: commands.redis, keys, ring, log, replay: reported },
-    watch: { ...replayMetrics, fellBack: metrics.fellBack },
+    ...{ redis: commands.redis, keys, ring, log, replay },
+    watch: { ...tiers.metrics, fellBack: metrics.fellBack },
   };
   const app = createApp({
     redis: commands.redis,
     keys,
     arrivals,
-    blocks: { log, replay: reported, ring },
+    blocks: { log, replay, ring },
     streams: { authenticate: access.authenticateStream, hub, liveKeys, subscribeDeps, budget, onWrite: metrics.wrote },
     readStream: createReadStream(
       { hub, budget, onWrite: metrics.wrote },
@@ -186,7 +175,7 @@ export async function createRelay(
         maxConnections: config.RELAY_MAX_CONNECTIONS,
       },
     ),
-    onGone: replayMetrics.gap,
+    onGone: tiers.metrics.gap,
     maxConnections: config.RELAY_MAX_CONNECTIONS,
     access,
     admit,
@@ -210,13 +199,7 @@ export async function createRelay(
     errors,
     logger,
   });
-  // Another upgrade than to a WebSocket may be offered, and need not be taken: curl --http2 does so.
-  const isWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
-  const server = createServer(
-    { shouldUpgradeCallback: isWebSocket, requireHostHeader: false },
-    requireHost(app.callback()),
-  );
-  refuseBrokenRequests(server);
+  const server = createHttpServer(app.callback());
   const sockets = createWebSocketEndpoint(
     server,
     {
@@ -284,40 +267,9 @@ export async function createRelay(
           await keyWatch.stop();
           await Promise.all([apiKeys.stop(), queue.stop(), reporting.stop()]);
           await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);
-          await Promise.all([passwordHash.stop(), store.stop(), history.stop(), commands.stop(), blocking.stop()]);
+          await Promise.all([passwordHash.stop(), store.stop(), tiers.stop(), commands.stop(), blocking.stop()]);
         },
       },
     ],
   };
-}
-
-/** Requests under way, those woken from a wait among them, get their answer; a connection without one is closed. */
-async function finishRequests(server: Server): Promise<void> {
-  const deadline = performance.now() + FINISH_REQUESTS_MS;
-  while (performance.now() < deadline) {
-    server.closeIdleConnections();
-    const open = await new Promise<number>(resolve => server.getConnections((_, count) => resolve(count)));
-    if (open === 0) return;
-    await sleep(10);
-  }
-}
-
-const FLUSH_MS = 500;
-const FINISH_REQUESTS_MS = 1_000;
-const READY_SILENCE_MS = 4_000;
-const HISTORY_TIMEOUT_MS = 3_000;
-
-async function listen(server: Server, config: RelayConfig): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const where = `${config.HOST}:${config.PORT}`;
-      const why =
-        cause.code === 'EADDRINUSE'
-          ? `${where} is in use: stop the other program or set PORT to a free port`
-          : `cannot listen on ${where}: ${cause.message}`;
-      reject(new OperatorError('LISTEN_FAILED', why, { cause }));
-    });
-    server.listen(config.PORT, config.HOST, resolve);
-  });
-  return (server.address() as AddressInfo).port;
 }

@@ -1,0 +1,44 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import { refuseBrokenRequests, requireHost } from './refuse-broken-requests.ts';
+
+const FINISH_REQUESTS_MS = 1_000;
+
+/** Another upgrade than to a WebSocket may be offered, and need not be taken: curl --http2 does so. */
+const isWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
+
+/** The one server of the process; what is not HTTP at all is refused here, before anybody is asked. */
+export function createHttpServer(answer: RequestListener): Server {
+  const server = createServer({ shouldUpgradeCallback: isWebSocket, requireHostHeader: false }, requireHost(answer));
+  refuseBrokenRequests(server);
+  return server;
+}
+
+/** Returns the port. @throws OperatorError `LISTEN_FAILED` */
+export async function listen(server: Server, { HOST, PORT }: { HOST: string; PORT: number }): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const where = `${HOST}:${PORT}`;
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? `${where} is in use: stop the other program or set PORT to a free port`
+          : `cannot listen on ${where}: ${cause.message}`;
+      reject(new OperatorError('LISTEN_FAILED', why, { cause }));
+    });
+    server.listen(PORT, HOST, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Requests under way, those woken from a wait among them, get their answer; a connection without one is closed. */
+export async function finishRequests(server: Server): Promise<void> {
+  const deadline = performance.now() + FINISH_REQUESTS_MS;
+  while (performance.now() < deadline) {
+    server.closeIdleConnections();
+    const open = await new Promise<number>(resolve => server.getConnections((_, count) => resolve(count)));
+    if (open === 0) return;
+    await sleep(10);
+  }
+}
