@@ -12,8 +12,8 @@ import { TRANSPORTS } from './model/transports.ts';
 import { appendTo, fillTiers } from './scale/fill-tiers.ts';
 
 /** PostgreSQL goes away while clients read what only it has. */
-const COLD = 700;
-const HEAD = 740;
+const COLD = 300;
+const HEAD = 330;
 const logger = createLogger({ name: 'test', level: 'silent' });
 
 let owner: TestRelay;

@@ -9,7 +9,7 @@ import { malformedFrame, malformedRequest, noise } from './malformed.ts';
 import { openRaw, type RawAnswer, sendRaw } from './raw-http.ts';
 
 /** FUZZ_REQUESTS: how many; FUZZ_SEED: which. */
-const count = Number(process.env.FUZZ_REQUESTS ?? 4_000);
+const count = Number(process.env.FUZZ_REQUESTS ?? 3_000);
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const AT_ONCE = 16;
 const CHUNK = 1_000;
