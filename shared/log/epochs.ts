@@ -28,3 +28,8 @@ export function epochOf(epochs: readonly EpochStart[], seq: number): string | un
   }
   return epochs[0]?.epoch;
 }
+
+/** Whether one of these epochs, of which a reader has seen nothing, has numbers that he has seen in another one. */
+export function beganWithin(unseen: readonly EpochStart[], seenUntil: number): boolean {
+  return unseen.some(({ first }) => first <= seenUntil);
+}

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { createBackoff, sleep } from '../runtime/retry.ts';
 import type { Channel } from '../wire/channels.ts';
 import { decodeEntry, type LogEntry, type StreamEntry } from './entry.ts';
-import { type EpochStart, epochOf } from './epochs.ts';
+import { beganWithin, type EpochStart, epochOf } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
 import { type LogInfo, readLogInfo } from './log-info.ts';
 
@@ -150,11 +150,14 @@ async function findReset(options: ReadOptions, channel: Channel, cursor: Cursor)
   if (known !== undefined && info.epochs.length === 0) return null;
   const isContinued =
     known === undefined ? cursor.after <= info.head : info.epochs.some(start => start.epoch === known);
+  const unseen = info.epochs.slice(info.epochs.findIndex(start => start.epoch === known) + 1);
   cursor.epochs = info.epochs;
   // A head behind the cursor alone is a failover that lost its tail: the writer will begin a new epoch after its own
-  // high-water mark, which is beyond ours, so waiting at the cursor misses nothing.
-  if (isContinued) return null;
-  const oldest = Math.max(info.oldest, info.epochs[0]?.first ?? 0);
+  // high-water mark, which is beyond ours, so waiting at the cursor misses nothing. A writer that died with it knows less
+  // than we saw, and its new epoch begins behind us.
+  if (isContinued && (known === undefined || !beganWithin(unseen, cursor.after))) return null;
+  const from = isContinued ? unseen[0] : info.epochs[0];
+  const oldest = Math.max(info.oldest, from?.first ?? 0);
   cursor.after = oldest - 1;
   return { kind: 'reset', channel, info: { ...info, oldest } };
 }

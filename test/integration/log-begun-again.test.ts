@@ -75,3 +75,31 @@ it('what is known of a log may be told again before anybody writes: clients noti
   expect(client.messages.filter(({ type }) => type === 'gap')).toEqual([]);
   await client.close();
 });
+
+it('a log whose writer knew less than its readers begins again behind them: they are told, and get all of it', async () => {
+  await log.fill(20);
+  const client = await connectClient(relay.url, relay.apiKey, { after: 'start' });
+  await client.waitForMessage('caught_up');
+  const { redis, keys } = log;
+  const [epoch = ''] = ((await redis.hget(keys.meta('calls'), 'epochs')) ?? '').split(':');
+  await redis.del(keys.log('calls'), keys.meta('calls'), keys.writer('calls', 'filler'));
+  // PostgreSQL had half of it, and a new writer has nothing.
+  await recallLog({ redis, keys, channel: 'calls' }, { epochs: [{ epoch, first: 1 }], seq: 10 });
+  const forgetful = createLogFiller(relay);
+  await forgetful.fill(15);
+  const isWhole = () =>
+    client
+      .entries()
+      .slice(20)
+      .filter(({ id }) => !id?.startsWith(epoch)).length >= 16;
+  await waitFor(isWhole, { what: 'the new epoch', timeoutMs: 8_000 });
+  const position = (id: unknown) => String(id).split('_')[1];
+  const fresh = client.entries().filter(({ id }) => !id?.startsWith(epoch));
+  expect(fresh.map(({ id }) => Number(position(id)))).toEqual(Array.from({ length: 16 }, (_, i) => 11 + i));
+  const told = client.messages.find(({ type, id }) => type === 'gap' && id === undefined);
+  // Until the tail has looked, what the new log has under higher numbers may come as of the old one.
+  expect(told).toMatchObject({ reason: 'log_reset', before: fresh[0]?.id });
+  expect(String(told?.after) >= `${epoch}_${'20'.padStart(16, '0')}`).toBe(true);
+  await client.close();
+  await forgetful.stop();
+});

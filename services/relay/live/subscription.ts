@@ -97,11 +97,14 @@ export class Subscription {
 
   /** The log was lost: what this client has seen is gone, and it reads on at the oldest entry there is. Before the ring knows. */
   onReset({ epochs, oldest, head }: LogInfo): void {
+    this.#resets += 1;
+    const own = epochOf(this.#deps.ring.epochs, this.#cursor);
+    // The log was begun again behind what others have seen: for who is further back it goes on as it was.
+    if (this.#cursor < oldest - 1 && epochs.some(start => start.epoch === own)) return;
     const epoch = oldest <= head ? epochOf(epochs, oldest) : undefined;
     const before = epoch ? formatPosition({ epoch, seq: oldest }) : null;
     this.#tellGap({ after: this.position, before, lost: null, reason: 'log_reset' });
     this.#cursor = oldest - 1;
-    this.#resets += 1;
   }
 
   sendGap(gap: { after: string | null; lost: number | null; reason: GapReason }): void {

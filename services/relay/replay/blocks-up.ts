@@ -32,12 +32,12 @@ export async function* blocksUp(deps: BlocksDeps, range: BlocksRange): AsyncGene
   const { channel, head } = range;
   const ring = deps.ring(channel);
   let cursor = range.after;
-  while (cursor < head && isSameLog(ring.epochs, range.epochs)) {
+  while (cursor < head && isSameLog(range, ring.epochs)) {
     const block =
       cursor < ring.head
         ? await deps.replay.blockAfter(channel, ring, cursor)
         : await readAhead(deps, { ...range, cursor });
-    if (!block || block.last <= cursor || !isSameLog(ring.epochs, range.epochs)) return;
+    if (!block || block.last <= cursor || !isSameLog(range, ring.epochs)) return;
     yield block;
     cursor = block.last;
   }
@@ -45,10 +45,10 @@ export async function* blocksUp(deps: BlocksDeps, range: BlocksRange): AsyncGene
 
 async function readAhead(
   deps: BlocksDeps,
-  { channel, cursor, head, ...known }: BlocksRange & { cursor: number },
+  { channel, cursor, head, epochs: known }: BlocksRange & { cursor: number },
 ): Promise<Block | null> {
   const { epochs } = await deps.log.hotInfo(channel);
-  if (!isSameLog(epochs, known.epochs)) return null;
+  if (!isSameLog({ epochs: known, head }, epochs)) return null;
   const { entries } = await deps.log.read({ channel, epochs, from: cursor + 1, to: head, count: PAGE_ENTRIES });
   const run = unbrokenRun(entries, cursor);
   const last = run.entries.at(-1)?.seq ?? head;

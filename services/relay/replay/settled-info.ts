@@ -1,4 +1,4 @@
-import type { EpochStart } from '@3cx-relay/shared/log/epochs.ts';
+import { beganWithin, type EpochStart } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
@@ -20,7 +20,7 @@ export async function settledInfo(deps: { log: TieredLog; ring: Ring }, channel:
   const deadline = performance.now() + MAX_WAIT_MS;
   for (;;) {
     const info = await log.hotInfo(channel);
-    if (isSameLog(ring.epochs, info.epochs)) {
+    if (isSameLog(ring, info.epochs)) {
       ring.learn(info.epochs);
       return info;
     }
@@ -33,9 +33,17 @@ export async function settledInfo(deps: { log: TieredLog; ring: Ring }, channel:
   }
 }
 
-/** Whether one of the two lists goes on where the other ends. */
-export function isSameLog(one: readonly EpochStart[], other: readonly EpochStart[]): boolean {
-  const [last, otherLast] = [one.at(-1)?.epoch, other.at(-1)?.epoch];
+/**
+ * Whether one of the two lists goes on where the other ends, and nothing that was read up to `head` has a number that the
+ * other gives to an epoch of its own: then what was read last was lost, and the log begun again behind it.
+ */
+export function isSameLog(
+  one: { readonly epochs: readonly EpochStart[]; readonly head: number },
+  other: readonly EpochStart[],
+): boolean {
+  const [last, otherLast] = [one.epochs.at(-1)?.epoch, other.at(-1)?.epoch];
   if (last === undefined || otherLast === undefined) return true;
-  return one.some(({ epoch }) => epoch === otherLast) || other.some(({ epoch }) => epoch === last);
+  if (one.epochs.some(({ epoch }) => epoch === otherLast)) return true;
+  const known = other.findIndex(({ epoch }) => epoch === last);
+  return known >= 0 && !beganWithin(other.slice(known + 1), one.head);
 }
