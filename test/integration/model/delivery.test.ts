@@ -10,7 +10,7 @@ import { playStory } from './play-story.ts';
  * MODEL_SECONDS: how long new stories are begun. MODEL_SEED: one story again, as a failure names it. MODEL_SHRINK=true:
  * looks for the shortest story that fails, which takes minutes.
  */
-const seconds = Number(process.env.MODEL_SECONDS ?? 15);
+const seconds = Number(process.env.MODEL_SECONDS ?? 8);
 const seed = process.env.MODEL_SEED === undefined ? null : Number(process.env.MODEL_SEED);
 const isShrinking = process.env.MODEL_SHRINK === 'true';
 
