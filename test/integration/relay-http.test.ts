@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import type { WireMessage } from '../harness/relay-client.ts';
+import { waitFor } from '../harness/wait-for.ts';
 
 type EventsAnswer = { events: WireMessage[]; next: string; head: string; more: boolean };
 
@@ -83,6 +84,17 @@ describe('GET /relay/events', () => {
     await log.fill(3);
     await log.fill(1, { dn: '555' });
     expect((await waiting).events).toHaveLength(1);
+  });
+
+  it('gives the place of a waiting client that leaves to somebody else', async () => {
+    const leaving = new AbortController();
+    const headers = { authorization: `Bearer ${relay.apiKey}` };
+    const waiting = fetch(`${relay.url}/relay/events?after=now&wait=60`, { headers, signal: leaving.signal });
+    waiting.catch(() => undefined);
+    const places = () => relay.metric('relay_waiting_requests');
+    await waitFor(async () => (await places()) === 1, { what: 'the request to wait' });
+    leaving.abort();
+    await waitFor(async () => (await places()) === 0, { what: 'its place to be free' });
   });
 
   it('filters by time', async () => {

@@ -47,8 +47,10 @@ export function addEvents(
   router.get('/relay/events', requirePermission('read'), async context => {
     const key = keyOf(context.state);
     const query = parseEventsQuery(context.query, key);
+    const left = new AbortController();
+    context.res.once('close', () => left.abort());
     const page = await untilKeyEnds(deps.liveKeys, key, isEnded =>
-      readOrWait(deps, query, () => isEnded() || context.req.destroyed || context.res.destroyed),
+      readOrWait(deps, query, { isEnded, left: left.signal }),
     );
     context.type = 'application/json';
     context.set('cache-control', 'no-store');
@@ -60,15 +62,16 @@ export function addEvents(
 async function readOrWait(
   deps: { blocks: BlocksDeps; arrivals: Arrivals },
   query: EventsQuery,
-  isGone: () => boolean,
+  asker: { isEnded: () => boolean; left: AbortSignal },
 ): Promise<EventPage> {
   const deadline = performance.now() + query.wait * 1000;
   let asked = query;
   for (;;) {
     const page = await readEventPage(deps.blocks, asked);
     const leftMs = deadline - performance.now();
-    if (page.messages.length > 0 || leftMs <= 0 || isGone()) return page;
-    if ((await deps.arrivals.waitBeyond(query.channel, page.cursor, { ms: leftMs })) !== 'grown') return page;
+    if (page.messages.length > 0 || leftMs <= 0 || asker.isEnded() || asker.left.aborted) return page;
+    const wait = { ms: leftMs, signal: asker.left };
+    if ((await deps.arrivals.waitBeyond(query.channel, page.cursor, wait)) !== 'grown') return page;
     // What was looked at and did not match need not be looked at again. In a log that was never written to there was
     // nothing to look at, and "now" would pass its first entries over.
     asked = { ...query, after: page.next ?? 'start' };
