@@ -2,6 +2,8 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { dropSamples } from '@3cx-relay/shared/store/connection-history.ts';
 import { dropErrors } from '@3cx-relay/shared/store/error-log.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import type { HistoryDays } from './history-days.ts';
 
 const DAY_MS = 24 * 3600 * 1_000;
 /** Far below a second, so that a statement never meets its timeout: HISTORY_DAYS may have been lowered by a year. */
@@ -10,14 +12,17 @@ const STEP_ROWS = 10_000;
 /** The tables beside events have no months to drop whole; an hour's worth of rows is few enough to delete. */
 export async function dropPastRows(
   deps: { pool: PostgresPool['pool']; logger: Logger; stepRows?: number },
-  limits: { historyDays: number },
+  historyDays: HistoryDays,
   signal: AbortSignal,
 ): Promise<void> {
-  const before = new Date(Date.now() - limits.historyDays * DAY_MS);
-  const step = { before, maxRows: deps.stepRows ?? STEP_ROWS };
-  const samples = await inSteps(() => dropSamples(deps.pool, step), { maxRows: step.maxRows, signal });
-  const errors = await inSteps(() => dropErrors(deps.pool, step), { maxRows: step.maxRows, signal });
-  if (samples + errors > 0) deps.logger.info({ samples, errors }, 'dropped rows past HISTORY_DAYS');
+  const maxRows = deps.stepRows ?? STEP_ROWS;
+  const step = (channel: Channel) => ({ before: new Date(Date.now() - historyDays[channel] * DAY_MS), maxRows });
+  const limits = { maxRows, signal };
+  const samples = await inSteps(() => dropSamples(deps.pool, step('health')), limits);
+  const errors = await inSteps(() => dropErrors(deps.pool, 'errors', step('errors')), limits);
+  const auditLines = await inSteps(() => dropErrors(deps.pool, 'audit', step('audit')), limits);
+  if (samples + errors + auditLines > 0)
+    deps.logger.info({ samples, errors, auditLines }, 'dropped rows past their days');
 }
 
 async function inSteps(

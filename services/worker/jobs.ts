@@ -4,7 +4,7 @@ import { createJobWorker, type JobReport } from '@3cx-relay/shared/jobs/job-work
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
-import type { Months } from './partitions.ts';
+import type { Months } from './months.ts';
 import { drainChannel, type PersistDeps } from './persist.ts';
 import { createSchedules } from './schedules.ts';
 import { type TrimDeps, type TrimLimits, trimChannels } from './trim.ts';

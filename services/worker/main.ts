@@ -9,9 +9,10 @@ import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
 import { type WorkerConfig, workerConfig } from './config.ts';
 import { dropPastRows } from './drop-past-rows.ts';
+import { historyDaysOf } from './history-days.ts';
 import { createJobs, DRAINS } from './jobs.ts';
 import { migrateAndTell } from './migrate-and-tell.ts';
-import { createMonths } from './partitions.ts';
+import { createMonths } from './months.ts';
 import { createPersistMetrics } from './persist-metrics.ts';
 import { createProbe } from './probe.ts';
 import { createJobReport } from './report-jobs.ts';
@@ -30,7 +31,8 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   const store = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay worker', max: CONNECTIONS, logger });
   const { pool } = store;
 
-  const months = createMonths({ pool, logger }, { historyDays: config.HISTORY_DAYS });
+  const historyDays = historyDaysOf(config);
+  const months = createMonths({ pool, logger }, historyDays);
   const jobs = createJobs({
     redisUrl: config.REDIS_URL,
     keys,
@@ -40,7 +42,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     trimLimits: { hours: config.LOG_HOURS, maxBytes: config.LOG_MAX_BYTES },
     months,
     report: createJobReport({ logger, errors }),
-    dropPastRows: signal => dropPastRows({ pool, logger }, { historyDays: config.HISTORY_DAYS }, signal),
+    dropPastRows: signal => dropPastRows({ pool, logger }, historyDays, signal),
   });
   const probes = [
     createProbe({ name: 'Redis', check: () => redis.ping() }),

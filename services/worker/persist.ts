@@ -14,7 +14,7 @@ import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction, type PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
-import type { Months } from './partitions.ts';
+import { eventsTable, type Months } from './months.ts';
 import type { PersistMetrics } from './persist-metrics.ts';
 import { storeBatch } from './store-batch.ts';
 import { fillTables } from './tables/fill-tables.ts';
@@ -98,7 +98,10 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
   if (!last) return { kind: 'empty' };
   if (position && gap) reportGap(copy, position, gap);
 
-  await deps.months.ensure(channel, entries);
+  await deps.months.ensure(
+    eventsTable(channel),
+    entries.map(({ at }) => at),
+  );
   await storeBatch({ client, channel, onUnstorable: (entry, error) => reportUnstorable(deps, entry, error) }, entries);
   await fillTables({ client, onUnstorable: (row, error) => reportUnfilled(copy, row, error) }, channel, entries);
   if (position?.epoch !== last.epoch) await insertLogEpochs(client, channel, log.epochs);

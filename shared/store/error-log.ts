@@ -79,8 +79,12 @@ export async function insertAuditLines(client: pg.ClientBase, lines: readonly Au
 }
 
 /** One step; returns how many rows went. */
-export async function dropErrors(pool: pg.Pool, step: { before: Date; maxRows: number }): Promise<number> {
-  return (await pool.query(DROP, [step.before, step.maxRows])).rowCount ?? 0;
+export async function dropErrors(
+  pool: pg.Pool,
+  channel: 'errors' | 'audit',
+  step: { before: Date; maxRows: number },
+): Promise<number> {
+  return (await pool.query(DROP, [channel, step.before, step.maxRows])).rowCount ?? 0;
 }
 
 function toGroup(row: ErrorRow): ErrorGroup {

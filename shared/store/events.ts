@@ -8,8 +8,6 @@ const INSERT_EVENTS = loadSql('insert-events');
 const SELECT_UP = loadSql('select-events-up');
 const SELECT_DOWN = loadSql('select-events-down');
 const SELECT_OLDEST = loadSql('select-oldest-event');
-const CREATE_MONTH = loadSql('create-events-month');
-const DROP_MONTHS = loadSql('drop-events-months');
 
 /** One statement whatever the number of rows; they may span months, and epochs. */
 export async function insertEvents(
@@ -94,16 +92,4 @@ export function toBody(stored: string): string {
   if (!stored.startsWith(UNSTORABLE)) return stored;
   const { unstorable } = JSON.parse(stored) as { unstorable: unknown };
   return typeof unstorable === 'string' ? unstorable : stored;
-}
-
-/** Makes sure the UTC month that `day` falls into has a partition; true when it had none. */
-export async function createEventsMonth(pool: pg.Pool, channel: Channel, day: Date): Promise<boolean> {
-  const { rows } = await pool.query<{ created: boolean }>(CREATE_MONTH, [channel, day.toISOString().slice(0, 10)]);
-  return rows[0]?.created ?? false;
-}
-
-/** Drops the months that ended before `before`; returns the names of the partitions that went. */
-export async function dropEventsMonths(pool: pg.Pool, channel: Channel, before: Date): Promise<string[]> {
-  const { rows } = await pool.query<{ dropped: string[] }>(DROP_MONTHS, [channel, before]);
-  return rows[0]?.dropped ?? [];
 }

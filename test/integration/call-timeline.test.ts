@@ -8,7 +8,8 @@ import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { callTimeline } from '@3cx-relay/shared/wire/call-timeline.ts';
 import { epochAt } from '@3cx-relay/shared/wire/position.ts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createMonths } from '../../services/worker/partitions.ts';
+import { sameDays } from '../../services/worker/history-days.ts';
+import { createMonths } from '../../services/worker/months.ts';
 import { drainChannel } from '../../services/worker/persist.ts';
 import { createPersistMetrics } from '../../services/worker/persist-metrics.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
@@ -74,7 +75,7 @@ async function happen(event: string, state: 'ringing' | 'connected' | 'ended', d
 }
 
 async function persist(): Promise<void> {
-  const months = createMonths({ pool: store.pool, logger }, { historyDays: 400 });
+  const months = createMonths({ pool: store.pool, logger }, sameDays(400));
   const metrics = createPersistMetrics(createMetrics('test'));
   const deps = { redis: log.redis, keys: log.keys, pool: store.pool, months, metrics, logger };
   await drainChannel(deps, 'calls', AbortSignal.timeout(10_000));

@@ -3,7 +3,8 @@ import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createMonths } from '../../services/worker/partitions.ts';
+import { sameDays } from '../../services/worker/history-days.ts';
+import { createMonths } from '../../services/worker/months.ts';
 import { drainChannel } from '../../services/worker/persist.ts';
 import { createPersistMetrics } from '../../services/worker/persist-metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
@@ -35,7 +36,7 @@ async function drain(): Promise<void> {
     redis: filler.redis,
     keys: createLogKeys(pbxId),
     pool: store.pool,
-    months: createMonths({ pool: store.pool, logger }, { historyDays: 400 }),
+    months: createMonths({ pool: store.pool, logger }, sameDays(400)),
     metrics: createPersistMetrics(createMetrics('test')),
     logger,
   };

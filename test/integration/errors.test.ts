@@ -14,7 +14,8 @@ import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createMonths } from '../../services/worker/partitions.ts';
+import { sameDays } from '../../services/worker/history-days.ts';
+import { createMonths } from '../../services/worker/months.ts';
 import { drainChannel } from '../../services/worker/persist.ts';
 import { createPersistMetrics } from '../../services/worker/persist-metrics.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
@@ -58,7 +59,7 @@ async function drain(channel: 'errors' | 'audit' = 'errors'): Promise<number> {
     redis: connection.redis,
     keys,
     pool: store.pool,
-    months: createMonths({ pool: store.pool, logger }, { historyDays: 400 }),
+    months: createMonths({ pool: store.pool, logger }, sameDays(400)),
     metrics: createPersistMetrics(createMetrics('test')),
     logger,
   };

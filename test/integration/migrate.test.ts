@@ -1,24 +1,29 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { foldErrors } from '@3cx-relay/shared/errors/error-groups.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { selectOpenErrors, upsertErrors } from '@3cx-relay/shared/store/error-log.ts';
-import { dropEventsMonths } from '@3cx-relay/shared/store/events.ts';
 import { migrate } from '@3cx-relay/shared/store/migrate.ts';
+import { dropMonths } from '@3cx-relay/shared/store/months.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { createMonths } from '../../services/worker/partitions.ts';
+import { sameDays } from '../../services/worker/history-days.ts';
+import { createMonths } from '../../services/worker/months.ts';
 import { startTcpProxy } from './fixtures/tcp-proxy.ts';
 
 const execute = promisify(execFile);
 const logger = createLogger({ name: 'test', level: 'silent' });
 const PROGRAM = fileURLToPath(new URL('../../shared/store/migrate.ts', import.meta.url));
-const FIRST_VERSION = new URL('../../shared/store/migrations/0001_first-version.sql', import.meta.url);
+const MIGRATIONS = new URL('../../shared/store/migrations/', import.meta.url);
+const FIRST_VERSION = new URL('0001_first-version.sql', MIGRATIONS);
+const ALL = readdirSync(MIGRATIONS)
+  .map(file => file.replace(/\.sql$/, ''))
+  .sort();
 let admin: PostgresPool;
 let store: PostgresPool;
 let name: string;
@@ -70,13 +75,7 @@ test('four processes that start at once bring an empty database up to date, one 
 });
 
 test('a second migration finds nothing to do', async () => {
-  expect((await migrate({ databaseUrl: url })).applied).toEqual([
-    '0001_first-version',
-    '0002_errors',
-    '0003_lists',
-    '0004_key-restrictions',
-    '0005_log-epochs',
-  ]);
+  expect((await migrate({ databaseUrl: url })).applied).toEqual(ALL);
   expect((await migrate({ databaseUrl: url })).applied).toEqual([]);
 });
 
@@ -98,7 +97,7 @@ test('a database of the first version keeps its rows, and the writers of this on
   await client.end();
 
   const { applied } = await migrate({ databaseUrl: url });
-  expect(applied).toEqual(['0002_errors', '0003_lists', '0004_key-restrictions', '0005_log-epochs']);
+  expect(applied).toEqual(ALL.slice(1));
   const { rows } = await store.pool.query(`
     SELECT count(*)::int AS errors, count(*) FILTER (WHERE acknowledged)::int AS acknowledged,
       count(*) FILTER (WHERE first_seen = timestamp AND count = 1 AND first_position IS NULL)::int AS whole,
@@ -133,7 +132,7 @@ test('a server that comes up later is waited for', async () => {
   await proxy.cut();
   const migrated = migrate({ databaseUrl: proxy.url, waitMs: 20_000 });
   setTimeout(() => void proxy.restore(), 300);
-  expect((await migrated).applied).toHaveLength(5);
+  expect((await migrated).applied).toEqual(ALL);
   await proxy.stop();
 });
 
@@ -160,10 +159,10 @@ test('rows that came before their month was created move into it', async () => {
   await insert(1, new Date('2031-05-31T23:59:59.999Z'));
   await insert(2, new Date('2031-06-01T00:00:00.000Z'));
   expect(await partitionOf(1)).toBe('events_calls_default');
-  const months = createMonths({ pool: store.pool, logger, now: () => Date.UTC(2031, 4, 10) }, { historyDays: 400 });
+  const months = createMonths({ pool: store.pool, logger, now: () => Date.UTC(2031, 4, 10) }, sameDays(400));
   await Promise.all([
     months.createAhead(),
-    createMonths({ pool: store.pool, logger, now: () => Date.UTC(2031, 4, 10) }, { historyDays: 400 }).createAhead(),
+    createMonths({ pool: store.pool, logger, now: () => Date.UTC(2031, 4, 10) }, sameDays(400)).createAhead(),
   ]);
   expect(await partitionOf(1)).toBe('events_calls_2031_05');
   expect(await partitionOf(2)).toBe('events_calls_2031_06');
@@ -172,12 +171,9 @@ test('rows that came before their month was created move into it', async () => {
 test('retention drops whole months, and strays in the default partition', async () => {
   await migrate({ databaseUrl: url });
   const now = () => Date.UTC(2031, 4, 10);
-  const months = createMonths({ pool: store.pool, logger, now }, { historyDays: 30 });
+  const months = createMonths({ pool: store.pool, logger, now }, sameDays(30));
   for (const month of [2, 3, 4]) {
-    await createMonths(
-      { pool: store.pool, logger, now: () => Date.UTC(2031, month, 1) },
-      { historyDays: 30 },
-    ).createAhead();
+    await createMonths({ pool: store.pool, logger, now: () => Date.UTC(2031, month, 1) }, sameDays(30)).createAhead();
   }
   await insert(1, new Date('1999-01-01'));
   await insert(2, new Date('2031-03-31T23:59:59Z'));
@@ -186,5 +182,5 @@ test('retention drops whole months, and strays in the default partition', async 
   const { rows } = await store.pool.query('SELECT seq::integer FROM events ORDER BY seq');
   expect(rows).toEqual([{ seq: 3 }]);
   expect(await tables()).not.toContain('events_calls_2031_03');
-  expect(await dropEventsMonths(store.pool, 'calls', new Date(now()))).toEqual(['events_calls_2031_04']);
+  expect(await dropMonths(store.pool, 'events_calls', new Date(now()))).toEqual(['events_calls_2031_04']);
 });

@@ -7,7 +7,8 @@ import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createMonths } from '../../services/worker/partitions.ts';
+import { sameDays } from '../../services/worker/history-days.ts';
+import { createMonths } from '../../services/worker/months.ts';
 import { drainChannel, type PersistDeps } from '../../services/worker/persist.ts';
 import { createPersistMetrics } from '../../services/worker/persist-metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
@@ -34,7 +35,7 @@ beforeEach(async () => {
     redis: connection.redis,
     keys,
     pool: store.pool,
-    months: createMonths({ pool: store.pool, logger }, { historyDays: 400 }),
+    months: createMonths({ pool: store.pool, logger }, sameDays(400)),
     metrics: createPersistMetrics(createMetrics('test')),
     logger,
   };

@@ -3,6 +3,7 @@ import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { loadSql } from '@3cx-relay/shared/store/sql.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dropPastRows } from '../../services/worker/drop-past-rows.ts';
+import { sameDays } from '../../services/worker/history-days.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 
 /** What the statements of the worker and of the list of errors cost on tables of a few hundred thousand rows. */
@@ -69,7 +70,7 @@ test.each([
   ['select-open-errors', [['print50', 'print100', 'print7']]],
   ['select-errors-by-position', [['errors50', 'errors7']]],
   ['select-latest-samples', [['c1', 'c2', 'c9']]],
-  ['drop-errors', [new Date(Date.now() - 400 * 86_400_000), 10_000]],
+  ['drop-errors', ['errors', new Date(Date.now() - 400 * 86_400_000), 10_000]],
   ['drop-samples', [new Date(Date.now() - 400 * 86_400_000), 10_000]],
 ])('%s does not read the table', async (name, values) => {
   expect(await pagesOf(loadSql(name), values)).toBeLessThan(FEW_PAGES);
@@ -91,7 +92,7 @@ test('rows past retention go in steps, and none of the others', async () => {
       }),
     );
   const before = await count('>=', kept);
-  await dropPastRows({ pool: store.pool, logger, stepRows: 7_000 }, { historyDays: 3 }, new AbortController().signal);
+  await dropPastRows({ pool: store.pool, logger, stepRows: 7_000 }, sameDays(3), new AbortController().signal);
   expect(await count('>=', kept)).toEqual(before);
   expect(await count('<', gone)).toEqual([0, 0]);
 });

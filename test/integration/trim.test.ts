@@ -4,7 +4,8 @@ import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createMonths } from '../../services/worker/partitions.ts';
+import { sameDays } from '../../services/worker/history-days.ts';
+import { createMonths } from '../../services/worker/months.ts';
 import { drainChannel } from '../../services/worker/persist.ts';
 import { createPersistMetrics } from '../../services/worker/persist-metrics.ts';
 import { createTrimMetrics, type TrimLimits, trimChannels } from '../../services/worker/trim.ts';
@@ -46,7 +47,7 @@ afterEach(async () => {
 
 async function drain(): Promise<void> {
   const { pool } = store;
-  const months = createMonths({ pool, logger }, { historyDays: 400 });
+  const months = createMonths({ pool, logger }, sameDays(400));
   const metrics = createPersistMetrics(createMetrics('test'));
   await drainChannel(
     { redis: connection.redis, keys, pool, months, metrics, logger },

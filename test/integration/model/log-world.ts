@@ -10,7 +10,8 @@ import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { readPositions } from '@3cx-relay/shared/store/log-positions.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
-import { createMonths } from '../../../services/worker/partitions.ts';
+import { sameDays } from '../../../services/worker/history-days.ts';
+import { createMonths } from '../../../services/worker/months.ts';
 import { drainChannel } from '../../../services/worker/persist.ts';
 import { createPersistMetrics } from '../../../services/worker/persist-metrics.ts';
 import { createTestDatabase } from '../../harness/database.ts';
@@ -69,7 +70,7 @@ export async function createLogWorld(): Promise<LogWorld> {
   await passwordHash.stop();
   const persistDeps = {
     ...{ redis, keys, pool, logger },
-    months: createMonths({ pool, logger }, { historyDays: 400 }),
+    months: createMonths({ pool, logger }, sameDays(400)),
     metrics: createPersistMetrics(createMetrics('model')),
   };
 
