@@ -4,6 +4,7 @@ import { createJobWorker, type JobReport } from '@3cx-relay/shared/jobs/job-work
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
+import { type IndexDeps, indexEvents } from './index-events.ts';
 import type { Months } from './months.ts';
 import { drainChannel, type PersistDeps } from './persist.ts';
 import { createSchedules } from './schedules.ts';
@@ -17,6 +18,7 @@ export interface JobsDeps {
   readonly keys: LogKeys;
   readonly logger: Logger;
   readonly persist: PersistDeps;
+  readonly index: IndexDeps;
   readonly trim: TrimDeps;
   readonly trimLimits: TrimLimits;
   readonly months: Months;
@@ -60,6 +62,10 @@ export function createJobs(deps: JobsDeps): Jobs {
       concurrency: 1,
       report: deps.report,
       handlers: {
+        'index-events': async ({ channel }, signal) => {
+          await indexEvents(deps.index, channel, signal);
+          return null;
+        },
         'trim-log': async (_, signal) => {
           await trimChannels(deps.trim, deps.trimLimits, signal);
           return null;

@@ -18,8 +18,8 @@ import { createProbe } from './probe.ts';
 import { createJobReport } from './report-jobs.ts';
 import { createTrimMetrics } from './trim.ts';
 
-/** A copy may need a second connection to create its month; one is for upkeep and one for the probe. */
-const CONNECTIONS = 2 * DRAINS + 2;
+/** A copy may need a second connection to create its month, and so may the index; one is for the probe. */
+const CONNECTIONS = 2 * DRAINS + 3;
 
 async function start(config: WorkerConfig, logger: Logger, registry: Registry): Promise<RunningService> {
   const log = connectRedis(config.REDIS_URL, { name: 'worker', logger });
@@ -38,6 +38,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     keys,
     logger,
     persist: { redis, keys, pool, months, metrics: createPersistMetrics(registry), logger, errors },
+    index: { pool, months },
     trim: { redis, keys, pool, metrics: createTrimMetrics(registry), logger },
     trimLimits: { hours: config.LOG_HOURS, maxBytes: config.LOG_MAX_BYTES },
     months,

@@ -76,6 +76,11 @@ export function eventsTable(channel: Channel): MonthlyTable {
   return `events_${channel}`;
 }
 
+/** The table of what a channel's events are found by. */
+export function indexTable(channel: Channel): MonthlyTable {
+  return `event_index_${channel}`;
+}
+
 function tables(): MonthlyTable[] {
   return Object.keys(MONTHLY_TABLES) as MonthlyTable[];
 }

@@ -24,7 +24,16 @@ const PERSIST: readonly Schedule<'persist'>[] = CHANNELS.map(channel => ({
   payload: { channel },
 }));
 
+/** What is not indexed yet is looked through: a channel may be behind by what is looked through in a moment. */
+const INDEX: readonly Schedule<'upkeep'>[] = CHANNELS.map(channel => ({
+  id: `index-${channel}`,
+  everyMs: channel === 'calls' ? 5 * SECOND_MS : 30 * SECOND_MS,
+  job: 'index-events',
+  payload: { channel },
+}));
+
 const UPKEEP: readonly Schedule<'upkeep'>[] = [
+  ...INDEX,
   { id: 'trim', everyMs: MINUTE_MS, job: 'trim-log', payload: {} },
   // Days would do, but a run that met a long reader should be repeated soon.
   { id: 'months', everyMs: 60 * MINUTE_MS, job: 'keep-months', payload: {} },

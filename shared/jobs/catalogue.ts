@@ -36,6 +36,13 @@ export const JOBS = {
     result: nothing,
     options: REPEATED,
   },
+  /** Seals what is persisted of a channel into segments of the index. */
+  'index-events': {
+    queue: 'upkeep',
+    payload: z.strictObject({ channel: z.enum(CHANNELS) }),
+    result: nothing,
+    options: REPEATED,
+  },
   /** Removes from Redis what is persisted and too old or too much. */
   'trim-log': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Creates the months to come and drops those past retention. */

@@ -12,6 +12,12 @@ export const MONTHLY_TABLES = {
   events_errors: 'errors',
   events_audit: 'audit',
   events_requests: 'requests',
+  // Behind events: what an entry is found by never goes before it.
+  event_index_calls: 'calls',
+  event_index_health: 'health',
+  event_index_errors: 'errors',
+  event_index_audit: 'audit',
+  event_index_requests: 'requests',
 } as const satisfies Readonly<Record<string, Channel>>;
 
 export type MonthlyTable = keyof typeof MONTHLY_TABLES;
@@ -26,4 +32,11 @@ export async function createMonth(pool: pg.Pool, table: MonthlyTable, day: Date)
 export async function dropMonths(pool: pg.Pool, table: MonthlyTable, before: Date): Promise<string[]> {
   const { rows } = await pool.query<{ dropped: string[] }>(DROP_MONTHS, [table, before]);
   return rows[0]?.dropped ?? [];
+}
+
+/** The first moment (Unix ms) behind the UTC month that `ms` falls into. */
+export function monthEnd(ms: number): number {
+  const day = new Date(ms);
+  const end = Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1);
+  return Number.isNaN(end) ? Number.POSITIVE_INFINITY : end;
 }

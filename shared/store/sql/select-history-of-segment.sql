@@ -1,0 +1,8 @@
+-- $1 channel  $2 epoch  $3, $4 numbers between, both included  $5 from  $6 to (Unix ms)  $7 most rows
+SELECT epoch, seq::float8 AS seq, type, (extract(epoch FROM at) * 1000)::float8 AS at, event, dn, call_id,
+  body::text AS body
+FROM events
+WHERE channel = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4
+  AND at BETWEEN to_timestamp($5::float8 / 1000) AND to_timestamp($6::float8 / 1000)
+ORDER BY events.seq ASC
+LIMIT $7
