@@ -4,6 +4,7 @@ import {
   moveIndexPosition,
   selectEventsToIndex,
 } from '@3cx-relay/shared/store/event-index.ts';
+import { LOWEST } from '@3cx-relay/shared/store/history/ranges.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
@@ -51,7 +52,7 @@ function sealNext({ pool, months, segmentEvents = SEGMENT_EVENTS }: IndexDeps, c
     const lock = await lockIndexPosition(client, channel);
     if (!lock.locked) return 0;
     // One row more: it may be what closes a segment.
-    const range = { after: lock.position, limit: segmentEvents + 1 };
+    const range = { after: lock.position ?? LOWEST, limit: segmentEvents + 1 };
     const segments = cutSegments(await selectEventsToIndex(client, channel, range), segmentEvents);
     const last = segments.at(-1)?.at(-1);
     if (!last) return 0;

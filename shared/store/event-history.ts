@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import type { LogEntry } from '../log/entry.ts';
 import type { LogPosition } from '../wire/position.ts';
-import { readIndexPosition } from './event-index.ts';
+import { readIndexed } from './event-index.ts';
 import { readCalls } from './history/call-rows.ts';
 import { type EventHistoryQuery, hasTimes, isImpossible, toCriteria } from './history/criteria.ts';
-import { walkIndex } from './history/index-walk.ts';
-import { comparePositions, HIGHEST, isFull, LOWEST, type Reading, type Span, type Stop } from './history/reading.ts';
+import { lookupsFor, walkIndex } from './history/index-walk.ts';
+import { comparePositions, HIGHEST, justBehind, LOWEST, type Range, rangesBetween } from './history/ranges.ts';
+import { isFull, type Reading, type Stop } from './history/reading.ts';
 import { scan } from './history/scan.ts';
 
 /**
@@ -46,41 +47,56 @@ export async function readEventHistory(
   page: HistoryPage,
 ): Promise<EventHistory> {
   const criteria = toCriteria(query);
-  const span: Span = { after: page.after ?? LOWEST, before: page.before ?? HIGHEST };
-  if (isImpossible(criteria) || comparePositions(span.after, span.before) >= 0) return { entries: [], next: null };
+  if (isImpossible(criteria)) return { entries: [], next: null };
   const { newestFirst, limit } = page;
-  const reading: Reading = {
-    pool,
-    criteria,
-    newestFirst,
-    wanted: limit + 1,
-    entries: [],
-    left: { ...(page.work ?? PAGE_WORK) },
-  };
-  const stoppedAt = await read(reading, span);
+  const left = { ...(page.work ?? PAGE_WORK) };
+  const reading: Reading = { pool, criteria, newestFirst, wanted: limit + 1, entries: [], left };
+  const stoppedAt = await read(reading, { after: page.after ?? LOWEST, before: page.before ?? HIGHEST });
   const entries = reading.entries.slice(0, limit);
   const last = entries.at(-1);
   if (last && isFull(reading)) return { entries, next: { epoch: last.epoch, seq: last.seq } };
   return { entries, next: stoppedAt };
 }
 
-async function read(reading: Reading, span: Span): Promise<Stop> {
-  const { criteria, pool, newestFirst } = reading;
-  if (criteria.calls) return readCalls(reading, span);
-  if (criteria.clauses.length === 0 && !hasTimes(criteria)) return scan(reading, span);
+type Part = (range: Range) => Promise<Stop>;
 
-  const indexed = (await readIndexPosition(pool, criteria.channel)) ?? LOWEST;
-  const justBehind = { epoch: indexed.epoch, seq: indexed.seq + 1 };
-  const sealed: Span = { ...span, before: lower(span.before, justBehind) };
-  const tail: Span = { ...span, after: higher(span.after, indexed) };
-  const parts = [
-    { span: sealed, readPart: walkIndex },
-    { span: tail, readPart: scan },
-  ];
-  for (const part of newestFirst ? parts.reverse() : parts) {
-    if (comparePositions(part.span.after, part.span.before) >= 0) continue;
-    const stoppedAt = await part.readPart(reading, part.span);
-    if (stoppedAt || isFull(reading)) return stoppedAt;
+/** Where it stopped because the page has had its share of work; null: the page is full or there is no more. */
+async function read(reading: Reading, span: { after: LogPosition; before: LogPosition }): Promise<LogPosition | null> {
+  const { criteria, newestFirst } = reading;
+  const { epochs, position, persisted } = await readIndexed(reading.pool, criteria.channel);
+  const ranges = (after: LogPosition, before: LogPosition) => rangesBetween({ after, before }, { epochs, newestFirst });
+  const { after } = span;
+  const before = lower(span.before, justBehind(persisted));
+  const scanning: Part = range => scan(reading, range);
+  if (criteria.calls)
+    return readParts(
+      reading,
+      withPart(ranges(after, before), range => readCalls(reading, range)),
+    );
+  if (criteria.clauses.length === 0 && !hasTimes(criteria)) {
+    return readParts(reading, withPart(ranges(after, before), scanning));
+  }
+  const lookups = await lookupsFor(reading);
+  const sealed = ranges(after, lower(before, justBehind(position)));
+  const tail = ranges(higher(after, position ?? LOWEST), before);
+  const parts = [withPart(sealed, range => walkIndex(reading, range, lookups)), withPart(tail, scanning)];
+  return readParts(reading, (newestFirst ? parts.reverse() : parts).flat());
+}
+
+interface RangeToRead {
+  readonly range: Range;
+  readonly part: Part;
+}
+
+function withPart(ranges: readonly Range[], part: Part): RangeToRead[] {
+  return ranges.map(range => ({ range, part }));
+}
+
+async function readParts(reading: Reading, parts: readonly RangeToRead[]): Promise<LogPosition | null> {
+  for (const { range, part } of parts) {
+    const stoppedAt = await part(range);
+    if (stoppedAt !== null) return { epoch: range.epoch, seq: stoppedAt };
+    if (isFull(reading)) return null;
   }
   return null;
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Channel } from '../wire/channels.ts';
 import type { LogPosition } from '../wire/position.ts';
+import { justBehind, rangesBetween } from './history/ranges.ts';
 import { type IndexedEntry, MAX_BODY_BYTES, type TermKind } from './history/terms.ts';
 import type { LockedPosition } from './log-positions.ts';
 import { loadSql } from './sql.ts';
@@ -45,21 +46,41 @@ export async function moveIndexPosition(
   await client.query(MOVE_POSITION, [channel, epoch, seq]);
 }
 
-/** Null when nothing of the channel is indexed yet. */
-export async function readIndexPosition(pool: pg.Pool, channel: Channel): Promise<LogPosition | null> {
-  const { rows } = await pool.query<PositionRow>(SELECT_POSITION, [channel]);
-  return toPosition(rows[0]);
+export interface Indexed {
+  /** Up to where the channel is indexed. Null: nothing is. */
+  readonly position: LogPosition | null;
+  /**
+   * Up to where it is persisted: a reader that goes from one epoch to the next must not go further, or it would miss
+   * what is added meanwhile to the one that it has left.
+   */
+  readonly persisted: LogPosition | null;
+  /** The epochs that may have rows, oldest first. */
+  readonly epochs: readonly string[];
+}
+
+export async function readIndexed(client: pg.Pool | pg.ClientBase, channel: Channel): Promise<Indexed> {
+  const { rows } = await client.query<IndexedRow>(SELECT_POSITION, [channel]);
+  const [row] = rows;
+  if (!row) return { position: null, persisted: null, epochs: [] };
+  const persisted = toPosition({ epoch: row.persisted_epoch, seq: row.persisted_seq });
+  return { position: toPosition(row), persisted, epochs: row.epochs };
 }
 
 /** The persisted rows behind a position, in order. A body that nobody would index is null. */
 export async function selectEventsToIndex(
   client: pg.PoolClient,
   channel: Channel,
-  { after, limit }: { after: LogPosition | null; limit: number },
+  { after, limit }: { after: LogPosition; limit: number },
 ): Promise<EventToIndex[]> {
-  const values = [channel, after?.epoch ?? '', after?.seq ?? 0, MAX_BODY_BYTES, limit];
-  const { rows } = await client.query<Omit<EventToIndex, 'channel'>>(SELECT_EVENTS, values);
-  return rows.map(row => ({ ...row, channel, at: Math.round(row.at) }));
+  const { persisted, epochs } = await readIndexed(client, channel);
+  const events: EventToIndex[] = [];
+  for (const { epoch, from, to } of rangesBetween({ after, before: justBehind(persisted) }, { epochs })) {
+    if (events.length === limit) break;
+    const values = [channel, epoch, from, to, MAX_BODY_BYTES, limit - events.length];
+    const { rows } = await client.query<Omit<EventToIndex, 'channel'>>(SELECT_EVENTS, values);
+    for (const row of rows) events.push({ ...row, channel, at: Math.round(row.at) });
+  }
+  return events;
 }
 
 /** One statement whatever the number of rows. */
@@ -85,6 +106,8 @@ interface PositionRow {
   epoch: string | null;
   seq: number;
 }
+
+type IndexedRow = PositionRow & { persisted_epoch: string | null; persisted_seq: number; epochs: string[] };
 
 function toPosition(row: PositionRow | undefined): LogPosition | null {
   return row?.epoch == null ? null : { epoch: row.epoch, seq: row.seq };

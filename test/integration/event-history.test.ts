@@ -3,6 +3,8 @@ import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { type EventHistory, type HistoryPage, readEventHistory } from '@3cx-relay/shared/store/event-history.ts';
 import { insertEvents } from '@3cx-relay/shared/store/events.ts';
 import type { EventHistoryQuery } from '@3cx-relay/shared/store/history/criteria.ts';
+import { insertLogEpochs } from '@3cx-relay/shared/store/log-epochs.ts';
+import { movePosition } from '@3cx-relay/shared/store/log-positions.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
@@ -37,7 +39,9 @@ afterAll(async () => {
 async function forgetEverything(): Promise<void> {
   await store.pool.query('DELETE FROM events');
   await store.pool.query('DELETE FROM event_index');
+  await store.pool.query('DELETE FROM log_epochs');
   await store.pool.query('UPDATE event_index_positions SET epoch = NULL, seq = 0');
+  await store.pool.query('UPDATE log_positions SET epoch = NULL, seq = 0');
 }
 
 async function persist(entries: readonly LogEntry[], channel: Channel = 'calls'): Promise<void> {
@@ -45,7 +49,17 @@ async function persist(entries: readonly LogEntry[], channel: Channel = 'calls')
     eventsTable(channel),
     entries.map(({ at }) => at),
   );
-  await inTransaction(store.pool, client => insertEvents(client, channel, entries));
+  await inTransaction(store.pool, async client => {
+    await insertEvents(client, channel, entries);
+    const epochs = [...new Set(entries.map(({ epoch }) => epoch))];
+    await insertLogEpochs(
+      client,
+      channel,
+      epochs.map(epoch => ({ epoch, first: 1 })),
+    );
+    const last = entries.at(-1);
+    if (last) await movePosition(client, channel, last);
+  });
 }
 
 async function seal(segmentEvents: number, channel: Channel = 'calls'): Promise<number> {

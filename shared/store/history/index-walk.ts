@@ -1,5 +1,6 @@
 import { type Candidate, countPostings, EVERY_SEGMENT, intersect, type Lookup, selectSegments } from './postings.ts';
-import { isFull, type Reading, type Span, type Stop, spanBehind } from './reading.ts';
+import { type Range, rangeBehind, startOf } from './ranges.ts';
+import { isFull, type Reading, type Stop } from './reading.ts';
 import { endOf, readSegments } from './segment-rows.ts';
 
 /** Segments asked for in the first step; few are enough where they have much, and each next step asks for more. */
@@ -13,14 +14,14 @@ const MANY_POSTINGS = 512;
  * Reads the part of the log that is cut into segments: from one segment to the next that has the rarest of what is asked
  * for, of its numbers those that have everything else, and only then the rows. What no segment has costs no row.
  */
-export async function walkIndex(reading: Reading, span: Span): Promise<Stop> {
+export async function walkIndex(reading: Reading, range: Range, lookups: readonly Lookup[]): Promise<Stop> {
   const { newestFirst, left } = reading;
-  const [lead = EVERY_SEGMENT, ...others] = await rarestFirst(reading);
-  let rest = span;
+  const [lead = EVERY_SEGMENT, ...others] = lookups;
+  let rest = range;
   let step = FIRST_STEP;
-  while (!isFull(reading)) {
-    if (left.postings <= 0 || left.rows <= 0) return newestFirst ? rest.before : rest.after;
-    const found = await selectSegments(reading, { lookup: lead, span: rest, segments: step });
+  while (!isFull(reading) && rest.from <= rest.to) {
+    if (left.postings <= 0 || left.rows <= 0) return startOf(rest, newestFirst);
+    const found = await selectSegments(reading, { lookup: lead, range: rest, segments: step });
     left.postings -= found.postings;
     let candidates: readonly Candidate[] = found.candidates;
     for (const other of others) {
@@ -28,16 +29,17 @@ export async function walkIndex(reading: Reading, span: Span): Promise<Stop> {
       candidates = await intersect(reading, candidates, other);
     }
     const stoppedAt = await readSegments(reading, candidates, rest);
-    if (stoppedAt) return stoppedAt;
+    if (stoppedAt !== null) return stoppedAt;
     const last = found.candidates.at(-1);
     if (!last || found.isEnd) return null;
-    rest = spanBehind(rest, endOf(last, newestFirst), newestFirst);
+    rest = rangeBehind(rest, endOf(last, newestFirst), newestFirst);
     step = Math.min(step * STEP_GROWTH, MAX_STEP);
   }
   return null;
 }
 
-async function rarestFirst(reading: Reading): Promise<readonly Lookup[]> {
+/** What to look for, in the order in which it leaves the least to look for. */
+export async function lookupsFor(reading: Reading): Promise<readonly Lookup[]> {
   const { clauses } = reading.criteria;
   if (clauses.length < 2) return clauses;
   const counted: { clause: Lookup; postings: number }[] = [];

@@ -1,10 +1,11 @@
 import { MAX_DISTANCE } from '../event-index.ts';
 import { monthEnd } from '../months.ts';
 import { loadSql } from '../sql.ts';
-import { inDirection, type Reading, type Span } from './reading.ts';
+import type { Range } from './ranges.ts';
+import { ask, loadTwoWay, type Reading } from './reading.ts';
 import type { TermKind } from './terms.ts';
 
-const SELECT_POSTINGS = loadSql('select-postings');
+const SELECT_POSTINGS = loadTwoWay('select-postings');
 const SELECT_OF_SEGMENTS = loadSql('select-postings-of-segments');
 const COUNT_POSTINGS = loadSql('count-postings');
 
@@ -30,7 +31,6 @@ export interface Candidate {
 }
 
 interface PostingRow {
-  epoch: string;
   first_seq: number;
   last_seq: number;
   from_at: number;
@@ -46,60 +46,58 @@ export interface Found {
   readonly isEnd: boolean;
 }
 
-/** The next segments in the span, in the direction of reading, that have one of the values. */
+/** The next segments in the range, in the direction of reading, that have one of the values. */
 export async function selectSegments(
   reading: Reading,
-  { lookup, span, segments }: { lookup: Lookup; span: Span; segments: number },
+  { lookup, range, segments }: { lookup: Lookup; range: Range; segments: number },
 ): Promise<Found> {
-  const { criteria, newestFirst } = reading;
-  const { after, before } = span;
+  const { criteria } = reading;
   // Values share segments: with fewer rows than values not even one segment would be whole.
   const limit = segments + lookup.values.length;
-  const { rows } = await reading.pool.query<PostingRow>(inDirection(SELECT_POSTINGS, newestFirst), [
+  const rows = await ask<PostingRow>(reading, SELECT_POSTINGS, [
     criteria.channel,
     lookup.kind,
     lookup.values,
-    after.epoch,
-    after.seq,
-    before.epoch,
-    before.seq,
+    range.epoch,
+    range.from,
+    range.to,
     criteria.from,
     criteria.to,
     monthEnd(criteria.to),
     MAX_DISTANCE,
     limit,
   ]);
-  const candidates = joinSegments(rows);
+  const candidates = joinSegments(range.epoch, rows);
   const isEnd = rows.length < limit;
   // The last segment may lack the row of another value.
   if (!isEnd && lookup.values.length > 1) candidates.pop();
   return { candidates, postings: rows.length, isEnd };
 }
 
-/** What is left of the candidates when they must have one of these values, too. */
+/** What is left of the candidates, which are of one epoch, when they must have one of these values, too. */
 export async function intersect(
-  reading: Reading,
+  { pool, criteria }: Reading,
   candidates: readonly Candidate[],
   lookup: Lookup,
 ): Promise<Candidate[]> {
-  if (candidates.length === 0) return [];
-  const { rows } = await reading.pool.query<Pick<PostingRow, 'epoch' | 'first_seq' | 'seqs'>>(SELECT_OF_SEGMENTS, [
-    reading.criteria.channel,
+  const [first] = candidates;
+  if (!first) return [];
+  const { rows } = await pool.query<Pick<PostingRow, 'first_seq' | 'seqs'>>(SELECT_OF_SEGMENTS, [
+    criteria.channel,
     lookup.kind,
     lookup.values,
-    candidates.map(({ epoch }) => epoch),
+    first.epoch,
     candidates.map(({ firstSeq }) => firstSeq),
     candidates.map(({ keyAt }) => keyAt),
   ]);
-  const bySegment = new Map<string, Set<number>>();
+  const bySegment = new Map<number, Set<number>>();
   for (const row of rows) {
-    const name = `${row.epoch}_${row.first_seq}`;
-    const distances = bySegment.get(name) ?? new Set();
+    const distances = bySegment.get(row.first_seq) ?? new Set();
     for (const distance of parseDistances(row.seqs) ?? []) distances.add(distance);
-    bySegment.set(name, distances);
+    bySegment.set(row.first_seq, distances);
   }
   return candidates.flatMap(candidate => {
-    const has = bySegment.get(`${candidate.epoch}_${candidate.firstSeq}`);
+    const has = bySegment.get(candidate.firstSeq);
     const distances = has && candidate.distances?.filter(distance => has.has(distance));
     return distances && distances.length > 0 ? [{ ...candidate, distances }] : [];
   });
@@ -114,18 +112,18 @@ export async function countPostings(reading: Reading, lookup: Lookup, enough: nu
 }
 
 /** Rows of one segment come one behind the other. */
-function joinSegments(rows: readonly PostingRow[]): Candidate[] {
+function joinSegments(epoch: string, rows: readonly PostingRow[]): Candidate[] {
   const candidates: Candidate[] = [];
   for (const row of rows) {
     const distances = parseDistances(row.seqs);
     const last = candidates.at(-1);
-    if (last && last.epoch === row.epoch && last.firstSeq === row.first_seq) {
+    if (last && last.firstSeq === row.first_seq) {
       const both = new Set([...(last.distances ?? []), ...(distances ?? [])]);
       candidates[candidates.length - 1] = { ...last, distances: [...both].sort((a, b) => a - b) };
       continue;
     }
     candidates.push({
-      epoch: row.epoch,
+      epoch,
       firstSeq: row.first_seq,
       lastSeq: row.last_seq,
       fromAt: row.from_at,

@@ -1,28 +1,19 @@
-import { loadSql } from '../sql.ts';
 import { type Criteria, matchesClauses } from './criteria.ts';
-import {
-  type HistoryRow,
-  inDirection,
-  isFull,
-  type Reading,
-  type Span,
-  type Stop,
-  spanBehind,
-  toEntry,
-} from './reading.ts';
+import { type Range, rangeBehind, startOf } from './ranges.ts';
+import { ask, type HistoryRow, isFull, loadTwoWay, type Reading, type Stop, toEntry } from './reading.ts';
 
-const SELECT_HISTORY = loadSql('select-history');
+const SELECT_HISTORY = loadTwoWay('select-history');
 
 /** Rows looked at in one statement when most of them are not what is asked for. */
 const STEP_ROWS = 1_000;
 
-/** Looks at every row of the span: where nothing is asked for but the order, and where the index has not got to yet. */
-export async function scan(reading: Reading, span: Span): Promise<Stop> {
+/** Looks at every row of the range: where nothing is asked for but the order, and where the index has not got to yet. */
+export async function scan(reading: Reading, range: Range): Promise<Stop> {
   const { criteria, newestFirst, left } = reading;
   const isSelective = criteria.clauses.length > 0;
-  let rest = span;
-  while (!isFull(reading)) {
-    if (left.rows <= 0) return newestFirst ? rest.before : rest.after;
+  let rest = range;
+  while (!isFull(reading) && rest.from <= rest.to) {
+    if (left.rows <= 0) return startOf(rest, newestFirst);
     const needed = reading.wanted - reading.entries.length;
     const limit = Math.min(left.rows, isSelective ? Math.max(needed, STEP_ROWS) : needed);
     const rows = await selectRows(reading, rest, limit);
@@ -34,31 +25,19 @@ export async function scan(reading: Reading, span: Span): Promise<Stop> {
     }
     const last = rows.at(-1);
     if (!last || rows.length < limit) return null;
-    rest = spanBehind(rest, { epoch: last.epoch, seq: last.seq }, newestFirst);
+    rest = rangeBehind(rest, last.seq, newestFirst);
   }
   return null;
 }
 
 type ScannedRow = Omit<HistoryRow, 'body'> & { body: string | null };
 
-async function selectRows(reading: Reading, { after, before }: Span, limit: number): Promise<ScannedRow[]> {
-  const { criteria, newestFirst } = reading;
+function selectRows(reading: Reading, { epoch, from, to }: Range, limit: number): Promise<ScannedRow[]> {
+  const { criteria } = reading;
   const [dns, scope] = valuesOf(criteria, 'dn');
   const [events] = valuesOf(criteria, 'event');
-  const { rows } = await reading.pool.query<ScannedRow>(inDirection(SELECT_HISTORY, newestFirst), [
-    criteria.channel,
-    after.epoch,
-    after.seq,
-    before.epoch,
-    before.seq,
-    criteria.from,
-    criteria.to,
-    dns ?? null,
-    scope ?? null,
-    events ?? null,
-    limit,
-  ]);
-  return rows;
+  const where = [criteria.channel, epoch, from, to, criteria.from, criteria.to];
+  return ask<ScannedRow>(reading, SELECT_HISTORY, [...where, dns ?? null, scope ?? null, events ?? null, limit]);
 }
 
 function valuesOf({ clauses }: Criteria, kind: 'dn' | 'event'): (readonly string[])[] {

@@ -1,26 +1,16 @@
-import type { LogPosition } from '../../wire/position.ts';
 import { monthEnd } from '../months.ts';
-import { loadSql } from '../sql.ts';
 import type { Candidate } from './postings.ts';
-import {
-  comparePositions,
-  type HistoryRow,
-  inDirection,
-  isFull,
-  type Reading,
-  type Span,
-  type Stop,
-  toEntry,
-} from './reading.ts';
+import type { Range } from './ranges.ts';
+import { ask, type HistoryRow, isFull, loadTwoWay, type Reading, type Stop, type TwoWay, toEntry } from './reading.ts';
 
-const SELECT_OF_SEGMENT = loadSql('select-history-of-segment');
-const SELECT_BY_NUMBER = loadSql('select-history-by-number');
+const SELECT_OF_SEGMENT = loadTwoWay('select-history-of-segment');
+const SELECT_BY_NUMBER = loadTwoWay('select-history-by-number');
 
 /** Numbers asked for at once even when the page needs fewer: some may lie outside the times that are asked for. */
 const MIN_NUMBERS = 100;
 
 /** Adds the rows of the candidates to the page, in the direction of reading, until it is full. */
-export async function readSegments(reading: Reading, candidates: readonly Candidate[], span: Span): Promise<Stop> {
+export async function readSegments(reading: Reading, candidates: readonly Candidate[], range: Range): Promise<Stop> {
   let waiting: Waiting | null = null;
   let done: Stop = null;
   for (const candidate of candidates) {
@@ -29,14 +19,14 @@ export async function readSegments(reading: Reading, candidates: readonly Candid
     if (reading.left.rows <= 0) break;
     done = endOf(candidate, reading.newestFirst);
     if (candidate.distances === null) {
-      await readWhole(reading, candidate, span);
+      await readWhole(reading, candidate, range);
       continue;
     }
     if (waiting && !isSameMonth(waiting, candidate)) {
       await readNumbers(reading, waiting);
       waiting = null;
     }
-    waiting = join(waiting, candidate, numbersOf(reading, candidate, span));
+    waiting = join(waiting, candidate, numbersOf(reading, candidate, range));
     while (!isFull(reading) && waiting.numbers.length >= chunkOf(reading)) {
       const chunk: Waiting = { ...waiting, numbers: waiting.numbers.slice(0, chunkOf(reading)) };
       waiting = { ...waiting, numbers: waiting.numbers.slice(chunk.numbers.length) };
@@ -45,12 +35,12 @@ export async function readSegments(reading: Reading, candidates: readonly Candid
   }
   if (waiting) await readNumbers(reading, waiting);
   const last = candidates.at(-1);
-  return last && done && comparePositions(done, endOf(last, reading.newestFirst)) !== 0 ? done : null;
+  return last && done !== endOf(last, reading.newestFirst) ? done : null;
 }
 
-/** Behind it, in the direction of reading, the segment has nothing. */
-export function endOf({ epoch, firstSeq, lastSeq }: Candidate, newestFirst: boolean): LogPosition {
-  return { epoch, seq: newestFirst ? firstSeq : lastSeq };
+/** Behind this number, in the direction of reading, the segment has nothing. */
+export function endOf({ firstSeq, lastSeq }: Candidate, newestFirst: boolean): number {
+  return newestFirst ? firstSeq : lastSeq;
 }
 
 /** Numbers of neighbouring segments in one month, so that one statement looks at one partition. */
@@ -80,11 +70,8 @@ function join(waiting: Waiting | null, candidate: Candidate, numbers: readonly n
   };
 }
 
-function numbersOf({ newestFirst }: Reading, candidate: Candidate, { after, before }: Span): number[] {
-  const { epoch, firstSeq, distances } = candidate;
-  const numbers = (distances ?? [])
-    .map(distance => firstSeq + distance)
-    .filter(seq => comparePositions({ epoch, seq }, after) > 0 && comparePositions({ epoch, seq }, before) < 0);
+function numbersOf({ newestFirst }: Reading, { firstSeq, distances }: Candidate, { from, to }: Range): number[] {
+  const numbers = (distances ?? []).map(distance => firstSeq + distance).filter(seq => seq >= from && seq <= to);
   return newestFirst ? numbers.reverse() : numbers;
 }
 
@@ -95,16 +82,15 @@ async function readNumbers(reading: Reading, { epoch, fromAt, toAt, numbers }: W
   await add(reading, SELECT_BY_NUMBER, [criteria.channel, epoch, numbers, ...times]);
 }
 
-async function readWhole(reading: Reading, { epoch, firstSeq, lastSeq }: Candidate, span: Span): Promise<void> {
+async function readWhole(reading: Reading, { epoch, firstSeq, lastSeq }: Candidate, range: Range): Promise<void> {
   const { criteria, wanted, entries } = reading;
-  const from = span.after.epoch === epoch ? Math.max(firstSeq, span.after.seq + 1) : firstSeq;
-  const to = span.before.epoch === epoch ? Math.min(lastSeq, span.before.seq - 1) : lastSeq;
+  const [from, to] = [Math.max(firstSeq, range.from), Math.min(lastSeq, range.to)];
   const needed = wanted - entries.length;
   await add(reading, SELECT_OF_SEGMENT, [criteria.channel, epoch, from, to, criteria.from, criteria.to, needed]);
 }
 
-async function add(reading: Reading, sql: string, values: readonly unknown[]): Promise<void> {
-  const { rows } = await reading.pool.query<HistoryRow>(inDirection(sql, reading.newestFirst), [...values]);
+async function add(reading: Reading, sql: TwoWay, values: readonly unknown[]): Promise<void> {
+  const rows = await ask<HistoryRow>(reading, sql, values);
   reading.left.rows -= rows.length;
   for (const row of rows) if (!isFull(reading)) reading.entries.push(toEntry(reading.criteria, row));
 }
