@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Channel } from '../wire/channels.ts';
 import type { LogPosition } from '../wire/position.ts';
+import { toBody } from './events.ts';
 import { justBehind, rangesBetween } from './history/ranges.ts';
 import { type IndexedEntry, MAX_BODY_BYTES, type TermKind } from './history/terms.ts';
 import type { LockedPosition } from './log-positions.ts';
@@ -14,6 +15,9 @@ const INSERT = loadSql('insert-event-index');
 
 /** A distance of a number from the first of its segment is a smallint. */
 export const MAX_DISTANCE = 32_767;
+
+/** A body that json could not hold is stored as a JSON string, escapes and all. */
+const MAX_STORED_BYTES = 2 * MAX_BODY_BYTES + 100;
 
 /** One row of the index: a value and the numbers of a segment that have it. */
 export interface Posting {
@@ -76,9 +80,12 @@ export async function selectEventsToIndex(
   const events: EventToIndex[] = [];
   for (const { epoch, from, to } of rangesBetween({ after, before: justBehind(persisted) }, { epochs })) {
     if (events.length === limit) break;
-    const values = [channel, epoch, from, to, MAX_BODY_BYTES, limit - events.length];
+    const values = [channel, epoch, from, to, MAX_STORED_BYTES, limit - events.length];
     const { rows } = await client.query<Omit<EventToIndex, 'channel'>>(SELECT_EVENTS, values);
-    for (const row of rows) events.push({ ...row, channel, at: Math.round(row.at) });
+    for (const row of rows) {
+      const body = row.body === null ? null : toBody(row.body);
+      events.push({ ...row, channel, at: Math.round(row.at), body });
+    }
   }
   return events;
 }

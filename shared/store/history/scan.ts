@@ -4,18 +4,18 @@ import { ask, type HistoryRow, isFull, loadTwoWay, type Reading, type Stop, toEn
 
 const SELECT_HISTORY = loadTwoWay('select-history');
 
-/** Rows looked at in one statement when most of them are not what is asked for. */
-const STEP_ROWS = 1_000;
+/** Rows looked at in one statement when most of them are not what is asked for: as many as wait for a segment. */
+const STEP_ROWS = 2_000;
 
 /** Looks at every row of the range: where nothing is asked for but the order, and where the index has not got to yet. */
 export async function scan(reading: Reading, range: Range): Promise<Stop> {
   const { criteria, newestFirst, left } = reading;
-  const isSelective = criteria.clauses.length > 0;
+  let minRows = criteria.clauses.length > 0 ? STEP_ROWS : 0;
   let rest = range;
   while (!isFull(reading) && rest.from <= rest.to) {
     if (left.rows <= 0) return startOf(rest, newestFirst);
     const needed = reading.wanted - reading.entries.length;
-    const limit = Math.min(left.rows, isSelective ? Math.max(needed, STEP_ROWS) : needed);
+    const limit = Math.min(left.rows, Math.max(needed, minRows));
     const rows = await selectRows(reading, rest, limit);
     left.rows -= rows.length;
     for (const row of rows) {
@@ -26,6 +26,7 @@ export async function scan(reading: Reading, range: Range): Promise<Stop> {
     const last = rows.at(-1);
     if (!last || rows.length < limit) return null;
     rest = rangeBehind(rest, last.seq, newestFirst);
+    minRows = STEP_ROWS;
   }
   return null;
 }

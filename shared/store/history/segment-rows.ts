@@ -1,4 +1,3 @@
-import { monthEnd } from '../months.ts';
 import type { Candidate } from './postings.ts';
 import type { Range } from './ranges.ts';
 import { ask, type HistoryRow, isFull, loadTwoWay, type Reading, type Stop, type TwoWay, toEntry } from './reading.ts';
@@ -9,9 +8,16 @@ const SELECT_BY_NUMBER = loadTwoWay('select-history-by-number');
 /** Numbers asked for at once even when the page needs fewer: some may lie outside the times that are asked for. */
 const MIN_NUMBERS = 100;
 
-/** Adds the rows of the candidates to the page, in the direction of reading, until it is full. */
+/** A number that may be asked for, and the times (Unix ms) that its row must lie between. */
+interface Wanted {
+  readonly seq: number;
+  readonly fromAt: number;
+  readonly toAt: number;
+}
+
+/** Adds the rows of the candidates, which are of one epoch, to the page, in the direction of reading, until it is full. */
 export async function readSegments(reading: Reading, candidates: readonly Candidate[], range: Range): Promise<Stop> {
-  let waiting: Waiting | null = null;
+  let waiting: Wanted[] = [];
   let done: Stop = null;
   for (const candidate of candidates) {
     if (isFull(reading)) return null;
@@ -22,18 +28,14 @@ export async function readSegments(reading: Reading, candidates: readonly Candid
       await readWhole(reading, candidate, range);
       continue;
     }
-    if (waiting && !isSameMonth(waiting, candidate)) {
-      await readNumbers(reading, waiting);
-      waiting = null;
-    }
-    waiting = join(waiting, candidate, numbersOf(reading, candidate, range));
-    while (!isFull(reading) && waiting.numbers.length >= chunkOf(reading)) {
-      const chunk: Waiting = { ...waiting, numbers: waiting.numbers.slice(0, chunkOf(reading)) };
-      waiting = { ...waiting, numbers: waiting.numbers.slice(chunk.numbers.length) };
-      await readNumbers(reading, chunk);
+    waiting.push(...wantedOf(reading, candidate, range));
+    while (!isFull(reading) && waiting.length >= chunkOf(reading)) {
+      const chunk = waiting.slice(0, chunkOf(reading));
+      waiting = waiting.slice(chunk.length);
+      await readNumbers(reading, range.epoch, chunk);
     }
   }
-  if (waiting) await readNumbers(reading, waiting);
+  await readNumbers(reading, range.epoch, waiting);
   const last = candidates.at(-1);
   return last && done !== endOf(last, reading.newestFirst) ? done : null;
 }
@@ -43,43 +45,23 @@ export function endOf({ firstSeq, lastSeq }: Candidate, newestFirst: boolean): n
   return newestFirst ? firstSeq : lastSeq;
 }
 
-/** Numbers of neighbouring segments in one month, so that one statement looks at one partition. */
-interface Waiting {
-  readonly epoch: string;
-  readonly fromAt: number;
-  readonly toAt: number;
-  readonly numbers: readonly number[];
-}
-
 function chunkOf({ wanted, entries }: Reading): number {
   return Math.max(MIN_NUMBERS, wanted - entries.length);
 }
 
-function isSameMonth(waiting: Waiting, { epoch, fromAt }: Candidate): boolean {
-  return waiting.epoch === epoch && monthEnd(waiting.fromAt) === monthEnd(fromAt);
-}
-
-function join(waiting: Waiting | null, candidate: Candidate, numbers: readonly number[]): Waiting {
-  const { epoch, fromAt, toAt } = candidate;
-  if (!waiting) return { epoch, fromAt, toAt, numbers };
-  return {
-    epoch,
-    fromAt: Math.min(fromAt, waiting.fromAt),
-    toAt: Math.max(toAt, waiting.toAt),
-    numbers: [...waiting.numbers, ...numbers],
-  };
-}
-
-function numbersOf({ newestFirst }: Reading, { firstSeq, distances }: Candidate, { from, to }: Range): number[] {
+function wantedOf({ newestFirst, criteria }: Reading, candidate: Candidate, { from, to }: Range): Wanted[] {
+  const { firstSeq, distances } = candidate;
+  const fromAt = Math.max(criteria.from, Math.floor(candidate.fromAt));
+  const toAt = Math.min(criteria.to, Math.ceil(candidate.toAt));
   const numbers = (distances ?? []).map(distance => firstSeq + distance).filter(seq => seq >= from && seq <= to);
-  return newestFirst ? numbers.reverse() : numbers;
+  if (newestFirst) numbers.reverse();
+  return numbers.map(seq => ({ seq, fromAt, toAt }));
 }
 
-async function readNumbers(reading: Reading, { epoch, fromAt, toAt, numbers }: Waiting): Promise<void> {
-  if (isFull(reading) || numbers.length === 0) return;
-  const { criteria } = reading;
-  const times = [Math.max(criteria.from, Math.floor(fromAt)), Math.min(criteria.to, Math.ceil(toAt))];
-  await add(reading, SELECT_BY_NUMBER, [criteria.channel, epoch, numbers, ...times]);
+async function readNumbers(reading: Reading, epoch: string, wanted: readonly Wanted[]): Promise<void> {
+  if (isFull(reading) || wanted.length === 0) return;
+  const times = [wanted.map(({ fromAt }) => fromAt), wanted.map(({ toAt }) => toAt)];
+  await add(reading, SELECT_BY_NUMBER, [reading.criteria.channel, epoch, wanted.map(({ seq }) => seq), ...times]);
 }
 
 async function readWhole(reading: Reading, { epoch, firstSeq, lastSeq }: Candidate, range: Range): Promise<void> {
