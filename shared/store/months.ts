@@ -12,6 +12,8 @@ export const MONTHLY_TABLES = {
   events_errors: 'errors',
   events_audit: 'audit',
   events_requests: 'requests',
+  calls: 'calls',
+  call_parties: 'calls',
 } as const satisfies Readonly<Record<string, Channel>>;
 
 export type MonthlyTable = keyof typeof MONTHLY_TABLES;
