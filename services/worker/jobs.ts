@@ -5,6 +5,7 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 import { type IndexDeps, indexEvents } from './index-events.ts';
+import { fillPastCalls } from './fill-past-calls.ts';
 import type { Months } from './months.ts';
 import { drainChannel, type PersistDeps } from './persist.ts';
 import { createSchedules } from './schedules.ts';
@@ -74,6 +75,10 @@ export function createJobs(deps: JobsDeps): Jobs {
           await deps.months.createAhead();
           await deps.months.dropPast();
           await deps.dropPastRows(signal);
+          return null;
+        },
+        'fill-past-calls': async (_, signal) => {
+          await fillPastCalls(deps.persist, signal);
           return null;
         },
       },

@@ -103,7 +103,12 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
     entries.map(({ at }) => at),
   );
   await storeBatch({ client, channel, onUnstorable: (entry, error) => reportUnstorable(deps, entry, error) }, entries);
-  await fillTables({ client, onUnstorable: (row, error) => reportUnfilled(copy, row, error) }, channel, entries);
+  const filling = {
+    client,
+    months: deps.months,
+    onUnstorable: (row: unknown, error: unknown) => reportUnfilled(copy, row, error),
+  };
+  await fillTables(filling, channel, entries);
   if (position?.epoch !== last.epoch) await insertLogEpochs(client, channel, log.epochs);
   await movePosition(client, channel, { epoch: last.epoch, seq: last.seq });
   return { kind: 'copied', rows: entries.length, isMore: last.seq < log.head };

@@ -47,6 +47,8 @@ export const JOBS = {
   'trim-log': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Creates the months to come and drops those past retention. */
   'keep-months': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
+  /** Makes the calls of entries that a release without them copied. */
+  'fill-past-calls': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Samples every component that ingest is connected to. */
   'check-connections': { queue: 'pbx', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Gives a connection up and makes it anew. */

@@ -18,6 +18,8 @@ export const MONTHLY_TABLES = {
   event_index_errors: 'errors',
   event_index_audit: 'audit',
   event_index_requests: 'requests',
+  calls: 'calls',
+  call_parties: 'calls',
 } as const satisfies Readonly<Record<string, Channel>>;
 
 export type MonthlyTable = keyof typeof MONTHLY_TABLES;

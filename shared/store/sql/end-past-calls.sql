@@ -1,0 +1,2 @@
+-- All entries have been seen.
+DELETE FROM past_calls

@@ -1,0 +1,2 @@
+-- $1 epoch  $2 seq
+UPDATE past_calls SET epoch = $1, seq = $2
