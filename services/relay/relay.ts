@@ -1,5 +1,6 @@
 import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
+import { createAuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
@@ -10,7 +11,6 @@ import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import { createPanelFiles } from './admin/panel-files.ts';
 import { servePanel } from './admin/panel-route.ts';
-import { createAuditLog } from './audit-log.ts';
 import type { relayConfig } from './config.ts';
 import { createDocuments } from './documents/documents.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
@@ -60,7 +60,7 @@ export async function createRelay(
   });
   const store = createPool({ databaseUrl: config.DATABASE_URL, max: 8, name: 'relay', logger });
   const passwordHash = createPasswordHash();
-  const audit = createAuditLog({ redis: commands.redis, keys, logger });
+  const audit = createAuditLog({ redis: commands.redis, keys, logger }, { service: 'relay' });
   const apiKeys = new APIKeyManager({
     pool: store.pool,
     adminSecret: config.ADMIN_SECRET,

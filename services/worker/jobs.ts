@@ -23,6 +23,8 @@ export interface JobsDeps {
   readonly report: JobReport;
   /** Removes rows past retention from the tables beside events. */
   readonly dropPastRows: (signal: AbortSignal) => Promise<void>;
+  readonly anchorAudit: () => Promise<unknown>;
+  readonly sealAudit: () => Promise<unknown>;
 }
 
 export interface Jobs {
@@ -68,6 +70,14 @@ export function createJobs(deps: JobsDeps): Jobs {
           await deps.months.createAhead();
           await deps.months.dropPast();
           await deps.dropPastRows(signal);
+          return null;
+        },
+        'anchor-audit': async () => {
+          await deps.anchorAudit();
+          return null;
+        },
+        'seal-audit': async () => {
+          await deps.sealAudit();
           return null;
         },
       },

@@ -28,6 +28,9 @@ const UPKEEP: readonly Schedule<'upkeep'>[] = [
   { id: 'trim', everyMs: MINUTE_MS, job: 'trim-log', payload: {} },
   // Days would do, but a run that met a long reader should be repeated soon.
   { id: 'months', everyMs: 60 * MINUTE_MS, job: 'keep-months', payload: {} },
+  // Both look each time whether a day has passed, so that a worker that was away for days makes up for it at once.
+  { id: 'anchor-audit', everyMs: 60 * MINUTE_MS, job: 'anchor-audit', payload: {} },
+  { id: 'seal-audit', everyMs: 60 * MINUTE_MS, job: 'seal-audit', payload: {} },
 ];
 
 /** When ingest is away one run waits, not one for every five seconds: the next is made when the one before is taken. */

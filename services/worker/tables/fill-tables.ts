@@ -1,13 +1,15 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { fillAuditChain } from './fill-audit-chain.ts';
 import { fillAuditLines } from './fill-audit-lines.ts';
 import { fillConnectionHistory } from './fill-connection-history.ts';
 import { fillErrorLog } from './fill-error-log.ts';
 
 /**
  * The specification's tables that are views of a channel: `errors` fills error_log, `health` fills
- * connection_status_history, `audit` adds its lines to error_log.
+ * connection_status_history, `audit` adds its lines to error_log, and its entries to
+ * the chain in audit_log.
  *
  * Called in the transaction that copies the entries and moves the position, so that each entry has its effect once,
  * whatever is killed when.
@@ -21,7 +23,10 @@ export interface Filling {
 const FILL: Readonly<Partial<Record<Channel, (filling: Filling, entries: readonly LogEntry[]) => Promise<void>>>> = {
   errors: fillErrorLog,
   health: fillConnectionHistory,
-  audit: fillAuditLines,
+  async audit(filling, entries) {
+    await fillAuditChain(filling, entries);
+    await fillAuditLines(filling, entries);
+  },
 };
 
 export async function fillTables(filling: Filling, channel: Channel, entries: readonly LogEntry[]): Promise<void> {
