@@ -7,6 +7,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
+import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import { createPanelFiles } from './admin/panel-files.ts';
@@ -59,6 +60,8 @@ export async function createRelay(
     silenceMs: config.RELAY_BLOCK_MS + 1_500,
   });
   const store = createPool({ databaseUrl: config.DATABASE_URL, max: 8, name: 'relay', logger });
+  const schema = createSchemaGuard(store.pool, logger);
+  await schema.atStart();
   const passwordHash = createPasswordHash();
   const audit = createAuditLog({ redis: commands.redis, keys, logger }, { service: 'relay' });
   const apiKeys = new APIKeyManager({
@@ -229,6 +232,7 @@ export async function createRelay(
     port,
     errors,
     tracker,
+    refused: schema.refused,
     readiness: () => (tail.silentForMs() < READY_SILENCE_MS ? [] : ['the log does not answer']),
     stop: [
       {
@@ -263,6 +267,7 @@ export async function createRelay(
         deadlineMs: 2_000,
         run: async () => {
           storesWatch.stop();
+          schema.stop();
           liveKeys.stop();
           await keyWatch.stop();
           await Promise.all([apiKeys.stop(), queue.stop(), reporting.stop()]);

@@ -49,10 +49,11 @@ BEGIN
   IF TG_TABLE_NAME = 'audit_log' AND TG_OP = 'DELETE' AND v_change = 'seal' THEN
     RETURN OLD;
   END IF;
-  IF TG_TABLE_NAME = 'audit_log' AND TG_OP = 'UPDATE' AND v_change = 'redact'
-    AND (NEW.seq, NEW.epoch, NEW.log_seq, NEW.at, NEW.action, NEW.content_digest, NEW.prev_hash, NEW.hash)
+  IF TG_TABLE_NAME = 'audit_log' AND TG_OP = 'UPDATE' AND v_change = 'redact' THEN
+    IF (NEW.seq, NEW.epoch, NEW.log_seq, NEW.at, NEW.action, NEW.content_digest, NEW.prev_hash, NEW.hash)
       = (OLD.seq, OLD.epoch, OLD.log_seq, OLD.at, OLD.action, OLD.content_digest, OLD.prev_hash, OLD.hash) THEN
-    RETURN NEW;
+      RETURN NEW;
+    END IF;
   END IF;
   RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
 END $$;
@@ -71,6 +72,7 @@ CREATE FUNCTION redact_audit_content(p_seq bigint) RETURNS boolean LANGUAGE plpg
 DECLARE
   v_said json;
   v_new json;
+  v_count bigint;
 BEGIN
   SELECT details::json INTO v_said
   FROM audit_log
@@ -87,8 +89,9 @@ BEGIN
     address = v_new ->> 'address', target = v_new ->> 'target', outcome = v_new ->> 'outcome',
     details = v_new ->> 'details', salt = decode(v_said ->> 'salt', 'hex')
   WHERE seq = p_seq AND action = v_new ->> 'action' AND action NOT IN ('audit.redact', 'audit.seal');
+  GET DIAGNOSTICS v_count = ROW_COUNT;
   PERFORM set_config('relay.audit_change', '', true);
-  IF NOT FOUND THEN
+  IF v_count = 0 THEN
     RAISE EXCEPTION 'audit entry % cannot be redacted', p_seq;
   END IF;
   RETURN true;
