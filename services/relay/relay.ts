@@ -53,15 +53,15 @@ export async function createRelay(
 ): Promise<RunningService & { port: number; tracker: ErrorTracker }> {
   const { logger } = deps;
   const keys = createLogKeys(config.PBX_ID);
+  const store = createPool({ databaseUrl: config.DATABASE_URL, max: 8, name: 'relay', logger });
+  const schema = createSchemaGuard(store.pool, logger);
+  await schema.atStart();
   const commands = connectRedis(config.REDIS_URL, { name: 'relay', logger });
   const blocking = connectRedis(config.REDIS_URL, {
     name: 'relay-tail',
     logger,
     silenceMs: config.RELAY_BLOCK_MS + 1_500,
   });
-  const store = createPool({ databaseUrl: config.DATABASE_URL, max: 8, name: 'relay', logger });
-  const schema = createSchemaGuard(store.pool, logger);
-  await schema.atStart();
   const passwordHash = createPasswordHash();
   const audit = createAuditLog({ redis: commands.redis, keys, logger }, { service: 'relay' });
   const apiKeys = new APIKeyManager({

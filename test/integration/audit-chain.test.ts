@@ -194,9 +194,6 @@ test('each change is found, and the first entry that is wrong is named', async (
   }
   expect(await verify()).toMatchObject({ isIntact: true, entries: 10, events: 10 });
 });
-  await tamper(...statements.split(';'));
-  expect((await verify()).broken).toMatchObject({ seq, what });
-});
 
 test('an end that was cut off is found by the anchor, and so is a chain that was built anew', async () => {
   await writeMany(6);
