@@ -8,6 +8,8 @@ import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/sha
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
 import { type IngestConfig, ingestConfig, pbxUrlOf } from './config.ts';
 import { createPbxControl } from './control/pbx-control.ts';
@@ -28,6 +30,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   const errors = createIngestErrors((channel, entry) => log.write(channel, entry));
   const deps = { ...own, errors };
   const keys = createLogKeys(config.PBX_ID);
+  const schema = await guardSchema(config.DATABASE_URL, logger);
   const redisConnection = connectRedis(config.REDIS_URL, { name: 'ingest', logger });
   const { redis } = redisConnection;
   const recall = createRecall({ redis, keys, logger }, config.DATABASE_URL);
@@ -78,6 +81,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
 
   return {
     errors,
+    ...(schema ? { refused: schema.refused } : {}),
     readiness: () => [
       ...(pbx.socket.state === 'connected' ? [] : [pbx.socket.error ?? 'the PBX is not connected']),
       ...(log.isSpooling ? ['spooling: Redis is away'] : []),
@@ -106,7 +110,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
       {
         name: 'close XAPI and the databases',
         deadlineMs: 2_000,
-        run: () => Promise.all([pbx.stop(), control.stop()]).then(() => undefined),
+        run: () => Promise.all([pbx.stop(), control.stop(), schema?.stop()]).then(() => undefined),
       },
       {
         name: 'close Redis',
@@ -117,6 +121,20 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
         },
       },
     ],
+  };
+}
+
+async function guardSchema(databaseUrl: string | undefined, logger: Logger) {
+  if (databaseUrl === undefined) return null;
+  const store = createPool({ databaseUrl, name: 'relay ingest schema', max: 1, logger });
+  const guard = createSchemaGuard(store.pool, logger);
+  await guard.atStart();
+  return {
+    refused: guard.refused,
+    stop() {
+      guard.stop();
+      return store.stop();
+    },
   };
 }
 
