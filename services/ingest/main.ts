@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import { appendToLog } from '@3cx-relay/shared/log/append.ts';
+import { type AuditRecord, auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import { readConfig, unknownKeys } from '@3cx-relay/shared/runtime/config.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
@@ -54,6 +56,9 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   );
   // What an earlier process could not write comes before anything new.
   await log.direct();
+  const audit = (record: AuditRecord) => log.write('audit', auditEntry(Date.now(), record));
+  // Nobody waits for it: Redis may be away for long.
+  void compareSettings({ redis, keys, logger, audit }, 'ingest', config);
   const earlier = await readEarlierRun({ redis, keys }, { logger });
   const pbx = connectPbx(config, deps);
   const ingestion = createIngestion(config, {

@@ -2,6 +2,7 @@ import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createAuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
@@ -84,6 +85,7 @@ export async function createRelay(
   const { errors, tracker } = reporting;
   await waitForRedis(commands.redis);
   await recallLogs({ redis: commands.redis, keys, pool: store.pool, logger });
+  await compareSettings({ redis: commands.redis, keys, logger, audit: audit.write }, 'relay', config);
   const budget = createSendBudget({ clientBytes: config.RELAY_CLIENT_BYTES, totalBytes: config.RELAY_SEND_BYTES });
   const hub = createHub({ heartbeatMs: config.RELAY_HEARTBEAT_MS });
   const metrics = createRelayMetrics(deps.registry, { hub, budget });

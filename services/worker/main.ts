@@ -1,6 +1,7 @@
 import { createServiceErrors } from '@3cx-relay/shared/errors/service-errors.ts';
 import { createAuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
@@ -36,6 +37,8 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
 
   const historyDays = historyDaysOf(config);
   const audit = createAuditLog({ redis, keys, logger }, { service: 'worker' });
+  // Nobody waits for it: Redis may be away for long.
+  void compareSettings({ redis, keys, logger, audit: audit.write }, 'worker', config);
   const months = createMonths({ pool, logger }, historyDays);
   const jobs = createJobs({
     redisUrl: config.REDIS_URL,
