@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { AuditRecord } from '../log/audit-entry.ts';
 import type { LogKeys } from '../log/keys.ts';
 import type { Logger } from './logger.ts';
-import type { Redis } from './redis.ts';
+import { type Redis, waitForRedis } from './redis.ts';
 import { isSecretName, redactText } from './secrets.ts';
 
 /**
@@ -30,9 +30,10 @@ export interface SettingsDeps {
   readonly audit: (record: AuditRecord) => void;
 }
 
-/** Never throws: an audit of settings that cannot be made now is made at the next start. */
+/** Waits until Redis answers. Never throws: what cannot be compared now is compared at the next start. */
 export async function compareSettings(deps: SettingsDeps, service: string, settings: Settings): Promise<void> {
   try {
+    await waitForRedis(deps.redis);
     const text = await deps.redis.hget(deps.keys.settings, service);
     const before = text === null ? null : (JSON.parse(text) as Kept);
     const salt = before?.salt ?? randomBytes(16).toString('hex');
