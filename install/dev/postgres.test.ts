@@ -25,7 +25,9 @@ async function query(url: string, statement: string): Promise<unknown[]> {
   }
 }
 
-test('a cluster of an older start, whose owner may not make roles, gets the role of relay and ingest', async () => {
+test('a cluster of an older start, whose owner may not make roles, gets the role of relay and ingest', {
+  timeout: 30_000,
+}, async () => {
   const dir = join(parent, 'postgres');
   const older = await startPostgres({ dir });
   await migrate({ databaseUrl: older.url });
