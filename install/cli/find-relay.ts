@@ -45,13 +45,21 @@ function readKey(path: string): string {
   return text;
 }
 
-function readStack(path: string): { relayUrl: string; apiKey: string | undefined } | null {
-  let kept: { relayUrl?: unknown; apiKey?: unknown };
+interface RunningStack {
+  readonly relayUrl: string;
+  readonly apiKey: string | undefined;
+  readonly databaseUrl: string | undefined;
+}
+
+/** What the launcher says of the stack that runs; null when none does. */
+export function readStack(path: string): RunningStack | null {
+  let kept: { relayUrl?: unknown; apiKey?: unknown; databaseUrl?: unknown };
   try {
     kept = JSON.parse(readFileSync(path, 'utf8'));
   } catch {
     return null;
   }
   if (typeof kept.relayUrl !== 'string') return null;
-  return { relayUrl: kept.relayUrl, apiKey: typeof kept.apiKey === 'string' ? kept.apiKey : undefined };
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return { relayUrl: kept.relayUrl, apiKey: text(kept.apiKey), databaseUrl: text(kept.databaseUrl) };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { migrate } from '../../shared/store/migrate.ts';
 import { startPostgres } from './postgres.ts';
 
 let parent: string;
@@ -23,6 +24,25 @@ async function query(url: string, statement: string): Promise<unknown[]> {
     await client.end();
   }
 }
+
+test('a cluster of an older start, whose owner may not make roles, gets the role of relay and ingest', {
+  timeout: 30_000,
+}, async () => {
+  const dir = join(parent, 'postgres');
+  const older = await startPostgres({ dir });
+  await migrate({ databaseUrl: older.url });
+  await older.stop();
+
+  const server = await startPostgres({ dir, hasServiceRole: true });
+  await migrate({ databaseUrl: server.url });
+
+  const serviceUrl = server.serviceUrl ?? '';
+  expect(await query(serviceUrl, 'SELECT current_user, count(*)::int FROM events')).toEqual([
+    { current_user: 'relay_app', count: 0 },
+  ]);
+  await expect(query(serviceUrl, 'DELETE FROM events')).rejects.toThrow('permission denied for table events');
+  await server.stop();
+});
 
 test('data survives a kill -9 and a restart, inside a folder that only its owner may enter', async () => {
   chmodSync(parent, 0o700);

@@ -5,7 +5,15 @@ import { OperatorError } from './operator-error.js';
 import { reasonInLog } from './servers/log-reason.ts';
 import { obtainPostgresAccount } from './servers/postgres-account.ts';
 import { obtainPostgresBinaries, type PostgresBinaries } from './servers/postgres-binaries.ts';
-import { type Cluster, openAdministrator, openCluster, ownerOfCluster } from './servers/postgres-cluster.ts';
+import {
+  administrator,
+  type Cluster,
+  type LoginRole,
+  openCluster,
+  openLoginRole,
+  ownerOfCluster,
+  serviceRole,
+} from './servers/postgres-cluster.ts';
 import type { RunningServer } from './servers/running-server.ts';
 import { type Child, startChild } from './system/child.ts';
 import { findFreePort } from './system/ports.ts';
@@ -22,6 +30,8 @@ export type PostgresOptions = {
   mayCreateDatabases?: boolean;
   /** A second role that may create databases and roles; `adminUrl` is its address. */
   administrator?: string;
+  /** And one with the rights that relay and ingest need; `serviceUrl` is its address. */
+  hasServiceRole?: boolean;
   logFile?: string;
   readyTimeoutMs?: number;
   /** Called before it is ready, so that an interrupted start can still be cleaned up. */
@@ -46,9 +56,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     role: { name: role, mayCreateDatabases: options.mayCreateDatabases ?? false },
   });
   await removeStaleLock(cluster);
-  const { administrator: name, dir } = options;
-  const admin =
-    name === undefined ? undefined : { name, password: await openAdministrator(cluster, { dir, name, binaries }) };
+  const open = async (login: LoginRole) => {
+    const password = await openLoginRole(cluster, { dir: options.dir, role: login, binaries });
+    return `${login.name}:${password}`;
+  };
+  const admin = options.administrator === undefined ? undefined : await open(administrator(options.administrator));
+  const service = options.hasServiceRole ? await open(serviceRole) : undefined;
   const deadline = Date.now() + (options.readyTimeoutMs ?? 120_000);
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await findFreePort());
@@ -57,9 +70,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     if (await waitUntilReady(child, cluster, deadline)) {
       return {
         url: `postgres://${role}:${cluster.password}@127.0.0.1:${port}/${role}`,
-        ...(admin === undefined
-          ? {}
-          : { adminUrl: `postgres://${admin.name}:${admin.password}@127.0.0.1:${port}/postgres` }),
+        ...(admin === undefined ? {} : { adminUrl: `postgres://${admin}@127.0.0.1:${port}/postgres` }),
+        ...(service === undefined ? {} : { serviceUrl: `postgres://${service}@127.0.0.1:${port}/${role}` }),
         version: binaries.version,
         port,
         pid: child.pid,

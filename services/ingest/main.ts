@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import { appendToLog } from '@3cx-relay/shared/log/append.ts';
+import { type AuditRecord, auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import { readConfig, unknownKeys } from '@3cx-relay/shared/runtime/config.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
 import { type IngestConfig, ingestConfig, pbxUrlOf } from './config.ts';
 import { createPbxControl } from './control/pbx-control.ts';
@@ -28,6 +32,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   const errors = createIngestErrors((channel, entry) => log.write(channel, entry));
   const deps = { ...own, errors };
   const keys = createLogKeys(config.PBX_ID);
+  const schema = await guardSchema(config.DATABASE_URL, logger);
   const redisConnection = connectRedis(config.REDIS_URL, { name: 'ingest', logger });
   const { redis } = redisConnection;
   const recall = createRecall({ redis, keys, logger }, config.DATABASE_URL);
@@ -51,6 +56,9 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   );
   // What an earlier process could not write comes before anything new.
   await log.direct();
+  const audit = (record: AuditRecord) => log.write('audit', auditEntry(Date.now(), record));
+  // Nobody waits for it: Redis may be away for long.
+  void compareSettings({ redis, keys, logger, audit }, 'ingest', config);
   const earlier = await readEarlierRun({ redis, keys }, { logger });
   const pbx = connectPbx(config, deps);
   const ingestion = createIngestion(config, {
@@ -78,6 +86,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
 
   return {
     errors,
+    ...(schema ? { refused: schema.refused } : {}),
     readiness: () => [
       ...(pbx.socket.state === 'connected' ? [] : [pbx.socket.error ?? 'the PBX is not connected']),
       ...(log.isSpooling ? ['spooling: Redis is away'] : []),
@@ -106,7 +115,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
       {
         name: 'close XAPI and the databases',
         deadlineMs: 2_000,
-        run: () => Promise.all([pbx.stop(), control.stop()]).then(() => undefined),
+        run: () => Promise.all([pbx.stop(), control.stop(), schema?.stop()]).then(() => undefined),
       },
       {
         name: 'close Redis',
@@ -117,6 +126,20 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
         },
       },
     ],
+  };
+}
+
+async function guardSchema(databaseUrl: string | undefined, logger: Logger) {
+  if (databaseUrl === undefined) return null;
+  const store = createPool({ databaseUrl, name: 'relay ingest schema', max: 1, logger });
+  const guard = createSchemaGuard(store.pool, logger);
+  await guard.atStart();
+  return {
+    refused: guard.refused,
+    stop() {
+      guard.stop();
+      return store.stop();
+    },
   };
 }
 

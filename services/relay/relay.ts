@@ -1,16 +1,18 @@
 import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
+import { createAuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
+import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import { createPanelFiles } from './admin/panel-files.ts';
 import { servePanel } from './admin/panel-route.ts';
-import { createAuditLog } from './audit-log.ts';
 import type { relayConfig } from './config.ts';
 import { createDocuments } from './documents/documents.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
@@ -52,15 +54,17 @@ export async function createRelay(
 ): Promise<RunningService & { port: number; tracker: ErrorTracker }> {
   const { logger } = deps;
   const keys = createLogKeys(config.PBX_ID);
+  const store = createPool({ databaseUrl: config.DATABASE_URL, max: 8, name: 'relay', logger });
+  const schema = createSchemaGuard(store.pool, logger);
+  await schema.atStart();
   const commands = connectRedis(config.REDIS_URL, { name: 'relay', logger });
   const blocking = connectRedis(config.REDIS_URL, {
     name: 'relay-tail',
     logger,
     silenceMs: config.RELAY_BLOCK_MS + 1_500,
   });
-  const store = createPool({ databaseUrl: config.DATABASE_URL, max: 8, name: 'relay', logger });
   const passwordHash = createPasswordHash();
-  const audit = createAuditLog({ redis: commands.redis, keys, logger });
+  const audit = createAuditLog({ redis: commands.redis, keys, logger }, { service: 'relay' });
   const apiKeys = new APIKeyManager({
     pool: store.pool,
     adminSecret: config.ADMIN_SECRET,
@@ -81,6 +85,7 @@ export async function createRelay(
   const { errors, tracker } = reporting;
   await waitForRedis(commands.redis);
   await recallLogs({ redis: commands.redis, keys, pool: store.pool, logger });
+  await compareSettings({ redis: commands.redis, keys, logger, audit: audit.write }, 'relay', config);
   const budget = createSendBudget({ clientBytes: config.RELAY_CLIENT_BYTES, totalBytes: config.RELAY_SEND_BYTES });
   const hub = createHub({ heartbeatMs: config.RELAY_HEARTBEAT_MS });
   const metrics = createRelayMetrics(deps.registry, { hub, budget });
@@ -229,6 +234,7 @@ export async function createRelay(
     port,
     errors,
     tracker,
+    refused: schema.refused,
     readiness: () => (tail.silentForMs() < READY_SILENCE_MS ? [] : ['the log does not answer']),
     stop: [
       {
@@ -263,6 +269,7 @@ export async function createRelay(
         deadlineMs: 2_000,
         run: async () => {
           storesWatch.stop();
+          schema.stop();
           liveKeys.stop();
           await keyWatch.stop();
           await Promise.all([apiKeys.stop(), queue.stop(), reporting.stop()]);

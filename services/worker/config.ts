@@ -1,4 +1,5 @@
 import { commonConfig, databaseConfig, integer, type readConfig } from '@3cx-relay/shared/runtime/config.ts';
+import { z } from 'zod';
 
 const GIB = 1024 ** 3;
 const DAYS = { min: 1, max: 36_500, default: 400 };
@@ -18,6 +19,9 @@ export const workerConfig = {
   HISTORY_DAYS_ERRORS: integer(DAYS).unwrap().optional(),
   HISTORY_DAYS_AUDIT: integer(DAYS).unwrap().optional(),
   HISTORY_DAYS_REQUESTS: integer(DAYS).unwrap().optional(),
+  /** Outside the database, at best where the database's administrator has no access. */
+  AUDIT_ANCHOR_FILE: z.string().min(1).default('.data/audit-anchors.jsonl'),
+  AUDIT_ANCHOR_HOURS: integer({ min: 1, max: 24 * 31, default: 24 }),
 };
 
 export type WorkerConfig = ReturnType<typeof readConfig<typeof workerConfig>>;

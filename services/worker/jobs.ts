@@ -4,8 +4,8 @@ import { createJobWorker, type JobReport } from '@3cx-relay/shared/jobs/job-work
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
-import { type IndexDeps, indexEvents } from './index-events.ts';
 import { fillPastCalls } from './fill-past-calls.ts';
+import { type IndexDeps, indexEvents } from './index-events.ts';
 import type { Months } from './months.ts';
 import { drainChannel, type PersistDeps } from './persist.ts';
 import { createSchedules } from './schedules.ts';
@@ -26,6 +26,8 @@ export interface JobsDeps {
   readonly report: JobReport;
   /** Removes rows past retention from the tables beside events. */
   readonly dropPastRows: (signal: AbortSignal) => Promise<void>;
+  readonly anchorAudit: () => Promise<unknown>;
+  readonly sealAudit: () => Promise<unknown>;
 }
 
 export interface Jobs {
@@ -79,6 +81,14 @@ export function createJobs(deps: JobsDeps): Jobs {
         },
         'fill-past-calls': async (_, signal) => {
           await fillPastCalls(deps.persist, signal);
+          return null;
+        },
+        'anchor-audit': async () => {
+          await deps.anchorAudit();
+          return null;
+        },
+        'seal-audit': async () => {
+          await deps.sealAudit();
           return null;
         },
       },

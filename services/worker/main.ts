@@ -1,5 +1,7 @@
 import { createServiceErrors } from '@3cx-relay/shared/errors/service-errors.ts';
+import { createAuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
@@ -7,6 +9,8 @@ import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
+import { anchorAudit } from './audit/anchor-audit.ts';
+import { sealPastAudit } from './audit/seal-audit.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
 import { dropPastRows } from './drop-past-rows.ts';
 import { historyDaysOf } from './history-days.ts';
@@ -32,6 +36,9 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   const { pool } = store;
 
   const historyDays = historyDaysOf(config);
+  const audit = createAuditLog({ redis, keys, logger }, { service: 'worker' });
+  // Nobody waits for it: Redis may be away for long.
+  void compareSettings({ redis, keys, logger, audit: audit.write }, 'worker', config);
   const months = createMonths({ pool, logger }, historyDays);
   const jobs = createJobs({
     redisUrl: config.REDIS_URL,
@@ -44,6 +51,9 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     months,
     report: createJobReport({ logger, errors }),
     dropPastRows: signal => dropPastRows({ pool, logger }, historyDays, signal),
+    anchorAudit: () =>
+      anchorAudit({ pool, logger, errors }, { file: config.AUDIT_ANCHOR_FILE, everyHours: config.AUDIT_ANCHOR_HOURS }),
+    sealAudit: () => sealPastAudit({ pool, logger, audit }, historyDays.audit),
   });
   const probes = [
     createProbe({ name: 'Redis', check: () => redis.ping() }),
@@ -54,7 +64,11 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     readiness: () => probes.flatMap(probe => probe.reasons()),
     stop: [
       { name: 'jobs', deadlineMs: 7_000, run: () => jobs.stop() },
-      { name: 'error entries', deadlineMs: 1_500, run: () => reporting.stop(1_000) },
+      {
+        name: 'error and audit entries',
+        deadlineMs: 1_500,
+        run: () => Promise.all([reporting.stop(1_000), audit.stop(1_000)]).then(() => undefined),
+      },
       {
         name: 'stores',
         deadlineMs: 2_000,

@@ -38,6 +38,9 @@ const UPKEEP: readonly Schedule<'upkeep'>[] = [
   // Days would do, but a run that met a long reader should be repeated soon.
   { id: 'past-calls', everyMs: MINUTE_MS, job: 'fill-past-calls', payload: {} },
   { id: 'months', everyMs: 60 * MINUTE_MS, job: 'keep-months', payload: {} },
+  // Both look each time whether a day has passed, so that a worker that was away for days makes up for it at once.
+  { id: 'anchor-audit', everyMs: 60 * MINUTE_MS, job: 'anchor-audit', payload: {} },
+  { id: 'seal-audit', everyMs: 60 * MINUTE_MS, job: 'seal-audit', payload: {} },
 ];
 
 /** When ingest is away one run waits, not one for every five seconds: the next is made when the one before is taken. */

@@ -49,6 +49,10 @@ export const JOBS = {
   'keep-months': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Makes the calls of entries that a release without them copied. */
   'fill-past-calls': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
+  /** Writes down outside the database where the chain of the audit ends. */
+  'anchor-audit': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
+  /** Removes from the beginning of the chain what is past retention. */
+  'seal-audit': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Samples every component that ingest is connected to. */
   'check-connections': { queue: 'pbx', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Gives a connection up and makes it anew. */

@@ -20,6 +20,8 @@ export interface LogKeys {
   readonly recovery: string;
   /** String with expiry: what ingest says of itself, JSON. */
   readonly ingestStatus: string;
+  /** Hash: what each service ran with when it last started, to see a change (shared/runtime/compare-settings.ts). */
+  readonly settings: string;
   /** String with expiry: the mark of a call-control command, "started" and then its result as JSON. */
   command(commandId: string): string;
   /** String with expiry: what was asked under an idempotency key and what was answered, JSON. `digest` of the key. */
@@ -52,6 +54,7 @@ export function createLogKeys(pbxId: string): LogKeys {
     calls: `${prefix}:state:calls`,
     recovery: `${prefix}:state:recovery`,
     ingestStatus: `${prefix}:status:ingest`,
+    settings: `${prefix}:settings`,
     command: (commandId: string) => `${prefix}:command:${commandId}`,
     idempotency: (owner: string, digest: string) => `${prefix}:idempotency:${owner}:${digest}`,
     ticket: (digest: string) => `${prefix}:ticket:${digest}`,

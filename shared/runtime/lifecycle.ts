@@ -16,6 +16,8 @@ export interface RunningService {
   readonly readiness: ReadinessCheck;
   /** Hears of an error that nobody caught; one of the phases writes what waits there. */
   readonly errors?: ErrorSink;
+  /** Rejects when the service finds, after its start, that it must not run. */
+  readonly refused?: Promise<never>;
   /** In order: stop accepting → tell clients → drain → flush → close stores. */
   readonly stop: readonly StopPhase[];
 }
@@ -84,6 +86,10 @@ export async function runService(options: ServiceOptions): Promise<void> {
       },
     });
     service = await options.start();
+    service.refused?.catch(error => {
+      logger.fatal(`${name} must not run: ${messageOf(error)}`);
+      void stop('refused to run', 1);
+    });
     logger.info({ internalPort: internal.port }, `${name}: started`);
   } catch (error) {
     exitBeforeStart(name, logger, error);

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { databaseConfig, readConfig } from '../runtime/config.ts';
@@ -6,6 +5,8 @@ import type { Logger } from '../runtime/logger.ts';
 import { messageOf, OperatorError } from '../runtime/operator-error.ts';
 import { createBackoff, sleep } from '../runtime/retry.ts';
 import { isPostgresAway } from './connection-error.ts';
+import { assertSchemaKnown, MIGRATIONS_FOLDER } from './schema-guard.ts';
+import { loadSql } from './sql.ts';
 
 /**
  * Brings the database to the schema of this version. Any number of processes may call it at once: they queue on an
@@ -25,10 +26,10 @@ export interface Migrated {
   readonly applied: readonly string[];
 }
 
-const DIRECTORY = fileURLToPath(new URL('./migrations', import.meta.url));
+const GRANT_ROLES = loadSql('grant-roles');
 const WAIT_MS = 60_000;
 
-/** @throws OperatorError `DATABASE_AWAY`, `DATABASE_REFUSED` or `MIGRATION_FAILED` */
+/** @throws OperatorError `DATABASE_AWAY`, `DATABASE_REFUSED`, `SCHEMA_TOO_NEW` or `MIGRATION_FAILED` */
 export async function migrate(options: MigrateOptions): Promise<Migrated> {
   const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
   const deadline = Date.now() + (options.waitMs ?? WAIT_MS);
@@ -57,11 +58,13 @@ async function migrateOnce(options: MigrateOptions): Promise<Migrated> {
   });
   // A connection that breaks fails the running query; nobody may crash on the event beside it.
   client.on('error', () => undefined);
+  client.on('notice', ({ message }) => options.logger?.info(message));
   try {
     await client.connect();
+    await assertSchemaKnown(client);
     const applied = await runner({
       dbClient: client,
-      dir: DIRECTORY,
+      dir: MIGRATIONS_FOLDER,
       direction: 'up',
       migrationsTable: 'schema_migrations',
       singleTransaction: true,
@@ -69,6 +72,8 @@ async function migrateOnce(options: MigrateOptions): Promise<Migrated> {
       // What goes wrong is thrown as well; without a logger the runner would print to the console.
       log: text => options.logger?.debug(text),
     });
+    // Not only when something was applied: a dump that is restored elsewhere comes without the roles.
+    await client.query(GRANT_ROLES);
     return { applied: applied.map(migration => migration.name) };
   } finally {
     await client.end().catch(() => undefined);

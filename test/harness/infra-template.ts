@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { migrate } from '../../shared/store/migrate.ts';
+import { createServiceLogin } from './service-role.ts';
 
 const templateName = 'relay_template';
 
@@ -7,6 +8,7 @@ const templateName = 'relay_template';
 export async function prepareTemplate(databaseUrl: string): Promise<void> {
   await execute(databaseUrl, `CREATE DATABASE ${templateName}`);
   await migrate({ databaseUrl: withDatabase(databaseUrl, templateName) });
+  await createServiceLogin(databaseUrl);
 }
 
 export async function copyTemplate(databaseUrl: string, name: string): Promise<string> {

@@ -8,6 +8,7 @@ import { createTestDatabase } from './database.ts';
 import { startService } from './processes.ts';
 import { createTestRedis } from './redis.ts';
 import { adminSecret } from './relay.ts';
+import { asService } from './service-role.ts';
 
 export type RelayProcess = {
   url: string;
@@ -42,7 +43,7 @@ export async function startRelayProcess(
   await options.prepare?.({ redisUrl: redis.url, databaseUrl: database.url, pbxId: redis.pbxId });
   const service = await startService('relay', {
     REDIS_URL: redis.url,
-    DATABASE_URL: database.url,
+    DATABASE_URL: asService(database.url),
     ADMIN_SECRET: adminSecret,
     PBX_ID: redis.pbxId,
     PORT: String(port),

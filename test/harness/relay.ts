@@ -10,6 +10,7 @@ import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { pino } from 'pino';
 import { createTestDatabase } from './database.ts';
 import { createTestRedis } from './redis.ts';
+import { asService } from './service-role.ts';
 
 export const adminSecret = 'for tests only: 0123456789abcdef0123456789abcdef';
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
@@ -49,12 +50,12 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
   const redisUrl = settings.REDIS_URL ?? redis.url;
   const config = readConfig(relayConfig, {
     REDIS_URL: redisUrl,
-    DATABASE_URL: database.url,
     ADMIN_SECRET: adminSecret,
     PBX_ID: redis.pbxId,
     PORT: '0',
     RELAY_DRAIN_MS: '0',
     ...settings,
+    DATABASE_URL: asService(database.url),
   });
   const registry = createMetrics('relay');
   const relay = await createRelay(config, { logger, registry });
@@ -67,7 +68,7 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
       keys.generateKey('test', permissions, 'test', options),
     redisUrl,
     pbxId: config.PBX_ID,
-    databaseUrl: config.DATABASE_URL,
+    databaseUrl: database.url,
     tracker: relay.tracker,
     async metric(name) {
       const metric = await registry.getSingleMetric(name)?.get();

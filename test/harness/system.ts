@@ -19,6 +19,7 @@ import { createTestDatabase } from './database.ts';
 import { databaseUrl } from './infra-access.ts';
 import { type ServiceName, type ServiceProcess, startService } from './processes.ts';
 import { adminSecret } from './relay.ts';
+import { asService } from './service-role.ts';
 import { waitFor } from './wait-for.ts';
 
 /**
@@ -67,7 +68,6 @@ export async function startSystem(
     SIM_INI_DIR: join(dir, 'pbx'),
     PBX_INI: pbxIni,
     REDIS_URL: redisServer.url,
-    DATABASE_URL: database.url,
     ADMIN_SECRET: adminSecret,
     SPOOL_DIR: join(dir, 'spool'),
     PORT: String(port),
@@ -76,7 +76,10 @@ export async function startSystem(
     ...settings,
   };
   const services = new Map<ServiceName, ServiceProcess>();
-  const start = async (name: ServiceName, ownEnv = env) => void services.set(name, await startService(name, ownEnv));
+  const start = async (name: ServiceName) => {
+    const databaseUrl = name === 'worker' ? database.url : asService(database.url);
+    services.set(name, await startService(name, { ...env, DATABASE_URL: databaseUrl }));
+  };
   await start('simulator');
   const simulatorUrl = service('simulator').internalUrl;
   env.PBX_URL = simulatorUrl;

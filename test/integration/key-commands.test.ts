@@ -68,6 +68,11 @@ test('the commands of the launcher print one line of JSON and tell an existing a
   const user = ['create-user', '--username', 'admin', '--role', 'admin'];
   const first = await run(ADMIN, user, { input: 'correct horse\n' });
   expect(first).toMatchObject({ code: 0, output: `${JSON.stringify({ id: 1, username: 'admin' })}\n` });
+  expect((await audit()).at(-1)).toMatchObject({
+    action: 'user.create',
+    target: 'user:1',
+    details: { username: 'admin' },
+  });
   const again = await run(ADMIN, user, { input: 'correct horse\n' });
   expect(again).toMatchObject({ code: 3, output: '' });
 });

@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { verifyAudit } from '@3cx-relay/shared/audit/verify-audit.ts';
 import { foldErrors } from '@3cx-relay/shared/errors/error-groups.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { selectOpenErrors, upsertErrors } from '@3cx-relay/shared/store/error-log.ts';
 import { migrate } from '@3cx-relay/shared/store/migrate.ts';
 import { dropMonths } from '@3cx-relay/shared/store/months.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { assertSchemaKnown, createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
@@ -24,6 +26,8 @@ const FIRST_VERSION = new URL('0001_first-version.sql', MIGRATIONS);
 const ALL = readdirSync(MIGRATIONS)
   .map(file => file.replace(/\.sql$/, ''))
   .sort();
+/** Of the last released version. */
+const BEFORE = ALL.indexOf('0005_log-epochs') + 1;
 let admin: PostgresPool;
 let store: PostgresPool;
 let name: string;
@@ -125,6 +129,75 @@ test('a database of the first version keeps its rows, and the writers of this on
     await upsertErrors(transaction, foldErrors([], [{ ...occurrence, ...what }]));
     expect(await selectOpenErrors(transaction, ['f'])).toMatchObject([{ id: occurrence.id, count: 1 }]);
   });
+});
+
+test('a database of the version before keeps a row of every table', async () => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('CREATE TABLE schema_migrations (id serial PRIMARY KEY, name varchar(255), run_on timestamp)');
+  for (const migration of ALL.slice(0, BEFORE)) {
+    await client.query(readFileSync(new URL(`${migration}.sql`, MIGRATIONS), 'utf8'));
+    await client.query('INSERT INTO schema_migrations (name, run_on) VALUES ($1, now())', [migration]);
+  }
+  await client.query(`
+    INSERT INTO admin_users (username, password, role) VALUES ('Ada', 'hash', 'admin');
+    INSERT INTO api_keys (client_name, key_hash, key_prefix, permissions, dns)
+      VALUES ('CRM', 'hash', '01234567', '["read"]', ARRAY['101']);
+    INSERT INTO api_requests (api_key_id, endpoint, status_code) VALUES (1, '/relay/health', 200);
+    INSERT INTO error_log (component, severity, message, fingerprint, first_position)
+      VALUES ('xapi', 'error', 'failed', 'f', 'm5k2h7qa_0000000000000041');
+    INSERT INTO connection_status_history (component, state, latency) VALUES ('redis', 'up', 1);
+    INSERT INTO log_epochs VALUES ('audit', 'm5k2h7qa', 1);
+    UPDATE log_positions SET epoch = 'm5k2h7qa', seq = 1;
+    INSERT INTO events (channel, epoch, seq, at, type, call_id, body)
+      SELECT channel, 'm5k2h7qa', 1, now(), 't', 'c1', '{"n": 1}' FROM log_positions`);
+  await client.end();
+  const tablesBefore = (await tables()).filter(table => !/_\d{4}_\d{2}$/.test(table) && table !== 'schema_migrations');
+  const rowsOf = async (table: string) =>
+    (await store.pool.query<{ row: object }>(`SELECT to_json(t) AS row FROM ${table} t ORDER BY 1::text`)).rows;
+  const before = new Map<string, { row: object }[]>();
+  for (const table of tablesBefore) before.set(table, await rowsOf(table));
+
+  expect((await migrate({ databaseUrl: url })).applied).toEqual(ALL.slice(BEFORE));
+  for (const [table, rows] of before) {
+    expect([table, await rowsOf(table)]).toEqual([
+      table,
+      rows.map(({ row }) => ({ row: expect.objectContaining(row) })),
+    ]);
+  }
+  const filled = [...before].filter(([, rows]) => rows.length > 0).map(([table]) => table);
+  const expected = ['admin_users', 'api_keys', 'api_requests', 'error_log', 'connection_status_history', 'log_epochs'];
+  expect(filled).toEqual(expect.arrayContaining([...expected, 'log_positions', 'events', 'events_audit']));
+  // What was copied before there was a chain is not missing from it.
+  const report = await verifyAudit(store.pool, { anchorFile: '/nowhere/anchors', keptFrom: 0 });
+  expect(report).toMatchObject({ isIntact: true, entries: 0, events: 0 });
+});
+
+test('a schema that a newer version made is refused, by name', async () => {
+  await migrate({ databaseUrl: url });
+  await assertSchemaKnown(store.pool);
+  await store.pool.query(
+    "INSERT INTO schema_migrations (name, run_on) VALUES ('9998_later', now()), ('9999_latest', now())",
+  );
+  const refusal = { code: 'SCHEMA_TOO_NEW', message: expect.stringContaining('(migration 9999_latest)') };
+  await expect(migrate({ databaseUrl: url })).rejects.toMatchObject(refusal);
+  await expect(assertSchemaKnown(store.pool)).rejects.toMatchObject(refusal);
+  await expect(createSchemaGuard(store.pool, logger).atStart()).rejects.toMatchObject(refusal);
+});
+
+test('who starts while PostgreSQL is away looks when it is back, and refuses then', async () => {
+  await migrate({ databaseUrl: url });
+  await store.pool.query("INSERT INTO schema_migrations (name, run_on) VALUES ('9999_latest', now())");
+  const proxy = await startTcpProxy(url);
+  await proxy.cut();
+  const late = createPool({ databaseUrl: proxy.url, name: 'test late', max: 1, logger });
+  const guard = createSchemaGuard(late.pool, logger);
+  await guard.atStart();
+  await proxy.restore();
+  await expect(guard.refused).rejects.toMatchObject({ code: 'SCHEMA_TOO_NEW' });
+  guard.stop();
+  await late.stop();
+  await proxy.stop();
 });
 
 test('a server that comes up later is waited for', async () => {

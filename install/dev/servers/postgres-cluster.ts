@@ -87,28 +87,47 @@ async function initialise(cluster: Cluster, request: { binaries: PostgresBinarie
   ]);
 }
 
+/** Another login role of the cluster than the owner of the product's database. */
+export type LoginRole = { name: string; attributes: string; memberOf?: string };
+
+/** May create databases and roles: what the product's own role must never be able to do. */
+export function administrator(name: string): LoginRole {
+  return { name, attributes: 'CREATEDB CREATEROLE' };
+}
+
+/** For relay and ingest, which own nothing: the migrations give the group its rights. */
+export const serviceRole: LoginRole = { name: 'relay_app', attributes: '', memberOf: 'relay_service' };
+
 /**
- * A second login role that may create databases and roles, for what the product's own role must never be able to do.
  * Made once, also in a cluster of an older start, while no server runs on it.
  *
  * @returns its password, kept in `<dir>/<name>-password`.
  */
-export async function openAdministrator(
+export async function openLoginRole(
   cluster: Cluster,
-  request: { dir: string; name: string; binaries: PostgresBinaries },
+  request: { dir: string; role: LoginRole; binaries: PostgresBinaries },
 ): Promise<string> {
-  const { dir, name, binaries } = request;
+  const { dir, binaries } = request;
+  const { name, attributes, memberOf } = request.role;
   const path = join(dir, `${name}-password`);
   const kept = await readPassword(path);
   if (kept !== undefined) return kept;
   const password = newPassword();
   await runAsSuperuser(cluster, binaries, [
-    // A start that was killed between here and the file has left the role behind.
-    `DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name}; END IF; END$$`,
-    `ALTER ROLE ${name} LOGIN CREATEDB CREATEROLE PASSWORD '${password}'`,
+    ...[...groupRoles, name].map(createIfAbsent),
+    `ALTER ROLE ${name} LOGIN ${attributes} PASSWORD '${password}'`,
+    ...(memberOf === undefined ? [] : [`GRANT ${memberOf} TO ${name}`]),
   ]);
   await writePassword(path, password);
   return password;
+}
+
+/** What the migrations give rights to, and may not make here themselves (shared/store/migrations, `grant_roles`). */
+const groupRoles = ['relay_service', 'relay_worker', 'relay_auditor'];
+
+/** A start that was killed before the password was kept has left the role behind. */
+function createIfAbsent(name: string): string {
+  return `DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name}; END IF; END$$`;
 }
 
 /** Single-user mode needs no superuser password, so none exists: nobody but this folder's owner is superuser. */

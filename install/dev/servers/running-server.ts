@@ -5,6 +5,8 @@ export type RunningServer = {
   url: string;
   /** Of a PostgreSQL whose `url` is a role without the right to create databases: the role that has it. */
   adminUrl?: string;
+  /** Of a PostgreSQL of our own: the role of relay and ingest, which owns nothing. */
+  serviceUrl?: string;
   version: string;
   pid: number | undefined;
   exited: Promise<Exit>;

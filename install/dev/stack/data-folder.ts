@@ -15,6 +15,8 @@ export type DataFolder = {
   /** The file system of the simulated PBX, as far as a reader looks into it. */
   pbx: string;
   composeProject: string;
+  /** Where the ends of the audit's chain are written down. */
+  auditAnchors: string;
 };
 
 export function openDataFolder(root: string, override: string | undefined): DataFolder {
@@ -30,6 +32,7 @@ export function openDataFolder(root: string, override: string | undefined): Data
     postgres: join(path, 'postgres'),
     pbx: join(path, 'pbx'),
     composeProject: join(path, 'compose-project'),
+    auditAnchors: join(path, 'audit-anchors.jsonl'),
   };
   try {
     for (const one of [path, folder.logs, folder.spool]) makeFolder(one);

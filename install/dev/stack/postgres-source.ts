@@ -23,6 +23,7 @@ export async function choosePostgres(environment: Environment, folder: DataFolde
         dir: folder.postgres,
         logFile,
         onSpawn,
+        hasServiceRole: true,
         // The simulated PBX has a database of its own. The product's role stays without rights over others.
         ...(hasPbx(environment) ? {} : { administrator: 'simulator' }),
         ...(port === undefined ? {} : { port }),

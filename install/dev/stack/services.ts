@@ -23,7 +23,8 @@ export async function planServices(request: {
   environment: Environment;
   folder: DataFolder;
   secrets: Readonly<Secrets>;
-  addresses: { redisUrl: string; databaseUrl: string };
+  /** The worker owns the tables; relay and ingest sign in with less. */
+  addresses: { redisUrl: string; databaseUrl: string; serviceDatabaseUrl: string };
   /** Where the simulator makes the database of its PBX, when it may. */
   pbxDatabaseUrl: string | undefined;
   relayPort: number;
@@ -34,14 +35,18 @@ export async function planServices(request: {
   const shared: Environment = {
     ...forServices,
     REDIS_URL: addresses.redisUrl,
-    DATABASE_URL: addresses.databaseUrl,
+    DATABASE_URL: addresses.serviceDatabaseUrl,
   };
   const relayUrl = `http://127.0.0.1:${relayPort}`;
   const simulatorPort = hasPbx(environment) ? undefined : await findFreePort();
   const simulatorUrl = simulatorPort === undefined ? undefined : `http://127.0.0.1:${simulatorPort}`;
 
   const definitions: ServiceDefinition[] = [
-    await withInternalPort('worker', shared),
+    await withInternalPort('worker', {
+      ...shared,
+      DATABASE_URL: addresses.databaseUrl,
+      AUDIT_ANCHOR_FILE: environment.AUDIT_ANCHOR_FILE ?? folder.auditAnchors,
+    }),
     await withInternalPort('ingest', {
       ...shared,
       SPOOL_DIR: environment.SPOOL_DIR ?? folder.spool,

@@ -68,7 +68,8 @@ export class Stack {
     stopRequested.throwIfAborted();
     const secrets = openSecrets(folder.secrets);
     const plan = await planServices({
-      ...{ environment, folder, addresses, relayPort },
+      ...{ environment, folder, relayPort },
+      addresses: { ...addresses, serviceDatabaseUrl: postgres.serviceUrl ?? postgres.url },
       pbxDatabaseUrl: await choosePbxDatabase(environment, postgres),
       secrets: secrets.current,
     });

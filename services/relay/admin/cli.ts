@@ -4,6 +4,8 @@ import { databaseConfig, readConfig } from '@3cx-relay/shared/runtime/config.ts'
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { auditFromShell, COMMAND_LINE } from '../audit-from-shell.ts';
+import { relayConfig } from '../config.ts';
 import { createPasswordHash } from '../keys/password-hash.ts';
 import { createAdminUser } from './users.ts';
 
@@ -11,19 +13,41 @@ import { createAdminUser } from './users.ts';
 const USAGE = 'usage: cli.ts create-user --username NAME --role admin|viewer < file-with-the-password';
 const EXIT = { failed: 1, usage: 2, exists: 3 } as const;
 
+const config = {
+  ...databaseConfig,
+  PBX_ID: relayConfig.PBX_ID,
+  REDIS_URL: relayConfig.REDIS_URL.optional(),
+};
+
 async function createUser(username: string, role: string): Promise<void> {
-  const config = readConfig(databaseConfig, process.env);
+  const settings = readConfig(config, process.env);
   const password = (await text(process.stdin)).replace(/\r?\n$/, '');
   const logger = createLogger({ name: 'admin', level: 'silent' });
-  const { pool, stop } = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay admin', max: 1, logger });
+  const { pool, stop } = createPool({ databaseUrl: settings.DATABASE_URL, name: 'relay admin', max: 1, logger });
   const passwordHash = createPasswordHash();
   try {
     const created = await createAdminUser(
       { pool, passwordHash },
-      { username, password, role, createdBy: 'command line' },
+      { username, password, role, createdBy: COMMAND_LINE },
     );
     if (created.ok) {
       console.log(JSON.stringify({ id: created.user.id, username: created.user.username }));
+      await auditFromShell(
+        {
+          action: 'user.create',
+          actor: { kind: 'system', id: COMMAND_LINE, name: COMMAND_LINE },
+          address: null,
+          target: `user:${created.user.id}`,
+          outcome: 'done',
+          details: { username: created.user.username, role },
+        },
+        {
+          redisUrl: settings.REDIS_URL,
+          pbxId: settings.PBX_ID,
+          logger,
+          what: `creating the user ${created.user.username}`,
+        },
+      );
     } else {
       console.error(`a user named ${username} exists already, nothing was changed`);
       process.exitCode = EXIT.exists;

@@ -1,14 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { appendToLog } from '@3cx-relay/shared/log/append.ts';
-import { auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
-import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { databaseConfig, readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
-import { messageOf, OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
-import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
-import { within } from '@3cx-relay/shared/runtime/within.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import { auditFromShell, COMMAND_LINE } from '../audit-from-shell.ts';
 import { relayConfig } from '../config.ts';
 import { APIKeyManager } from './api-key-manager.ts';
 import { type KeyOperation, toKeyAudit } from './key-audit.ts';
@@ -27,9 +22,7 @@ restrictions, each optional:
        --max-connections N                  live connections at the same time
        --requests-per-second N`;
 
-const BY = 'command line';
 const MS_PER_HOUR = 3_600_000;
-const AUDIT_WITHIN_MS = 5_000;
 
 const config = {
   ...databaseConfig,
@@ -59,16 +52,16 @@ async function run(manager: APIKeyManager): Promise<unknown> {
   if (more.length > 0) return undefined;
   if (command === 'create' && values.name && values.permissions) {
     const options = toOptions(values);
-    const created = await manager.generateKey(values.name, values.permissions.split(','), BY, options);
+    const created = await manager.generateKey(values.name, values.permissions.split(','), COMMAND_LINE, options);
     return { id: created.id, apiKey: created.apiKey };
   }
   if (command === 'list') return { apiKeys: await manager.listKeys() };
   if (command === 'rotate' && Number.isInteger(id) && Number.isFinite(overlapMs)) {
-    const rotated = await manager.rotateKey(id, { overlapMs: Math.round(overlapMs), rotatedBy: BY });
+    const rotated = await manager.rotateKey(id, { overlapMs: Math.round(overlapMs), rotatedBy: COMMAND_LINE });
     return { id: rotated.id, apiKey: rotated.apiKey, replaces: id, replacedExpiresAt: rotated.oldExpiresAt };
   }
   if (command === 'revoke' && values.id && Number.isInteger(id)) {
-    return { id, revoked: await manager.revokeKey(id, BY) };
+    return { id, revoked: await manager.revokeKey(id, COMMAND_LINE) };
   }
   return undefined;
 }
@@ -92,20 +85,6 @@ function toOptions(values: {
   };
 }
 
-/** The operation is done by then: what keeps it from the audit is said, and does not undo it. */
-async function audit(operation: KeyOperation, to: { redisUrl: string | undefined; pbxId: string }): Promise<void> {
-  try {
-    if (to.redisUrl === undefined) throw new OperatorError('NOT_AUDITED', 'REDIS_URL is not set');
-    const { redis, stop } = connectRedis(to.redisUrl, { name: 'relay keys', logger });
-    const log = { redis, keys: createLogKeys(to.pbxId), channel: 'audit' as const };
-    const entries = [auditEntry(Date.now(), toKeyAudit(operation, 'system'))];
-    const batch = { writerId: `keys-${randomUUID()}`, firstWriterSeq: 1, entries, highestKnownSeq: 0 };
-    await within(AUDIT_WITHIN_MS, appendToLog(log, batch)).finally(stop);
-  } catch (error) {
-    console.error(`${operation.action} of key ${operation.id} was done, but is not in the audit: ${messageOf(error)}`);
-  }
-}
-
 const logger = createLogger({ name: 'keys', level: 'silent' });
 
 try {
@@ -123,7 +102,10 @@ try {
     } else {
       console.log(JSON.stringify(result));
     }
-    for (const operation of operations) await audit(operation, { redisUrl: REDIS_URL, pbxId: PBX_ID });
+    for (const operation of operations) {
+      const what = `${operation.action} of key ${operation.id}`;
+      await auditFromShell(toKeyAudit(operation, 'system'), { redisUrl: REDIS_URL, pbxId: PBX_ID, logger, what });
+    }
   } finally {
     await manager.stop();
     await passwordHash.stop();

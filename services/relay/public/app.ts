@@ -1,5 +1,6 @@
 import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
@@ -9,7 +10,6 @@ import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type pg from 'pg';
-import type { AuditLog } from '../audit-log.ts';
 import type { Documents } from '../documents/documents.ts';
 import type { HealthReport } from '../health.ts';
 import type { Access } from '../keys/access.ts';

@@ -1,10 +1,10 @@
 import { toAttemptAudit } from '@3cx-relay/shared/jobs/call-audit.ts';
 import type { Actor, CallAction } from '@3cx-relay/shared/jobs/call-command.ts';
+import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
 import type { Middleware } from 'koa';
 import type { z } from 'zod';
-import type { AuditLog } from '../../audit-log.ts';
 import { clientAddress } from '../client-address.ts';
 import type { CommandAnswer } from '../commands/command-answer.ts';
 import {

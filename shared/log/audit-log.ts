@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { appendToLog } from '@3cx-relay/shared/log/append.ts';
-import { type AuditRecord, auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
-import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { LogWriter } from '@3cx-relay/shared/log/log-writer.ts';
-import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Redis } from '../runtime/redis.ts';
+import { appendToLog } from './append.ts';
+import { type AuditRecord, auditEntry } from './audit-entry.ts';
+import type { LogKeys } from './keys.ts';
+import { LogWriter } from './log-writer.ts';
 
-/** What the relay itself has to tell the auditors: operations that no other process was asked to do. */
+/** What a service itself has to tell the auditors: operations that no other process was asked to do. */
 export interface AuditLog {
   write(record: AuditRecord): void;
   /** Writes what waits for at most `flushMs`. */
@@ -15,11 +15,14 @@ export interface AuditLog {
 
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
-export function createAuditLog(deps: { redis: Redis; keys: LogKeys; logger: Logger }): AuditLog {
+export function createAuditLog(
+  deps: { redis: Redis; keys: LogKeys; logger: Logger },
+  { service }: { service: string },
+): AuditLog {
   const { redis, keys, logger } = deps;
   const writer = new LogWriter({
     channel: 'audit',
-    writerId: `relay-${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`,
+    writerId: `${service}-${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`,
     append: batch => appendToLog({ redis, keys, channel: 'audit' }, batch),
     maxWaitingBytes: MAX_WAITING_BYTES,
     onFailed: (error, attempt) => {

@@ -1,0 +1,86 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type pg from 'pg';
+import type { Logger } from '../runtime/logger.ts';
+import { OperatorError } from '../runtime/operator-error.ts';
+import { createBackoff, sleep } from '../runtime/retry.ts';
+import { within } from '../runtime/within.ts';
+import { isPostgresAway } from './connection-error.ts';
+import { loadSql } from './sql.ts';
+
+/**
+ * Nobody works on a schema that is newer than he knows: after a downgrade he would write rows that the newer version
+ * takes for complete.
+ */
+export const MIGRATIONS_FOLDER = fileURLToPath(new URL('./migrations', import.meta.url));
+
+const SELECT_MIGRATIONS = loadSql('select-schema-migrations');
+const UNDEFINED_TABLE = '42P01';
+const WITHIN_MS = 3_000;
+
+/** @throws OperatorError `SCHEMA_TOO_NEW` */
+export async function assertSchemaKnown(client: pg.Pool | pg.ClientBase): Promise<void> {
+  const known = new Set(readdirSync(MIGRATIONS_FOLDER).map(file => file.replace(/\.sql$/, '')));
+  const newest = (await namesOfMigrations(client)).findLast(name => !known.has(name));
+  if (newest === undefined) return;
+  const message = `the database was brought up to date by a newer version (migration ${newest}), which this one does not know: install that version again, or restore the backup from before`;
+  throw new OperatorError('SCHEMA_TOO_NEW', message);
+}
+
+/** Looks once at the start, and again and again where PostgreSQL was away. */
+export interface SchemaGuard {
+  /** Resolves when the schema is known or PostgreSQL does not answer. @throws OperatorError `SCHEMA_TOO_NEW` */
+  atStart(): Promise<void>;
+  /** Rejects when the schema turns out to be too new later; never resolves. */
+  readonly refused: Promise<never>;
+  stop(): void;
+}
+
+export function createSchemaGuard(pool: pg.Pool, logger: Logger): SchemaGuard {
+  const stopping = new AbortController();
+  const { promise: refused, reject } = Promise.withResolvers<never>();
+  // Whoever waits for it hears of it; a process that already ends need not.
+  refused.catch(() => undefined);
+
+  async function goOnLooking(): Promise<void> {
+    const backoff = createBackoff({ firstMs: 500, maxMs: 5_000 });
+    while (!stopping.signal.aborted) {
+      await sleep(backoff.next(), stopping.signal);
+      try {
+        await assertSchemaKnown(pool);
+        return;
+      } catch (error) {
+        if (error instanceof OperatorError) return reject(error);
+        logger.debug({ err: error }, 'the version of the schema cannot be seen yet');
+      }
+    }
+  }
+
+  return {
+    refused,
+    async atStart() {
+      try {
+        await within(WITHIN_MS, assertSchemaKnown(pool));
+      } catch (error) {
+        if (error instanceof OperatorError) throw error;
+        if (!isPostgresAway(error))
+          logger.warn({ err: error }, 'the version of the schema cannot be seen, trying again');
+        void goOnLooking();
+      }
+    },
+    stop() {
+      stopping.abort();
+    },
+  };
+}
+
+/** Oldest first; none in a database that was never migrated. */
+async function namesOfMigrations(client: pg.Pool | pg.ClientBase): Promise<string[]> {
+  try {
+    const { rows } = await client.query<{ name: string }>(SELECT_MIGRATIONS);
+    return rows.map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === UNDEFINED_TABLE) return [];
+    throw error;
+  }
+}
