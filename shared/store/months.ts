@@ -12,6 +12,8 @@ export const MONTHLY_TABLES = {
   events_errors: 'errors',
   events_audit: 'audit',
   events_requests: 'requests',
+  api_requests: 'requests',
+  api_usage_hours: 'requests',
 } as const satisfies Readonly<Record<string, Channel>>;
 
 export type MonthlyTable = keyof typeof MONTHLY_TABLES;
