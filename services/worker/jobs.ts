@@ -4,25 +4,32 @@ import { createJobWorker, type JobReport } from '@3cx-relay/shared/jobs/job-work
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
+import type { LogKeeper } from './log-keeper.ts';
 import type { Months } from './months.ts';
 import { drainChannel, type PersistDeps } from './persist.ts';
+import type { Retried } from './retry-dead-letters.ts';
 import { createSchedules } from './schedules.ts';
-import { type TrimDeps, type TrimLimits, trimChannels } from './trim.ts';
 
 /** Each channel may be copied while another is. */
 export const DRAINS = CHANNELS.length;
+
+/** What may take long, months and audits and dead letters, must not keep the log from being kept. */
+export const UPKEEPS = 4;
+
+/** Jobs of a worker that died are taken up within twice this; every one of them may run twice. */
+const CLAIM_MS = 4_000;
 
 export interface JobsDeps {
   readonly redisUrl: string;
   readonly keys: LogKeys;
   readonly logger: Logger;
   readonly persist: PersistDeps;
-  readonly trim: TrimDeps;
-  readonly trimLimits: TrimLimits;
+  readonly logKeeper: LogKeeper;
   readonly months: Months;
   readonly report: JobReport;
   /** Removes rows past retention from the tables beside events. */
   readonly dropPastRows: (signal: AbortSignal) => Promise<void>;
+  readonly retryDeadLetters: (signal: AbortSignal) => Promise<Retried>;
 }
 
 export interface Jobs {
@@ -45,6 +52,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     createJobWorker({
       ...jobs,
       queue: 'persist',
+      claimMs: CLAIM_MS,
       concurrency: DRAINS,
       report: deps.report,
       handlers: {
@@ -57,13 +65,15 @@ export function createJobs(deps: JobsDeps): Jobs {
     createJobWorker({
       ...jobs,
       queue: 'upkeep',
-      concurrency: 1,
+      claimMs: CLAIM_MS,
+      concurrency: UPKEEPS,
       report: deps.report,
       handlers: {
         'trim-log': async (_, signal) => {
-          await trimChannels(deps.trim, deps.trimLimits, signal);
+          await deps.logKeeper.run(signal);
           return null;
         },
+        'retry-dead-letters': (_, signal) => deps.retryDeadLetters(signal),
         'keep-months': async (_, signal) => {
           await deps.months.createAhead();
           await deps.months.dropPast();

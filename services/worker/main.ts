@@ -10,16 +10,19 @@ import type { Registry } from 'prom-client';
 import { type WorkerConfig, workerConfig } from './config.ts';
 import { dropPastRows } from './drop-past-rows.ts';
 import { historyDaysOf } from './history-days.ts';
-import { createJobs, DRAINS } from './jobs.ts';
+import { createJobs, DRAINS, UPKEEPS } from './jobs.ts';
+import { createLogKeeper } from './log-keeper.ts';
 import { migrateAndTell } from './migrate-and-tell.ts';
 import { createMonths } from './months.ts';
 import { createPersistMetrics } from './persist-metrics.ts';
 import { createProbe } from './probe.ts';
+import { createQuarantine } from './quarantine.ts';
 import { createJobReport } from './report-jobs.ts';
-import { createTrimMetrics } from './trim.ts';
+import { retryDeadLetters } from './retry-dead-letters.ts';
+import { createTrimMetrics } from './trim-metrics.ts';
 
-/** A copy may need a second connection to create its month; one is for upkeep and one for the probe. */
-const CONNECTIONS = 2 * DRAINS + 2;
+/** A copy may need a second connection to create its month; one is for each job of upkeep and one for the probe. */
+const CONNECTIONS = 2 * DRAINS + UPKEEPS + 1;
 
 async function start(config: WorkerConfig, logger: Logger, registry: Registry): Promise<RunningService> {
   const log = connectRedis(config.REDIS_URL, { name: 'worker', logger });
@@ -37,12 +40,19 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     redisUrl: config.REDIS_URL,
     keys,
     logger,
-    persist: { redis, keys, pool, months, metrics: createPersistMetrics(registry), logger, errors },
-    trim: { redis, keys, pool, metrics: createTrimMetrics(registry), logger },
-    trimLimits: { hours: config.LOG_HOURS, maxBytes: config.LOG_MAX_BYTES },
+    persist: {
+      ...{ redis, keys, pool, months, logger, errors },
+      metrics: createPersistMetrics(registry),
+      quarantine: createQuarantine({ logger, errors }),
+    },
+    logKeeper: createLogKeeper(
+      { redis, keys, pool, metrics: createTrimMetrics(registry), logger, errors },
+      { hours: config.LOG_HOURS, maxBytes: config.LOG_MAX_BYTES },
+    ),
     months,
     report: createJobReport({ logger, errors }),
     dropPastRows: signal => dropPastRows({ pool, logger }, historyDays, signal),
+    retryDeadLetters: signal => retryDeadLetters({ pool, logger }, signal),
   });
   const probes = [
     createProbe({ name: 'Redis', check: () => redis.ping() }),

@@ -25,7 +25,8 @@ const PERSIST: readonly Schedule<'persist'>[] = CHANNELS.map(channel => ({
 }));
 
 const UPKEEP: readonly Schedule<'upkeep'>[] = [
-  { id: 'trim', everyMs: MINUTE_MS, job: 'trim-log', payload: {} },
+  // It looks every time, and trims once a minute, or always when the log fills.
+  { id: 'trim', everyMs: 5 * SECOND_MS, job: 'trim-log', payload: {} },
   // Days would do, but a run that met a long reader should be repeated soon.
   { id: 'months', everyMs: 60 * MINUTE_MS, job: 'keep-months', payload: {} },
 ];

@@ -36,7 +36,14 @@ export const JOBS = {
     result: nothing,
     options: REPEATED,
   },
-  /** Removes from Redis what is persisted and too old or too much. */
+  /** Tries once more what PostgreSQL refused. */
+  'retry-dead-letters': {
+    queue: 'upkeep',
+    payload: z.strictObject({}),
+    result: z.strictObject({ resolved: z.int(), refused: z.int() }),
+    options: REPEATED,
+  },
+  /** Removes from Redis what is persisted and too old or too much, and what there is no room for. */
   'trim-log': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Creates the months to come and drops those past retention. */
   'keep-months': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
