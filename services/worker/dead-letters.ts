@@ -8,6 +8,7 @@ import type { PersistMetrics } from './persist-metrics.ts';
 
 /** What PostgreSQL refused of one batch. There are never more than the batch has entries, for each table. */
 export interface DeadLetters {
+  readonly size: number;
   add(letter: NewDeadLetter): void;
   /** In the batch's transaction. */
   write(client: PostgresClient): Promise<void>;
@@ -27,6 +28,9 @@ export const EVENTS = 'events';
 export function createDeadLetters(): DeadLetters {
   const letters: NewDeadLetter[] = [];
   return {
+    get size() {
+      return letters.length;
+    },
     add: letter => void letters.push(letter),
     async write(client) {
       if (letters.length > 0) await insertDeadLetters(client, letters);

@@ -1,5 +1,6 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { type LogInfo, readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { persistedUntil } from '@3cx-relay/shared/log/persisted.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
@@ -39,15 +40,6 @@ export async function measureLog(
       return { channel, entries, bytes, oldest: log.oldest, persistedEntries, persistedBytes };
     }),
   );
-}
-
-/** The highest number of this log that is persisted, as trim.lua takes it; 0 when nothing of it is. */
-function persistedUntil({ epochs, head }: LogInfo, position: LogPosition | undefined): number {
-  const index = epochs.findIndex(({ epoch }) => epoch === position?.epoch);
-  if (!position || index < 0) return 0;
-  const next = epochs[index + 1];
-  if (next) return Math.min(position.seq, next.first - 1);
-  return position.seq > head ? 0 : position.seq;
 }
 
 export function totalBytes(sizes: readonly LogSize[]): number {

@@ -11,6 +11,7 @@ import { type WorkerConfig, workerConfig } from './config.ts';
 import { dropPastRows } from './drop-past-rows.ts';
 import { historyDaysOf } from './history-days.ts';
 import { createJobs, DRAINS, UPKEEPS } from './jobs.ts';
+import { createLagWatch } from './lag-watch.ts';
 import { createLogKeeper } from './log-keeper.ts';
 import { migrateAndTell } from './migrate-and-tell.ts';
 import { createMonths } from './months.ts';
@@ -36,13 +37,15 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
 
   const historyDays = historyDaysOf(config);
   const months = createMonths({ pool, logger }, historyDays);
+  const persistMetrics = createPersistMetrics(registry);
+  const lag = createLagWatch({ redis, keys, metrics: persistMetrics });
   const jobs = createJobs({
     redisUrl: config.REDIS_URL,
     keys,
     logger,
     persist: {
       ...{ redis, keys, pool, months, logger, errors },
-      metrics: createPersistMetrics(registry),
+      metrics: persistMetrics,
       quarantine: createQuarantine({ logger, errors }),
     },
     logKeeper: createLogKeeper(
@@ -68,7 +71,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
         name: 'stores',
         deadlineMs: 2_000,
         run: async () => {
-          for (const probe of probes) probe.stop();
+          for (const each of [lag, ...probes]) each.stop();
           await Promise.all([store.stop(), log.stop()]);
         },
       },

@@ -91,7 +91,6 @@ async function copyBatch(deps: PersistDeps, channel: Channel): Promise<BatchOutc
   });
   // Only what is committed counts.
   if (outcome.kind === 'copied') {
-    deps.quarantine?.passed(channel);
     deps.metrics.rows.inc({ channel }, outcome.rows);
     deps.metrics.batchRows.observe({ channel }, outcome.rows);
     deps.metrics.batchSeconds.observe({ channel }, (performance.now() - startedAt) / 1_000);
@@ -114,7 +113,7 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
   // Forgotten before anything was copied: the next append begins an epoch that its entries can have positions in.
   if (log.epochs.length === 0) return nothing;
   const { cursor, gap } = startOf(log, position);
-  const isApart = deps.quarantine?.isOpen(channel, position) ?? false;
+  const isApart = deps.quarantine?.isOpen(channel) ?? false;
   const entries = await readBatch(deps, log, { cursor, maxRows: isApart ? QUARANTINE_ROWS : BATCH_ROWS });
   const last = entries.at(-1);
   deps.metrics.lag.set({ channel }, Math.max(0, log.head - (last?.seq ?? cursor)));
@@ -128,7 +127,8 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
   if (position?.epoch !== until.epoch) await insertLogEpochs(client, channel, log.epochs);
   const reached = { epoch: until.epoch, seq: until.seq };
   await movePosition(client, channel, reached);
-  const news = [() => letters.tell(deps), ...(hole ? [() => reportGap(deps, channel, hole)] : [])];
+  const passed = () => deps.quarantine?.passed(channel, letters.size);
+  const news = [passed, () => letters.tell(deps), ...(hole ? [() => reportGap(deps, channel, hole)] : [])];
   return { kind: 'copied', rows: entries.length, isMore: until.seq < log.head, position: reached, news };
 }
 

@@ -15,21 +15,24 @@ import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
  * counting as the entry's own. The entries it stands at are put aside as dead letters, and the channel goes on.
  */
 export interface Quarantine {
-  /** True when the batch behind this position is to be taken apart. */
-  isOpen(channel: Channel, position: LogPosition | null): boolean;
+  /** True when batches of this channel are to be taken apart. */
+  isOpen(channel: Channel): boolean;
   /** Storing what is behind this position failed. */
   failed(channel: Channel, position: LogPosition | null, error: unknown): void;
-  /** The channel got on. */
-  passed(channel: Channel): void;
+  /** The channel got on, and so many were put aside. */
+  passed(channel: Channel, putAside: number): void;
 }
 
 /** Attempts come every second, or with the log: about ten seconds, so that a deploy in between may mend it. */
 const FAILURES = 10;
+/** After the last entry that was put aside: others behind it must not cost the channel ten seconds each. */
+const OPEN_MS = 60_000;
 
 interface Standstill {
   readonly at: string;
   readonly reason: string;
   readonly failures: number;
+  readonly openUntil: number;
 }
 
 export function createQuarantine(
@@ -37,19 +40,18 @@ export function createQuarantine(
   failuresUntilOpen = FAILURES,
 ): Quarantine {
   const standstills = new Map<Channel, Standstill>();
+  const isOpen = (channel: Channel) => (standstills.get(channel)?.openUntil ?? 0) > performance.now();
   return {
-    isOpen(channel, position) {
-      const standstill = standstills.get(channel);
-      return standstill !== undefined && standstill.at === keyOf(position) && standstill.failures >= failuresUntilOpen;
-    },
+    isOpen,
     failed(channel, position, error) {
-      if (isServerTrouble(error)) return;
+      if (isServerTrouble(error) || isOpen(channel)) return;
       const [at, reason] = [keyOf(position), reasonOf(error)];
       const before = standstills.get(channel);
       const isSame = before?.at === at && before.reason === reason;
       const failures = isSame ? before.failures + 1 : 1;
-      standstills.set(channel, { at, reason, failures });
-      if (failures !== failuresUntilOpen) return;
+      const isEnough = failures >= failuresUntilOpen;
+      standstills.set(channel, { at, reason, failures, openUntil: isEnough ? performance.now() + OPEN_MS : 0 });
+      if (!isEnough) return;
       announce(to, {
         component: 'persist',
         severity: 'critical',
@@ -57,7 +59,12 @@ export function createQuarantine(
         details: { position, failures, error },
       });
     },
-    passed: channel => void standstills.delete(channel),
+    passed(channel, putAside) {
+      const standstill = standstills.get(channel);
+      if (!standstill) return;
+      if (!isOpen(channel)) standstills.delete(channel);
+      else if (putAside > 0) standstills.set(channel, { ...standstill, openUntil: performance.now() + OPEN_MS });
+    },
   };
 }
 

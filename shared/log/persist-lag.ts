@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import { CHANNELS, type Channel } from '../wire/channels.ts';
-import type { LogPosition } from '../wire/position.ts';
-import { decodeEntry, type StreamEntry, seqOf } from './entry.ts';
+import { parsePosition } from '../wire/position.ts';
+import { decodeEntry, type StreamEntry } from './entry.ts';
+import { parseEpochs } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
-import { readPersisted } from './persisted.ts';
+import { persistedUntil } from './persisted.ts';
 
 /** How far PostgreSQL is behind a channel. */
 export interface PersistLag {
@@ -14,35 +15,21 @@ export interface PersistLag {
 
 /** From Redis alone, so that it goes on growing while PostgreSQL is away. Up to a second old, as `persisted` is. */
 export async function readPersistLag(redis: Redis, keys: LogKeys): Promise<ReadonlyMap<Channel, PersistLag>> {
-  const persisted = await readPersisted(redis, keys);
-  const pipeline = redis.pipeline();
-  for (const channel of CHANNELS) {
-    pipeline.hget(keys.meta(channel), 'seq');
-    pipeline.xrange(keys.log(channel), `${(persisted.get(channel)?.seq ?? 0) + 1}-0`, '+', 'COUNT', 1);
-  }
-  const replies = (await pipeline.exec()) ?? [];
-  const failed = replies.find(([error]) => error !== null);
-  if (failed?.[0]) throw failed[0];
-  return new Map(
-    CHANNELS.map((channel, index) => {
-      const [, head] = replies[2 * index] ?? [];
-      const [, waiting] = replies[2 * index + 1] ?? [];
-      const log = { head: Number(head ?? 0), oldestWaiting: (waiting as StreamEntry[] | undefined)?.[0] };
-      return [channel, toLag(channel, log, persisted.get(channel))];
-    }),
-  );
+  const lags = CHANNELS.map(async (channel): Promise<[Channel, PersistLag]> => {
+    const [seq, epochs, text] = await redis.hmget(keys.meta(channel), 'seq', 'epochs', 'persisted');
+    const log = { epochs: parseEpochs(epochs ?? null), head: Number(seq ?? 0) };
+    const until = persistedUntil(log, parsePosition(text ?? '') ?? undefined);
+    if (until >= log.head) return [channel, NOTHING];
+    // What was given up for want of room waits no more: the oldest that is there counts.
+    const [oldest]: StreamEntry[] = await redis.xrange(keys.log(channel), `${until + 1}-0`, '+', 'COUNT', 1);
+    if (!oldest) return [channel, NOTHING];
+    const { seq: from, at } = decodeEntry(channel, '', oldest);
+    return [channel, { entries: Math.max(1, log.head - from + 1), waitingSince: at }];
+  });
+  return new Map(await Promise.all(lags));
 }
 
-function toLag(
-  channel: Channel,
-  { head, oldestWaiting }: { head: number; oldestWaiting: StreamEntry | undefined },
-  persisted: LogPosition | undefined,
-): PersistLag {
-  if (!oldestWaiting) return { entries: 0, waitingSince: null };
-  // What was given up for want of room waits no more.
-  const from = Math.max(seqOf(oldestWaiting[0]), (persisted?.seq ?? 0) + 1);
-  return { entries: Math.max(0, head - from + 1), waitingSince: decodeEntry(channel, '', oldestWaiting).at };
-}
+const NOTHING: PersistLag = { entries: 0, waitingSince: null };
 
 /** Seconds, never negative: a clock may have been set back. */
 export function lagSeconds({ waitingSince }: PersistLag, now: number): number {

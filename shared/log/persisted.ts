@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { CHANNELS, type Channel } from '../wire/channels.ts';
 import { formatPosition, type LogPosition, parsePosition } from '../wire/position.ts';
+import type { EpochStart } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
 
 /**
@@ -33,4 +34,17 @@ export async function writePersisted(
   // A log that Redis forgot must look forgotten until its next writer, or PostgreSQL, tells what it was.
   if (known === text || !epochs) return;
   await target.redis.hset(key, 'persisted', text);
+}
+
+/** The highest number of this log that is persisted, as trim.lua takes it; 0 when nothing of it is. */
+export function persistedUntil(
+  { epochs, head }: { readonly epochs: readonly EpochStart[]; readonly head: number },
+  position: LogPosition | undefined,
+): number {
+  const index = epochs.findIndex(({ epoch }) => epoch === position?.epoch);
+  if (!position || index < 0) return 0;
+  const next = epochs[index + 1];
+  if (next) return Math.min(position.seq, next.first - 1);
+  // A log that ends before it was rolled back, and its last entries may be others than those that were copied.
+  return position.seq > head ? 0 : position.seq;
 }
