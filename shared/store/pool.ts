@@ -25,7 +25,7 @@ const SILENCE_MS = 5_000;
  * A frozen process must not hold a channel's position locked: the others would wait for it for ever, and are to take over
  * within ten seconds. Longer than Redis may be silent, so that whoever waits for Redis in a transaction ends it himself.
  */
-const IDLE_IN_TRANSACTION_MS = 8_000;
+const IDLE_IN_TRANSACTION_MS = 7_000;
 const STOP_MS = 1_500;
 
 /** Connections open on demand and come back by themselves after an outage; a query during it rejects at once. */
