@@ -1,5 +1,6 @@
 import { componentSample, RECONNECTABLE, type Reconnectable } from '@3cx-relay/shared/jobs/component-state.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { lagSeconds, readPersistLag } from '@3cx-relay/shared/log/persist-lag.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { z } from 'zod';
@@ -19,7 +20,7 @@ export interface HealthReport {
   readonly status: 'ok' | 'degraded' | 'down';
   readonly version: string;
   /** `pbx` is what ingest's own state says; the connections in it are told one by one once they were looked at. */
-  readonly components: Readonly<Record<'redis' | 'log' | 'postgres' | 'ingest' | 'pbx', ComponentHealth>> &
+  readonly components: Readonly<Record<'redis' | 'log' | 'postgres' | 'persist' | 'ingest' | 'pbx', ComponentHealth>> &
     Readonly<Partial<Record<Reconnectable, ComponentHealth>>>;
   readonly clients: number;
 }
@@ -36,6 +37,7 @@ export interface HealthDeps {
 
 /** The tail answers at least once for each of its waits; longer silence means that events do not flow. */
 const TAIL_SILENT_MS = 4_000;
+const BEHIND_FROM_S = 60;
 const REPORT_VALID_MS = 500;
 const PING_DEADLINE_MS = 1_500;
 
@@ -63,9 +65,10 @@ export function createHealthReport(deps: HealthDeps): () => Promise<HealthReport
 }
 
 async function readHealth(deps: HealthDeps): Promise<HealthReport> {
-  const [redis, postgres, ingest] = await Promise.all([
+  const [redis, postgres, persist, ingest] = await Promise.all([
     check(() => deps.redis.ping()),
     check(deps.pingPostgres),
+    readPersister(deps),
     readIngest(deps),
   ]);
   const silentForMs = Math.round(deps.tail.silentForMs());
@@ -73,7 +76,7 @@ async function readHealth(deps: HealthDeps): Promise<HealthReport> {
     silentForMs < TAIL_SILENT_MS
       ? { state: 'up', silentForMs }
       : { state: 'down', silentForMs, error: 'the log has not answered for some time' };
-  const components = { redis, log, postgres, ...ingest };
+  const components = { redis, log, postgres, persist, ...ingest };
   const isDown = redis.state === 'down' || log.state === 'down';
   const isWhole = Object.values(components).every(({ state }) => state === 'up' || state === 'absent');
   return {
@@ -97,6 +100,27 @@ async function check(ask: () => Promise<unknown>): Promise<ComponentHealth> {
     return { state: 'down', error: messageOf(error) };
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The worker copies every few seconds: what waits for longer says that it, or PostgreSQL, does not. */
+async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
+  try {
+    const lags = await readPersistLag(deps.redis, deps.keys);
+    const now = Date.now();
+    const lag = Object.fromEntries(
+      [...lags].map(([channel, each]) => [
+        channel,
+        { entries: each.entries, seconds: Math.round(lagSeconds(each, now) * 10) / 10 },
+      ]),
+    );
+    const behind = Object.entries(lag).filter(([, { seconds }]) => seconds > BEHIND_FROM_S);
+    if (behind.length === 0) return { state: 'up', error: null, lag };
+    const channels = behind.map(([channel]) => channel).join(', ');
+    const error = `PostgreSQL is behind the log of ${channels}: is the worker running, does PostgreSQL answer?`;
+    return { state: 'degraded', error, lag };
+  } catch {
+    return { state: 'down', error: 'nothing is known of it while Redis does not answer' };
   }
 }
 

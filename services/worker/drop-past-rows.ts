@@ -1,8 +1,9 @@
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { dropSamples } from '@3cx-relay/shared/store/connection-history.ts';
+import { dropDeadLetters } from '@3cx-relay/shared/store/dead-letters.ts';
 import { dropErrors } from '@3cx-relay/shared/store/error-log.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { HistoryDays } from './history-days.ts';
 
 const DAY_MS = 24 * 3600 * 1_000;
@@ -21,8 +22,12 @@ export async function dropPastRows(
   const samples = await inSteps(() => dropSamples(deps.pool, step('health')), limits);
   const errors = await inSteps(() => dropErrors(deps.pool, 'errors', step('errors')), limits);
   const auditLines = await inSteps(() => dropErrors(deps.pool, 'audit', step('audit')), limits);
-  if (samples + errors + auditLines > 0)
-    deps.logger.info({ samples, errors, auditLines }, 'dropped rows past their days');
+  let deadLetters = 0;
+  for (const channel of CHANNELS) {
+    deadLetters += await inSteps(() => dropDeadLetters(deps.pool, channel, step(channel)), limits);
+  }
+  if (samples + errors + auditLines + deadLetters > 0)
+    deps.logger.info({ samples, errors, auditLines, deadLetters }, 'dropped rows past their days');
 }
 
 async function inSteps(

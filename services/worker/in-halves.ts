@@ -9,6 +9,8 @@ export interface Storing<Item> {
   readonly client: PostgresClient;
   readonly store: (items: readonly Item[]) => Promise<void>;
   readonly onRefused: (item: Item, error: unknown) => Promise<void> | void;
+  /** Which errors are the fault of the items; those of their data unless told. Others are thrown. */
+  readonly isRefusal?: (error: unknown) => boolean;
 }
 
 export async function storeInHalves<Item>(storing: Storing<Item>, items: readonly Item[]): Promise<void> {
@@ -27,7 +29,7 @@ export async function storeInHalves<Item>(storing: Storing<Item>, items: readonl
 
 /** A savepoint keeps the transaction, and with it the lock on the channel, alive when the statement is refused. */
 async function tryStore<Item>(
-  { client, store }: Storing<Item>,
+  { client, store, isRefusal = isRefusedByData }: Storing<Item>,
   items: readonly Item[],
 ): Promise<{ error: unknown } | null> {
   await client.query('SAVEPOINT batch');
@@ -36,7 +38,7 @@ async function tryStore<Item>(
     await client.query('RELEASE SAVEPOINT batch');
     return null;
   } catch (error) {
-    if (!isRefusedByData(error)) throw error;
+    if (!isRefusal(error)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT batch');
     return { error };
   }

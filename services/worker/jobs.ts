@@ -6,13 +6,20 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 import { fillPastCalls } from './fill-past-calls.ts';
 import { type IndexDeps, indexEvents } from './index-events.ts';
+import type { LogKeeper } from './log-keeper.ts';
 import type { Months } from './months.ts';
 import { drainChannel, type PersistDeps } from './persist.ts';
+import type { Retried } from './retry-dead-letters.ts';
 import { createSchedules } from './schedules.ts';
-import { type TrimDeps, type TrimLimits, trimChannels } from './trim.ts';
 
 /** Each channel may be copied while another is. */
 export const DRAINS = CHANNELS.length;
+
+/** What may take long, months and audits and dead letters, must not keep the log from being kept. */
+export const UPKEEPS = 4;
+
+/** Jobs of a worker that died are taken up within twice this; every one of them may run twice. */
+const CLAIM_MS = 4_000;
 
 export interface JobsDeps {
   readonly redisUrl: string;
@@ -20,14 +27,14 @@ export interface JobsDeps {
   readonly logger: Logger;
   readonly persist: PersistDeps;
   readonly index: IndexDeps;
-  readonly trim: TrimDeps;
-  readonly trimLimits: TrimLimits;
+  readonly logKeeper: LogKeeper;
   readonly months: Months;
   readonly report: JobReport;
   /** Removes rows past retention from the tables beside events. */
   readonly dropPastRows: (signal: AbortSignal) => Promise<void>;
   readonly anchorAudit: () => Promise<unknown>;
   readonly sealAudit: () => Promise<unknown>;
+  readonly retryDeadLetters: (signal: AbortSignal) => Promise<Retried>;
 }
 
 export interface Jobs {
@@ -50,6 +57,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     createJobWorker({
       ...jobs,
       queue: 'persist',
+      claimMs: CLAIM_MS,
       concurrency: DRAINS,
       report: deps.report,
       handlers: {
@@ -62,7 +70,8 @@ export function createJobs(deps: JobsDeps): Jobs {
     createJobWorker({
       ...jobs,
       queue: 'upkeep',
-      concurrency: 1,
+      claimMs: CLAIM_MS,
+      concurrency: UPKEEPS,
       report: deps.report,
       handlers: {
         'index-events': async ({ channel }, signal) => {
@@ -70,9 +79,10 @@ export function createJobs(deps: JobsDeps): Jobs {
           return null;
         },
         'trim-log': async (_, signal) => {
-          await trimChannels(deps.trim, deps.trimLimits, signal);
+          await deps.logKeeper.run(signal);
           return null;
         },
+        'retry-dead-letters': (_, signal) => deps.retryDeadLetters(signal),
         'keep-months': async (_, signal) => {
           await deps.months.createAhead();
           await deps.months.dropPast();

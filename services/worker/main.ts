@@ -14,16 +14,20 @@ import { sealPastAudit } from './audit/seal-audit.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
 import { dropPastRows } from './drop-past-rows.ts';
 import { historyDaysOf } from './history-days.ts';
-import { createJobs, DRAINS } from './jobs.ts';
+import { createJobs, DRAINS, UPKEEPS } from './jobs.ts';
+import { createLagWatch } from './lag-watch.ts';
+import { createLogKeeper } from './log-keeper.ts';
 import { migrateAndTell } from './migrate-and-tell.ts';
 import { createMonths } from './months.ts';
 import { createPersistMetrics } from './persist-metrics.ts';
 import { createProbe } from './probe.ts';
+import { createQuarantine } from './quarantine.ts';
 import { createJobReport } from './report-jobs.ts';
-import { createTrimMetrics } from './trim.ts';
+import { retryDeadLetters } from './retry-dead-letters.ts';
+import { createTrimMetrics } from './trim-metrics.ts';
 
-/** A copy may need a second connection to create its month, and so may the index; one is for the probe. */
-const CONNECTIONS = 2 * DRAINS + 3;
+/** A copy may need a second connection to create its month, and so may a job of upkeep; one is for the probe. */
+const CONNECTIONS = 2 * DRAINS + 2 * UPKEEPS + 1;
 
 async function start(config: WorkerConfig, logger: Logger, registry: Registry): Promise<RunningService> {
   const log = connectRedis(config.REDIS_URL, { name: 'worker', logger });
@@ -40,17 +44,26 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   // Nobody waits for it: Redis may be away for long.
   void compareSettings({ redis, keys, logger, audit: audit.write }, 'worker', config);
   const months = createMonths({ pool, logger }, historyDays);
+  const persistMetrics = createPersistMetrics(registry);
+  const lag = createLagWatch({ redis, keys, metrics: persistMetrics });
   const jobs = createJobs({
     redisUrl: config.REDIS_URL,
     keys,
     logger,
-    persist: { redis, keys, pool, months, metrics: createPersistMetrics(registry), logger, errors },
+    persist: {
+      ...{ redis, keys, pool, months, logger, errors },
+      metrics: persistMetrics,
+      quarantine: createQuarantine({ logger, errors }),
+    },
     index: { pool, months },
-    trim: { redis, keys, pool, metrics: createTrimMetrics(registry), logger },
-    trimLimits: { hours: config.LOG_HOURS, maxBytes: config.LOG_MAX_BYTES },
+    logKeeper: createLogKeeper(
+      { redis, keys, pool, metrics: createTrimMetrics(registry), logger, errors },
+      { hours: config.LOG_HOURS, maxBytes: config.LOG_MAX_BYTES },
+    ),
     months,
     report: createJobReport({ logger, errors }),
     dropPastRows: signal => dropPastRows({ pool, logger }, historyDays, signal),
+    retryDeadLetters: signal => retryDeadLetters({ pool, months, logger }, signal),
     anchorAudit: () =>
       anchorAudit({ pool, logger, errors }, { file: config.AUDIT_ANCHOR_FILE, everyHours: config.AUDIT_ANCHOR_HOURS }),
     sealAudit: () => sealPastAudit({ pool, logger, audit }, historyDays.audit),
@@ -73,7 +86,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
         name: 'stores',
         deadlineMs: 2_000,
         run: async () => {
-          for (const probe of probes) probe.stop();
+          for (const each of [lag, ...probes]) each.stop();
           await Promise.all([store.stop(), log.stop()]);
         },
       },

@@ -71,9 +71,9 @@ export function createMonths(deps: MonthsDeps, historyDays: HistoryDays): Months
   };
 }
 
-/** The table of events of a channel. */
-export function eventsTable(channel: Channel): MonthlyTable {
-  return `events_${channel}`;
+/** Those that rows come into from this channel. */
+export function tablesOf(channel: Channel): MonthlyTable[] {
+  return tables().filter(table => MONTHLY_TABLES[table] === channel);
 }
 
 /** The table of what a channel's events are found by. */

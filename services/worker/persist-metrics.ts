@@ -5,6 +5,7 @@ export interface PersistMetrics {
   readonly batchRows: Histogram<'channel'>;
   readonly batchSeconds: Histogram<'channel'>;
   readonly lag: Gauge<'channel'>;
+  readonly lagSeconds: Gauge<'channel'>;
   readonly unstorable: Counter<'channel'>;
   readonly gaps: Counter<'channel' | 'reason'>;
 }
@@ -34,13 +35,19 @@ export function createPersistMetrics(registry: Registry): PersistMetrics {
     }),
     lag: new Gauge({
       name: 'relay_persist_lag_entries',
-      help: 'Log entries written but not yet committed to PostgreSQL, after the last batch',
+      help: 'Log entries written but not yet committed to PostgreSQL',
+      labelNames: ['channel'],
+      registers,
+    }),
+    lagSeconds: new Gauge({
+      name: 'relay_persist_lag_seconds',
+      help: 'Age of the oldest log entry not yet committed to PostgreSQL, seconds; 0 when there is none',
       labelNames: ['channel'],
       registers,
     }),
     unstorable: new Counter({
       name: 'relay_persist_unstorable_total',
-      help: 'Log entries whose body PostgreSQL refused; stored as text',
+      help: 'Log entries, and rows made from them, that PostgreSQL refused; kept as dead letters',
       labelNames: ['channel'],
       registers,
     }),

@@ -1,21 +1,27 @@
 import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
+import { epochOf } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { type LogInfo, readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
+import { writePersisted } from '@3cx-relay/shared/log/persisted.ts';
 import { recallLog } from '@3cx-relay/shared/log/recall.ts';
 import { type Resolved, resolvePosition } from '@3cx-relay/shared/log/resolve-position.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { isRefusedByData, isServerTrouble } from '@3cx-relay/shared/store/data-error.ts';
 import { insertLogEpochs, selectPersistedLogs } from '@3cx-relay/shared/store/log-epochs.ts';
+import { insertLogGap, type LogGap } from '@3cx-relay/shared/store/log-gaps.ts';
 import { lockPosition, movePosition } from '@3cx-relay/shared/store/log-positions.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction, type PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
-import { eventsTable, type Months } from './months.ts';
+import { createDeadLetters, type DeadLetters, EVENTS } from './dead-letters.ts';
+import { type Months, tablesOf } from './months.ts';
 import type { PersistMetrics } from './persist-metrics.ts';
+import type { Quarantine } from './quarantine.ts';
 import { storeBatch } from './store-batch.ts';
 import { fillTables } from './tables/fill-tables.ts';
 
@@ -34,15 +40,25 @@ export interface PersistDeps {
   readonly metrics: PersistMetrics;
   readonly logger: Logger;
   readonly errors?: ErrorSink;
+  readonly quarantine?: Quarantine;
 }
 
 type BatchOutcome =
-  | { readonly kind: 'copied'; readonly rows: number; readonly isMore: boolean }
-  | { readonly kind: 'empty' }
+  | {
+      readonly kind: 'copied';
+      readonly rows: number;
+      readonly isMore: boolean;
+      readonly position: LogPosition;
+      /** What is to be told once it is true. */
+      readonly news: readonly (() => void)[];
+    }
+  | { readonly kind: 'empty'; readonly position: LogPosition | null }
   /** Another worker is at this channel. */
   | { readonly kind: 'busy' };
 
 const BATCH_ROWS = 2_000;
+/** Of a batch that is taken apart: what goes with it, and the statements that this takes, stay few. */
+const QUARANTINE_ROWS = 100;
 const BATCH_BYTES = 8 * 1024 ** 2;
 /** Entries asked of Redis in one call: a page of the largest entries must not be more than memory bears. */
 const PAGE_ROWS = 500;
@@ -54,12 +70,15 @@ export async function drainChannel(
   signal: AbortSignal,
 ): Promise<{ readonly rows: number }> {
   let rows = 0;
+  let position: LogPosition | null = null;
   while (!signal.aborted) {
     const outcome = await copyBatch(deps, channel);
+    if (outcome.kind !== 'busy') position = outcome.position;
     if (outcome.kind !== 'copied') break;
     rows += outcome.rows;
     if (!outcome.isMore) break;
   }
+  if (position) await writePersisted({ redis: deps.redis, keys: deps.keys, channel }, position);
   return { rows };
 }
 
@@ -75,6 +94,7 @@ async function copyBatch(deps: PersistDeps, channel: Channel): Promise<BatchOutc
     deps.metrics.rows.inc({ channel }, outcome.rows);
     deps.metrics.batchRows.observe({ channel }, outcome.rows);
     deps.metrics.batchSeconds.observe({ channel }, (performance.now() - startedAt) / 1_000);
+    for (const tell of outcome.news) tell();
   }
   return outcome;
 }
@@ -87,49 +107,88 @@ interface Copy {
 
 async function copyAfter(copy: Copy, position: LogPosition | null): Promise<BatchOutcome> {
   const { deps, client, channel } = copy;
+  const nothing = { kind: 'empty', position } as const;
   const log = await readLogInfo(deps.redis, deps.keys, channel);
-  if (position && (await recall(copy, position, log))) return { kind: 'empty' };
+  if (position && (await recall(copy, position, log))) return nothing;
   // Forgotten before anything was copied: the next append begins an epoch that its entries can have positions in.
-  if (log.epochs.length === 0) return { kind: 'empty' };
+  if (log.epochs.length === 0) return nothing;
   const { cursor, gap } = startOf(log, position);
-  const entries = await readBatch(deps, log, cursor);
+  const isApart = deps.quarantine?.isOpen(channel) ?? false;
+  const entries = await readBatch(deps, log, { cursor, maxRows: isApart ? QUARANTINE_ROWS : BATCH_ROWS });
   const last = entries.at(-1);
   deps.metrics.lag.set({ channel }, Math.max(0, log.head - (last?.seq ?? cursor)));
-  if (!last) return { kind: 'empty' };
-  if (position && gap) reportGap(copy, position, gap);
+  if (!last && !(gap && cursor === log.head)) return nothing;
 
-  await deps.months.ensure(
-    eventsTable(channel),
-    entries.map(({ at }) => at),
-  );
-  await storeBatch({ client, channel, onUnstorable: (entry, error) => reportUnstorable(deps, entry, error) }, entries);
-  const filling = {
-    client,
-    months: deps.months,
-    onUnstorable: (row: unknown, error: unknown) => reportUnfilled(copy, row, error),
-  };
-  await fillTables(filling, channel, entries);
-  if (position?.epoch !== last.epoch) await insertLogEpochs(client, channel, log.epochs);
-  await movePosition(client, channel, { epoch: last.epoch, seq: last.seq });
-  return { kind: 'copied', rows: entries.length, isMore: last.seq < log.head };
+  const letters = createDeadLetters();
+  const until = last ?? { epoch: epochOf(log.epochs, log.head) ?? '', seq: log.head };
+  const hole = gap && { ...gap, after: position ?? startOfLog(log), beforeSeq: cursor + 1 };
+  if (hole) await insertLogGap(client, { channel, ...hole });
+  await storeAndFill(copy, entries, { letters, position, isApart });
+  if (position?.epoch !== until.epoch) await insertLogEpochs(client, channel, log.epochs);
+  const reached = { epoch: until.epoch, seq: until.seq };
+  await movePosition(client, channel, reached);
+  const passed = () => deps.quarantine?.passed(channel, letters.size);
+  const news = [passed, () => letters.tell(deps), ...(hole ? [() => reportGap(deps, channel, hole)] : [])];
+  return { kind: 'copied', rows: entries.length, isMore: until.seq < log.head, position: reached, news };
+}
+
+/** Fails as a whole, or puts every entry where it belongs; what PostgreSQL refuses becomes a dead letter beside it. */
+async function storeAndFill(
+  { deps, client, channel }: Copy,
+  entries: readonly LogEntry[],
+  batch: { letters: DeadLetters; position: LogPosition | null; isApart: boolean },
+): Promise<void> {
+  const { letters, position, isApart } = batch;
+  if (entries.length === 0) return;
+  const times = entries.map(({ at }) => at);
+  for (const table of tablesOf(channel)) await deps.months.ensure(table, times);
+  const target = { client, channel, ...(isApart ? { isRefusal: isRefusedOrUnforeseen } : {}) };
+  try {
+    await storeBatch(
+      { ...target, onUnstorable: (entry, error) => letters.add({ entry, target: EVENTS, error }) },
+      entries,
+    );
+    const onUnstorable = async (table: string, row: unknown, error: unknown, entry: LogEntry) =>
+      letters.add({ entry, target: table, error, row });
+    await fillTables({ ...target, months: deps.months, onUnstorable }, entries);
+    await letters.write(client);
+  } catch (error) {
+    deps.quarantine?.failed(channel, position, error);
+    throw error;
+  }
+}
+
+function isRefusedOrUnforeseen(error: unknown): boolean {
+  return isRefusedByData(error) || !isServerTrouble(error);
 }
 
 function startOf(log: LogInfo, position: LogPosition | null): Resolved {
-  return position ? resolvePosition(position, log) : { cursor: log.oldest - 1, gap: null };
+  if (position) return resolvePosition(position, log);
+  const lost = log.oldest - 1 - startOfLog(log).seq;
+  return { cursor: log.oldest - 1, gap: lost > 0 ? { lost, reason: 'retention' } : null };
+}
+
+/** The position before its first entry. */
+function startOfLog({ epochs, oldest }: LogInfo): LogPosition {
+  return { epoch: epochs[0]?.epoch ?? '', seq: (epochs[0]?.first ?? oldest) - 1 };
 }
 
 /**
  * At most the log's head as it was when the epochs were read: what comes later may belong to a new epoch. Between the
  * two reads the log may have been lost and begun again with the same numbers, so the epochs are compared afterwards.
  */
-async function readBatch(deps: PersistDeps, log: LogInfo, cursor: number): Promise<LogEntry[]> {
+async function readBatch(
+  deps: PersistDeps,
+  log: LogInfo,
+  { cursor, maxRows }: { cursor: number; maxRows: number },
+): Promise<LogEntry[]> {
   const entries: LogEntry[] = [];
   let bytes = 0;
   let after = cursor;
-  while (entries.length < BATCH_ROWS && bytes < BATCH_BYTES && after < log.head) {
+  while (entries.length < maxRows && bytes < BATCH_BYTES && after < log.head) {
     const page = await readPage(
       { redis: deps.redis, keys: deps.keys, epochs: log.epochs },
-      { channel: log.channel, from: after + 1, to: log.head, count: PAGE_ROWS },
+      { channel: log.channel, from: after + 1, to: log.head, count: Math.min(PAGE_ROWS, maxRows) },
     );
     const last = page.at(-1);
     if (!last) break;
@@ -141,9 +200,18 @@ async function readBatch(deps: PersistDeps, log: LogInfo, cursor: number): Promi
     after = last.seq;
   }
   if (entries.length === 0) return entries;
-  const { epochs } = await readLogInfo(deps.redis, deps.keys, log.channel);
+  const { epochs, oldest } = await readLogInfo(deps.redis, deps.keys, log.channel);
   const isSameLog = log.epochs.every((start, i) => epochs[i]?.epoch === start.epoch);
-  return isSameLog ? entries : [];
+  if (!isSameLog) return [];
+  // Entries were given up for want of room meanwhile: the next batch finds the gap in front of it, and tells it.
+  return oldest > cursor + 1 ? untilHole(entries, cursor, log.epochs) : entries;
+}
+
+function untilHole(entries: readonly LogEntry[], cursor: number, epochs: LogInfo['epochs']): LogEntry[] {
+  const follows = ({ seq }: LogEntry, index: number) =>
+    seq === (entries[index - 1]?.seq ?? cursor) + 1 || epochs.some(({ first }) => first === seq);
+  const hole = entries.findIndex((entry, index) => !follows(entry, index));
+  return entries.slice(0, hole < 0 ? entries.length : hole);
 }
 
 /**
@@ -167,28 +235,18 @@ async function recall(copy: Copy, position: LogPosition, log: LogInfo): Promise<
   return true;
 }
 
-function reportGap(copy: Copy, position: LogPosition, gap: NonNullable<Resolved['gap']>): void {
-  copy.deps.metrics.gaps.inc({ channel: copy.channel, reason: gap.reason });
-  announce(copy.deps, {
+type Hole = Omit<LogGap, 'channel'>;
+
+function reportGap(deps: PersistDeps, channel: Channel, gap: Hole): void {
+  deps.metrics.gaps.inc({ channel, reason: gap.reason });
+  const why =
+    gap.reason === 'retention'
+      ? 'they were given up before they could be copied'
+      : 'check whether Redis was restarted without its data';
+  announce(deps, {
     component: 'log',
     severity: 'error',
-    message: `the log of "${copy.channel}" does not go on where PostgreSQL had got to: entries between are in neither; check whether Redis was restarted without its data`,
-    details: { persisted: position, gap },
+    message: `the log of "${channel}" does not go on where PostgreSQL had got to, entries between are in neither: ${why}`,
+    details: gap,
   });
-}
-
-function reportUnstorable(deps: PersistDeps, entry: LogEntry, error: unknown): void {
-  deps.metrics.unstorable.inc({ channel: entry.channel });
-  announce(deps, {
-    component: 'persist',
-    severity: 'error',
-    message: `PostgreSQL refused an entry of "${entry.channel}": nothing is lost, its body is stored as text`,
-    details: { epoch: entry.epoch, seq: entry.seq, error },
-  });
-}
-
-/** The entry itself is stored; only the table that is made from it goes without. */
-function reportUnfilled({ deps, channel }: Copy, row: unknown, error: unknown): void {
-  deps.metrics.unstorable.inc({ channel });
-  deps.logger.error({ channel, row, err: error }, 'PostgreSQL refused a row that an entry stands for');
 }

@@ -34,7 +34,8 @@ const INDEX: readonly Schedule<'upkeep'>[] = CHANNELS.map(channel => ({
 
 const UPKEEP: readonly Schedule<'upkeep'>[] = [
   ...INDEX,
-  { id: 'trim', everyMs: MINUTE_MS, job: 'trim-log', payload: {} },
+  // It looks every time, and trims once a minute, or always when the log fills.
+  { id: 'trim', everyMs: 5 * SECOND_MS, job: 'trim-log', payload: {} },
   // Days would do, but a run that met a long reader should be repeated soon.
   { id: 'past-calls', everyMs: MINUTE_MS, job: 'fill-past-calls', payload: {} },
   { id: 'months', everyMs: 60 * MINUTE_MS, job: 'keep-months', payload: {} },

@@ -15,21 +15,27 @@ export interface Batch {
   readonly client: PostgresClient;
   readonly channel: Channel;
   readonly onUnstorable: (entry: LogEntry, error: unknown) => void;
+  /** Which errors are the fault of an entry; those of its data unless told. See quarantine.ts. */
+  readonly isRefusal?: (error: unknown) => boolean;
 }
 
 /** Keeps a value below the size of an index row (2704 bytes) whatever characters it has. */
 const MAX_ATTRIBUTE_LENGTH = 500;
 const LATEST_MS = Date.UTC(9999, 0);
 
-export function storeBatch({ client, channel, onUnstorable }: Batch, entries: readonly LogEntry[]): Promise<void> {
+export function storeBatch(batch: Batch, entries: readonly LogEntry[]): Promise<void> {
+  const { client, channel, onUnstorable, ...rest } = batch;
   const store = (some: readonly LogEntry[]) => insertEvents(client, channel, some);
   return storeInHalves(
     {
       client,
       store,
+      ...rest,
       async onRefused(entry, error) {
         onUnstorable(entry, error);
-        await store([toStorable(entry)]);
+        if (!rest.isRefusal) await store([toStorable(entry)]);
+        // It may be refused for something else than its values: then the dead letter is all there is of it.
+        else await storeInHalves({ client, store, ...rest, onRefused: () => undefined }, [toStorable(entry)]);
       },
     },
     entries,

@@ -4,12 +4,15 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { readPositions } from '@3cx-relay/shared/store/log-positions.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
+import { measureLog, persistedBytes, totalBytes } from './log-sizes.ts';
+import type { TrimMetrics } from './trim-metrics.ts';
 
 /**
  * Keeps the log in Redis within its hours and its bytes, behind what is persisted. The position comes from
- * PostgreSQL, where it is committed with the rows: while PostgreSQL is away this job fails and nothing is trimmed.
+ * PostgreSQL, where it is committed with the rows: while PostgreSQL is away nothing goes because of its age. What is done
+ * when there is no room any more stands in log-keeper.ts.
  */
 export interface TrimDeps {
   readonly redis: Redis;
@@ -26,63 +29,42 @@ export interface TrimLimits {
   readonly maxBytes: number;
 }
 
-export interface TrimMetrics {
-  readonly trimmed: Counter<'channel'>;
-  readonly bytes: Gauge<'channel'>;
-}
-
-export function createTrimMetrics(registry: Registry): TrimMetrics {
-  const registers = [registry];
-  return {
-    trimmed: new Counter({
-      name: 'relay_log_trimmed_total',
-      help: 'Log entries removed from Redis after they were persisted',
-      labelNames: ['channel'],
-      registers,
-    }),
-    bytes: new Gauge({
-      name: 'relay_log_bytes',
-      help: 'Memory of the log in Redis before the last trim, bytes',
-      labelNames: ['channel'],
-      registers,
-    }),
-  };
-}
-
 const HOUR_MS = 3_600_000;
 
-interface Size {
-  readonly channel: Channel;
-  readonly entries: number;
-  readonly bytes: number;
+export async function trimChannels(deps: TrimDeps, limits: TrimLimits, signal: AbortSignal): Promise<void> {
+  const tooOldBefore = (deps.now ?? Date.now)() - limits.hours * HOUR_MS;
+  await trimTo(deps, { positions: await readPositions(deps.pool), tooOldBefore, maxBytes: limits.maxBytes }, signal);
 }
 
-export async function trimChannels(deps: TrimDeps, limits: TrimLimits, signal: AbortSignal): Promise<void> {
-  const positions = await readPositions(deps.pool);
-  const sizes = await Promise.all(CHANNELS.map(channel => sizeOf(deps, channel)));
-  const totalBytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
-  // Every channel gives up the same share: a quiet one holds little, so it loses little.
-  const share = Math.min(1, limits.maxBytes / Math.max(1, totalBytes));
-  for (const { channel, entries, bytes } of sizes) {
-    deps.metrics.bytes.set({ channel }, bytes);
+export interface TrimTarget {
+  /** What is persisted; nothing else goes. */
+  readonly positions: ReadonlyMap<Channel, LogPosition>;
+  /** Unix ms. */
+  readonly tooOldBefore: number;
+  readonly maxBytes: number;
+}
+
+/** One pass; the bytes of an entry are an average, so that a second one may find some more to do. */
+export async function trimTo(
+  deps: Omit<TrimDeps, 'pool'>,
+  { positions, tooOldBefore, maxBytes }: TrimTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const sizes = await measureLog(deps, positions);
+  deps.metrics.measured(sizes, maxBytes);
+  const over = totalBytes(sizes) - maxBytes;
+  // Every channel gives up the same share of what it can give: a quiet one holds little, so it loses little.
+  const share = over > 0 ? Math.min(1, over / Math.max(1, persistedBytes(sizes))) : 0;
+  for (const { channel, entries, persistedEntries } of sizes) {
     const persisted = positions.get(channel);
     if (!persisted || signal.aborted) continue;
+    const tooMany = Math.ceil(share * persistedEntries);
     const { removed } = await trimLog(
       { redis: deps.redis, keys: deps.keys, channel },
-      {
-        persisted,
-        tooOldBefore: (deps.now ?? Date.now)() - limits.hours * HOUR_MS,
-        keepNewest: share < 1 ? Math.floor(entries * share) : Number.MAX_SAFE_INTEGER,
-      },
+      { persisted, tooOldBefore, keepNewest: tooMany > 0 ? entries - tooMany : Number.MAX_SAFE_INTEGER },
       signal,
     );
     deps.metrics.trimmed.inc({ channel }, removed);
     if (removed > 0) deps.logger.debug({ channel, removed }, 'trimmed the log');
   }
-}
-
-async function sizeOf(deps: TrimDeps, channel: Channel): Promise<Size> {
-  const key = deps.keys.log(channel);
-  const [entries, bytes] = await Promise.all([deps.redis.xlen(key), deps.redis.memory('USAGE', key)]);
-  return { channel, entries, bytes: bytes ?? 0 };
 }

@@ -12,10 +12,16 @@ import { agentStatesResult, callRecordsRequest, callRecordsResult, recordPageReq
  */
 export type QueueName = 'persist' | 'upkeep' | 'pbx';
 
-/** Enough to see what went on; jobs that repeat every second must not fill Redis. */
+/**
+ * Scheduled jobs: one that failed is not tried again, its next run does the same work. Enough is kept to see what went on;
+ * jobs that repeat every second must not fill Redis.
+ */
 const REPEATED: JobsOptions = { attempts: 1, removeOnComplete: { count: 20 }, removeOnFail: { count: 100 } };
 
-/** Somebody waits for the answer; who asks twice finds it for a while. It holds telephone numbers, so not for long. */
+/** Jobs that nobody schedules and nobody waits for: one that failed stays until somebody retries it. */
+const KEPT: JobsOptions = { attempts: 1, removeOnComplete: { count: 20 }, removeOnFail: { count: 100 } };
+
+/** Somebody waits for the answer, so that nobody retries it for him; who asks twice finds it for a while. It holds telephone numbers, so not for long. */
 const ASKED: JobsOptions = { attempts: 1, removeOnComplete: { age: 600, count: 1_000 }, removeOnFail: { age: 600 } };
 
 /** As long as the asker needs to read it: he asks once, and a list of calls is large. */
@@ -43,7 +49,14 @@ export const JOBS = {
     result: nothing,
     options: REPEATED,
   },
-  /** Removes from Redis what is persisted and too old or too much. */
+  /** Tries once more what PostgreSQL refused. */
+  'retry-dead-letters': {
+    queue: 'upkeep',
+    payload: z.strictObject({}),
+    result: z.strictObject({ resolved: z.int(), refused: z.int() }),
+    options: KEPT,
+  },
+  /** Removes from Redis what is persisted and too old or too much, and what there is no room for. */
   'trim-log': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Creates the months to come and drops those past retention. */
   'keep-months': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
@@ -93,6 +106,12 @@ export type JobResult<Name extends JobName> = z.infer<(typeof JOBS)[Name]['resul
 export type JobNameIn<Queue extends QueueName> = {
   [Name in JobName]: (typeof JOBS)[Name]['queue'] extends Queue ? Name : never;
 }[JobName];
+
+/** False for what somebody asked for and waited for: he has gone, or asked again. */
+export function isRetriable(name: JobName): boolean {
+  const { options } = JOBS[name];
+  return options === REPEATED || options === KEPT;
+}
 
 export function isJobName(name: string): name is JobName {
   return Object.hasOwn(JOBS, name);

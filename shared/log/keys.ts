@@ -8,7 +8,7 @@ export interface LogKeys {
   readonly pbxId: string;
   /** Stream: entries `<seq>-0` with the fields of entry.ts. */
   log(channel: Channel): string;
-  /** Hash: `seq` highest written, `epochs` list `<epoch>:<first seq>,…`, `trimmed` highest trimmed. */
+  /** Hash: `seq` highest written, `epochs` list `<epoch>:<first seq>,…`, `trimmed` highest trimmed, `persisted` position. */
   meta(channel: Channel): string;
   /** String `<last writer sequence>:<its seq>`, expires; makes a retried append harmless. */
   writer(channel: Channel, writerId: string): string;
@@ -18,6 +18,8 @@ export interface LogKeys {
   readonly calls: string;
   /** Hash: what ingest has still to recover from call records, and what it has (services/ingest/records). */
   readonly recovery: string;
+  /** String: how full the log is of what PostgreSQL does not have, as it was last told; absent while it has room. */
+  readonly logPressure: string;
   /** String with expiry: what ingest says of itself, JSON. */
   readonly ingestStatus: string;
   /** Hash: what each service ran with when it last started, to see a change (shared/runtime/compare-settings.ts). */
@@ -53,6 +55,7 @@ export function createLogKeys(pbxId: string): LogKeys {
     participants: `${prefix}:state:participants`,
     calls: `${prefix}:state:calls`,
     recovery: `${prefix}:state:recovery`,
+    logPressure: `${prefix}:status:log-pressure`,
     ingestStatus: `${prefix}:status:ingest`,
     settings: `${prefix}:settings`,
     command: (commandId: string) => `${prefix}:command:${commandId}`,

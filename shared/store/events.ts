@@ -8,6 +8,7 @@ const INSERT_EVENTS = loadSql('insert-events');
 const SELECT_UP = loadSql('select-events-up');
 const SELECT_DOWN = loadSql('select-events-down');
 const SELECT_OLDEST = loadSql('select-oldest-event');
+const PUT = loadSql('put-event');
 
 /** One statement whatever the number of rows; they may span months, and epochs. */
 export async function insertEvents(
@@ -26,6 +27,12 @@ export async function insertEvents(
     body: entry.body,
   }));
   await client.query(INSERT_EVENTS, [channel, JSON.stringify(rows)]);
+}
+
+/** Gives an entry that was stored as text its own body; false when there is no such entry. */
+export async function putEvent(client: pg.ClientBase, entry: LogEntry): Promise<boolean> {
+  const { rowCount } = await client.query(PUT, [entry.channel, entry.epoch, entry.seq, entry.body]);
+  return rowCount !== 0;
 }
 
 /** A run of numbers of one epoch, both ends inclusive. */

@@ -20,6 +20,8 @@ export const MONTHLY_TABLES = {
   event_index_requests: 'requests',
   calls: 'calls',
   call_parties: 'calls',
+  api_requests: 'requests',
+  api_usage_hours: 'requests',
 } as const satisfies Readonly<Record<string, Channel>>;
 
 export type MonthlyTable = keyof typeof MONTHLY_TABLES;

@@ -21,8 +21,11 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 20_000;
 /** Beyond the server's own limit: only a server that froze or vanished lets this one fire. */
 const SILENCE_MS = 5_000;
-/** A frozen process must not hold a channel's position locked: the others would wait for it for ever. */
-const IDLE_IN_TRANSACTION_MS = 15_000;
+/**
+ * A frozen process must not hold a channel's position locked: the others would wait for it for ever, and are to take over
+ * within ten seconds. Longer than Redis may be silent, so that whoever waits for Redis in a transaction ends it himself.
+ */
+const IDLE_IN_TRANSACTION_MS = 7_000;
 const STOP_MS = 1_500;
 
 /** Connections open on demand and come back by themselves after an outage; a query during it rejects at once. */

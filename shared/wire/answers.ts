@@ -101,6 +101,16 @@ const componentHealth = z
       .optional()
       .describe('`ingest`: the schedule of the worker is silent.'),
     pid: z.int().optional(),
+    lag: z
+      .record(
+        z.string(),
+        z.looseObject({
+          entries: z.int().nonnegative().describe('Entries that PostgreSQL does not have yet.'),
+          seconds: z.number().nonnegative().describe('Age of the oldest of them; 0 when there is none.'),
+        }),
+      )
+      .optional()
+      .describe('Of `persist`: how far PostgreSQL is behind each channel of the log.'),
   })
   .meta({ id: 'ComponentHealth', description: 'How a part is; without a key its state alone.' });
 
@@ -112,7 +122,9 @@ export const healthReport = z
     version: z.string(),
     components: z
       .record(z.string(), componentHealth)
-      .describe('`redis`, `log`, `postgres`, `ingest`, `pbx`, and the connections of the PBX that were looked at.'),
+      .describe(
+        '`redis`, `log`, `postgres`, `persist` (the copying from the one to the other), `ingest`, `pbx`, and the connections of the PBX that were looked at.',
+      ),
     clients: z.int().nonnegative().describe('Sockets that are open at this relay.'),
   })
   .meta({ id: 'HealthReport', description: 'Whether the relay works.' });

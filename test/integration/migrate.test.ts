@@ -96,6 +96,9 @@ test('a database of the first version keeps its rows, and the writers of this on
   await client.query(`
     INSERT INTO connection_status_history (component, state, latency, timestamp)
     SELECT 'redis', 'up', 1, now() - n * interval '5 seconds' FROM generate_series(1, 20000) n`);
+  await client.query(
+    "INSERT INTO api_requests (id, endpoint, timestamp) VALUES (9, '/relay/health', '2026-01-02T03:04:05Z')",
+  );
   await client.query("UPDATE log_positions SET epoch = 'm5k2h7qa', seq = 41 WHERE channel = 'errors'");
   await insert(1, new Date());
   await client.end();
@@ -116,6 +119,11 @@ test('a database of the first version keeps its rows, and the writers of this on
     events: 1,
     position: 41,
   });
+
+  const requests = await store.pool.query(`
+    WITH added AS (INSERT INTO api_requests (endpoint) VALUES ('new') RETURNING id)
+    SELECT id::int, endpoint, (SELECT id::int FROM added) AS next FROM api_requests`);
+  expect(requests.rows).toEqual([{ id: 9, endpoint: '/relay/health', next: 10 }]);
 
   const occurrence = {
     kind: 'occurrence',

@@ -25,8 +25,19 @@ const body = z.looseObject({
 });
 
 export async function fillAuditLines({ client, onUnstorable }: Filling, entries: readonly LogEntry[]): Promise<void> {
-  const lines = entries.flatMap(entry => decodeLine(entry) ?? []);
-  await storeInHalves({ client, store: some => insertAuditLines(client, some), onRefused: onUnstorable }, lines);
+  const lines = entries.flatMap(entry => {
+    const line = decodeLine(entry);
+    return line ? [{ entry, line }] : [];
+  });
+  const store = (some: readonly (typeof lines)[number][]) =>
+    insertAuditLines(
+      client,
+      some.map(({ line }) => line),
+    );
+  await storeInHalves(
+    { client, store, onRefused: ({ line, entry }, error) => onUnstorable(line, error, entry) },
+    lines,
+  );
 }
 
 /** Null for a gap and for what is not JSON. */

@@ -37,11 +37,20 @@ export async function fillConnectionHistory(
   { client, onUnstorable }: Filling,
   entries: readonly LogEntry[],
 ): Promise<void> {
-  const samples = entries.flatMap(entry => decodeSample(entry) ?? []);
+  const entryOf = new Map<ConnectionSample, LogEntry>();
+  for (const entry of entries) {
+    const sample = decodeSample(entry);
+    if (sample) entryOf.set(sample, entry);
+  }
+  const samples = [...entryOf.keys()];
   if (samples.length === 0) return;
   const components = [...new Set(samples.map(({ component }) => component))];
   const worthKeeping = thin(await selectLatestSamples(client, components), samples);
-  await storeInHalves({ client, store: some => insertSamples(client, some), onRefused: onUnstorable }, worthKeeping);
+  const onRefused = async (sample: ConnectionSample, error: unknown) => {
+    const entry = entryOf.get(sample);
+    if (entry) await onUnstorable(sample, error, entry);
+  };
+  await storeInHalves({ client, store: some => insertSamples(client, some), onRefused }, worthKeeping);
 }
 
 /** `latest`: what was kept before, by component. */

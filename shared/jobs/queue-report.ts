@@ -1,0 +1,119 @@
+import { type Job, Queue } from 'bullmq';
+import { isJobName, isRetriable, type QueueName } from './catalogue.ts';
+import type { JobsDeps } from './connection.ts';
+import { endWithin } from './end-within.ts';
+
+/** What the queues of this PBX are at, for an operator: how much waits, what failed, what runs next and when. */
+export interface QueueReport {
+  readonly queue: QueueName;
+  readonly waiting: number;
+  readonly active: number;
+  /** Scheduled runs wait here for their time. */
+  readonly delayed: number;
+  readonly failed: number;
+  readonly schedules: readonly { readonly id: string; readonly everyMs: number | null; readonly next: Date | null }[];
+}
+
+export interface FailedJob {
+  readonly queue: QueueName;
+  readonly id: string;
+  readonly name: string;
+  /** Of a command of call control: telephone numbers. */
+  readonly data: unknown;
+  readonly reason: string;
+  readonly attempts: number;
+  readonly at: Date | null;
+  /** False where somebody waited for the answer and has gone: a call must not be made an hour late. */
+  readonly isRetriable: boolean;
+}
+
+export interface QueueInspector {
+  report(): Promise<QueueReport[]>;
+  /** Newest first. */
+  failed(limit: number): Promise<FailedJob[]>;
+  /** One of them or all that may be retried; how many were put back. Zero for one that is gone or may not be. */
+  retryFailed(which: 'all' | { readonly queue: QueueName; readonly id: string }): Promise<number>;
+  stop(): Promise<void>;
+}
+
+const QUEUES: readonly QueueName[] = ['persist', 'upkeep', 'pbx'];
+/** What is kept of failed jobs is fewer. */
+const MAX_FAILED = 1_000;
+const MAX_SCHEDULES = 100;
+const CLOSE_MS = 500;
+
+export function createQueueInspector(deps: JobsDeps): QueueInspector {
+  const queues = new Map(
+    QUEUES.map(name => [name, new Queue(name, { connection: deps.connection.redis, prefix: deps.keys.jobs })]),
+  );
+  for (const [name, queue] of queues) {
+    queue.on('error', error => deps.logger.debug({ queue: name, err: error }, 'job queue: Redis is away'));
+  }
+
+  async function failedOf(name: QueueName, queue: Queue, limit: number): Promise<{ job: Job; failed: FailedJob }[]> {
+    const jobs = await queue.getFailed(0, limit - 1);
+    // One that was removed since its id was read is absent.
+    return jobs.filter(job => job?.id !== undefined).map(job => ({ job, failed: toFailed(name, job) }));
+  }
+
+  return {
+    report: () => Promise.all([...queues].map(([name, queue]) => reportOf(name, queue))),
+    async failed(limit) {
+      const found = await Promise.all([...queues].map(([name, queue]) => failedOf(name, queue, limit)));
+      const newestFirst = found.flat().map(({ failed }) => failed);
+      newestFirst.sort((a, b) => (b.at?.getTime() ?? 0) - (a.at?.getTime() ?? 0));
+      return newestFirst.slice(0, limit);
+    },
+    async retryFailed(which) {
+      let retried = 0;
+      for (const [name, queue] of queues) {
+        if (which !== 'all' && which.queue !== name) continue;
+        for (const { job, failed } of await failedOf(name, queue, MAX_FAILED)) {
+          if (!failed.isRetriable || (which !== 'all' && which.id !== failed.id)) continue;
+          // Somebody else may have put it back, or removed it, a moment ago.
+          const isRetried = await job.retry('failed').then(
+            () => true,
+            () => false,
+          );
+          if (isRetried) retried += 1;
+        }
+      }
+      return retried;
+    },
+    async stop() {
+      await Promise.all([...queues.values()].map(queue => endWithin(queue.close(), CLOSE_MS)));
+    },
+  };
+}
+
+async function reportOf(name: QueueName, queue: Queue): Promise<QueueReport> {
+  const [counts, schedulers] = await Promise.all([
+    queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
+    queue.getJobSchedulers(0, MAX_SCHEDULES - 1, true),
+  ]);
+  return {
+    queue: name,
+    waiting: counts.waiting ?? 0,
+    active: counts.active ?? 0,
+    delayed: counts.delayed ?? 0,
+    failed: counts.failed ?? 0,
+    schedules: schedulers.map(({ key, every, next }) => ({
+      id: key,
+      everyMs: every === undefined ? null : Number(every),
+      next: next === undefined ? null : new Date(next),
+    })),
+  };
+}
+
+function toFailed(queue: QueueName, job: Job): FailedJob {
+  return {
+    queue,
+    id: job.id ?? '',
+    name: job.name,
+    data: job.data,
+    reason: job.failedReason,
+    attempts: job.attemptsMade,
+    at: job.finishedOn === undefined ? null : new Date(job.finishedOn),
+    isRetriable: isJobName(job.name) && isRetriable(job.name),
+  };
+}

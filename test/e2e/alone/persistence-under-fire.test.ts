@@ -1,0 +1,227 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeErrorEvent } from '@3cx-relay/shared/errors/error-event.ts';
+import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
+import { parseEpochs } from '@3cx-relay/shared/log/epochs.ts';
+import { readPage } from '@3cx-relay/shared/log/page.ts';
+import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { afterEach, expect, test } from 'vitest';
+import { waitFor } from '../../harness/wait-for.ts';
+import { type Fire, lightFire, type PartName } from '../fixtures/fire.ts';
+
+/**
+ * 2,000 calls a second and a few entries of every other channel, while whatever can die does. `UNDER_FIRE_SECONDS=300` and
+ * `AWAY_SECONDS=300` play it for longer; `UNDER_FIRE_SEED` plays the same kills again.
+ */
+const PER_SECOND = 2_000;
+const SECONDS = Number(process.env.UNDER_FIRE_SECONDS ?? 20);
+const AWAY_SECONDS = Number(process.env.AWAY_SECONDS ?? 15);
+const SEED = Number(process.env.UNDER_FIRE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const KILL_EVERY_MS = 1_500;
+const CATCH_UP_MS = 120_000 + 1_000 * SECONDS;
+
+let fire: Fire | undefined;
+
+afterEach(async () => {
+  await fire?.stop();
+  fire = undefined;
+});
+
+test(
+  'killed at random, writer, workers, Redis and PostgreSQL, PostgreSQL ends as the log, and the log has what was acknowledged',
+  async () => {
+    console.log(`UNDER_FIRE_SEED=${SEED}`);
+    const random = seeded(SEED);
+    const burning = await lightFire(PER_SECOND);
+    fire = burning;
+    const kills = new Map<PartName, number>();
+    const until = Date.now() + SECONDS * 1_000;
+    while (Date.now() < until) {
+      await sleep(random() * KILL_EVERY_MS);
+      const names = Object.keys(burning.parts) as PartName[];
+      const name = names[Math.floor(random() * names.length)] ?? 'writer';
+      await burning.parts[name].kill();
+      kills.set(name, (kills.get(name) ?? 0) + 1);
+      await sleep(random() * 500);
+      await burning.parts[name].start();
+    }
+    await burning.parts.writer.kill();
+    const caughtUpAfterMs = await caughtUp(burning);
+    const logs = await expectTheSame(burning);
+    const told = [...kills].map(([name, count]) => `${name} ${count}`).join(', ');
+    const entries = [...logs].map(([channel, log]) => `${channel} ${log.length}`).join(', ');
+    console.log(`killed: ${told}; entries: ${entries}; caught up ${caughtUpAfterMs} ms after the last`);
+  },
+  SECONDS * 1_000 + CATCH_UP_MS + 120_000,
+);
+
+test(
+  'PostgreSQL away under load costs nothing: the lag grows, goes to nothing by itself, and nothing was given up',
+  async () => {
+    const burning = await lightFire(PER_SECOND);
+    fire = burning;
+    await sleep(2_000);
+    await burning.parts.postgres.kill();
+    await sleep(AWAY_SECONDS * 1_000);
+    const lag = await lagOf(burning);
+    expect(lag).toBeGreaterThan(AWAY_SECONDS - 4);
+    await burning.parts.postgres.start();
+    const backAt = Date.now();
+    await waitFor(async () => (await lagOf(burning)) < 3, {
+      what: 'the lag to be gone, under load',
+      timeoutMs: CATCH_UP_MS + AWAY_SECONDS * 1_000,
+      everyMs: 200,
+    });
+    const caughtUpAfterMs = Date.now() - backAt;
+    await burning.parts.writer.kill();
+    await caughtUp(burning);
+    const logs = await expectTheSame(burning);
+    expect((await burning.pool.query('SELECT 1 FROM log_gaps')).rows).toEqual([]);
+    const calls = logs.get('calls')?.length;
+    console.log(
+      `away ${AWAY_SECONDS} s: lag ${lag} s, ${calls} calls, caught up under load ${caughtUpAfterMs} ms after its return`,
+    );
+  },
+  AWAY_SECONDS * 2_000 + CATCH_UP_MS + 120_000,
+);
+
+/** Milliseconds until PostgreSQL has everything, the workers' own words included. */
+async function caughtUp({ redis, keys, pool }: Fire): Promise<number> {
+  const startedAt = Date.now();
+  await waitFor(
+    async () => {
+      const { rows } = await pool.query<{ channel: Channel; seq: number }>(
+        'SELECT channel, seq::int FROM log_positions',
+      );
+      const heads = await Promise.all(rows.map(({ channel }) => redis.hget(keys.meta(channel), 'seq')));
+      return rows.every(({ seq }, index) => seq === Number(heads[index] ?? 0));
+    },
+    { what: 'PostgreSQL to have everything', timeoutMs: CATCH_UP_MS, everyMs: 100 },
+  );
+  return Date.now() - startedAt;
+}
+
+async function lagOf({ worker }: Fire): Promise<number> {
+  const metrics = await (await fetch(`${worker(0).internalUrl}/metrics`)).text();
+  return Number(/relay_persist_lag_seconds\{[^}]*channel="calls"[^}]*\} (\S+)/.exec(metrics)?.[1]);
+}
+
+async function expectTheSame(burning: Fire): Promise<ReadonlyMap<Channel, readonly LogEntry[]>> {
+  const logs = new Map<Channel, LogEntry[]>();
+  for (const channel of CHANNELS) {
+    const log = await readLog(burning, channel);
+    logs.set(channel, log);
+    expectAcknowledged(log, burning.acknowledged.get(channel) ?? new Map());
+    expect(differences(log, await readRows(burning, channel))).toEqual([]);
+  }
+  await expectErrors(burning, logs.get('errors') ?? []);
+  await expectUsage(burning, logs.get('requests') ?? []);
+  const lines = await burning.pool.query("SELECT count(*)::int AS n FROM error_log WHERE channel = 'audit'");
+  expect(lines.rows).toEqual([{ n: logs.get('audit')?.length }]);
+  expect((await burning.pool.query('SELECT target, reason FROM dead_letters')).rows).toEqual([]);
+  return logs;
+}
+
+async function readLog({ redis, keys }: Fire, channel: Channel): Promise<LogEntry[]> {
+  const epochs = parseEpochs(await redis.hget(keys.meta(channel), 'epochs'));
+  const log: LogEntry[] = [];
+  for (;;) {
+    const from = (log.at(-1)?.seq ?? 0) + 1;
+    const page = await readPage({ redis, keys, epochs }, { channel, from, to: Number.MAX_SAFE_INTEGER, count: 10_000 });
+    log.push(...page);
+    if (page.length < 10_000) return log;
+  }
+}
+
+async function readRows({ pool }: Fire, channel: Channel): Promise<LogEntry[]> {
+  const rows: LogEntry[] = [];
+  for (;;) {
+    const page = await pool.query<LogEntry>(
+      `SELECT channel, epoch, seq::float8 AS seq, type, (extract(epoch FROM at) * 1000)::float8 AS at, body::text AS body,
+        dn, call_id AS call, event
+      FROM events WHERE channel = $1 AND (epoch, seq) > ($2, $3) ORDER BY epoch, seq LIMIT 20000`,
+      [channel, rows.at(-1)?.epoch ?? '', rows.at(-1)?.seq ?? 0],
+    );
+    rows.push(...page.rows);
+    if (page.rows.length < 20_000) return rows;
+  }
+}
+
+/** Every acknowledged entry stands under its number, every entry of a writer once, and no number is missing. */
+function expectAcknowledged(log: readonly LogEntry[], acknowledged: ReadonlyMap<number, string>): void {
+  expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1));
+  const seen = new Set<string>();
+  const doubled: string[] = [];
+  for (const { body } of log) {
+    const mark = markIn(body);
+    if (mark !== null && seen.has(mark)) doubled.push(mark);
+    if (mark !== null) seen.add(mark);
+  }
+  expect(doubled).toEqual([]);
+  const missing = [...acknowledged].filter(([seq, mark]) => markIn(log[seq - 1]?.body ?? '') !== mark);
+  expect(missing).toEqual([]);
+  expect(acknowledged.size).toBeGreaterThan(0);
+}
+
+function markIn(body: string): string | null {
+  return /"(?:mark|client|target)":"([0-9a-f]{8}-\d+)"/.exec(body)?.[1] ?? null;
+}
+
+function differences(log: readonly LogEntry[], rows: readonly LogEntry[]): string[] {
+  const length = Math.max(log.length, rows.length);
+  const lines = Array.from({ length }, (_, index) => [
+    JSON.stringify(inOrder(log[index])),
+    JSON.stringify(inOrder(rows[index])),
+  ]);
+  return lines
+    .filter(([entry, row]) => entry !== row)
+    .map(([entry, row]) => `${entry} is ${row}`)
+    .slice(0, 10);
+}
+
+function inOrder(entry: LogEntry | undefined): unknown[] {
+  if (!entry) return [];
+  return [entry.epoch, entry.seq, entry.type, Math.round(entry.at), entry.dn, entry.call, entry.event, entry.body];
+}
+
+async function expectErrors({ pool }: Fire, log: readonly LogEntry[]): Promise<void> {
+  const counts: Record<string, number> = {};
+  for (const entry of log) {
+    const event = decodeErrorEvent(entry);
+    if (event?.kind !== 'occurrence') continue;
+    counts[event.fingerprint] = (counts[event.fingerprint] ?? 0) + 1 + event.suppressed;
+  }
+  const { rows } = await pool.query<{ fingerprint: string; n: number }>(
+    "SELECT fingerprint, sum(count)::int AS n FROM error_log WHERE channel = 'errors' GROUP BY 1",
+  );
+  expect(Object.fromEntries(rows.map(({ fingerprint, n }) => [fingerprint, n]))).toEqual(counts);
+}
+
+async function expectUsage({ pool }: Fire, log: readonly LogEntry[]): Promise<void> {
+  const sums: Record<string, [requests: number, bytes: number, ms: number]> = {};
+  for (const { body } of log) {
+    const { data } = JSON.parse(body) as { data: { keyId: number; status: number; bytes: number; durationMs: number } };
+    const key = `${data.keyId} ${data.status}`;
+    const [requests, bytes, ms] = sums[key] ?? [0, 0, 0];
+    sums[key] = [requests + 1, bytes + data.bytes, ms + data.durationMs];
+  }
+  const usage = await pool.query<{ key: string; sums: [number, number, number] }>(`
+    SELECT api_key_id || ' ' || status AS key, ARRAY[sum(requests), sum(bytes), sum(duration_ms)]::float8[] AS sums
+    FROM api_usage_hours GROUP BY 1`);
+  expect(Object.fromEntries(usage.rows.map(row => [row.key, row.sums]))).toEqual(sums);
+  const { rows } = await pool.query<{ key: string; n: number }>(
+    "SELECT api_key_id || ' ' || status_code AS key, count(*)::int AS n FROM api_requests GROUP BY 1",
+  );
+  const requests = Object.entries(sums).map(([key, [count]]) => [key, count]);
+  expect(Object.fromEntries(rows.map(({ key, n }) => [key, n]))).toEqual(Object.fromEntries(requests));
+}
+
+/** Mulberry32: small, and the same everywhere. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
