@@ -37,6 +37,7 @@ import packageJson from './package.json' with { type: 'json' };
 import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
 import { createApp } from './public/app.ts';
 import { createCommandDesk } from './public/commands/command-desk.ts';
+import { openHistory } from './public/history/open-history.ts';
 import { createHttpServer, finishRequests, listen } from './public/http-server.ts';
 import { createTiers } from './replay/tiers.ts';
 import { createRequestLog } from './request-log.ts';
@@ -100,6 +101,7 @@ export async function createRelay(
     },
   );
   const { log, replay } = tiers;
+  const history = openHistory({ databaseUrl: config.DATABASE_URL, maxReads: config.RELAY_MAX_HISTORY_READS }, logger);
   // Late bound: what the tail reads may arrive before everything below exists, but nobody is connected by then.
   const ring: Tail['ring'] = channel => tail.ring(channel);
   const arrivals = createArrivals({ ring, registry: deps.registry }, config.RELAY_MAX_WAITING_REQUESTS);
@@ -198,6 +200,8 @@ export async function createRelay(
       timeoutMs: config.RELAY_RECORDS_TIMEOUT_MS,
       stallMs: config.RELAY_RECORDS_STALL_MS,
     },
+    history: history.sources,
+    exports: { maxExports: config.RELAY_MAX_EXPORTS, stallMs: config.RELAY_EXPORT_STALL_MS },
     pool: store.pool,
     maxTimelineEntries: config.RELAY_MAX_TIMELINE_ENTRIES,
     panel,
@@ -274,7 +278,14 @@ export async function createRelay(
           await keyWatch.stop();
           await Promise.all([apiKeys.stop(), queue.stop(), reporting.stop()]);
           await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);
-          await Promise.all([passwordHash.stop(), store.stop(), tiers.stop(), commands.stop(), blocking.stop()]);
+          await Promise.all([
+            passwordHash.stop(),
+            store.stop(),
+            tiers.stop(),
+            history.stop(),
+            commands.stop(),
+            blocking.stop(),
+          ]);
         },
       },
     ],

@@ -56,7 +56,7 @@ function fillStep(deps: PastCallsDeps, limit: number): Promise<number | null> {
       await endPastCalls(client);
       return null;
     }
-    const onUnstorable = (row: unknown, err: unknown) =>
+    const onUnstorable = async (row: unknown, err: unknown) =>
       deps.logger.error({ row, err }, 'PostgreSQL refused a call that an entry stands for');
     await fillCalls({ client, months: deps.months, onUnstorable }, entries);
     await movePastCalls(client, { epoch: last.epoch, seq: last.seq });

@@ -5,9 +5,9 @@ import { type DeadLetter, markDeadLetter, selectOpenDeadLetters } from '@3cx-rel
 import { insertEvents, putEvent } from '@3cx-relay/shared/store/events.ts';
 import { lockPosition } from '@3cx-relay/shared/store/log-positions.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { inTransaction, type PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
+import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import { EVENTS } from './dead-letters.ts';
-import { fillOf } from './tables/fill-tables.ts';
+import { type Filling, fillOf } from './tables/fill-tables.ts';
 
 /**
  * Tries once more what PostgreSQL refused, oldest first: after an upgrade, or when somebody mended a constraint. Each in
@@ -19,12 +19,17 @@ export interface Retried {
   readonly refused: number;
 }
 
+export interface RetryDeps {
+  readonly pool: PostgresPool['pool'];
+  readonly months: Filling['months'];
+}
+
 const PAGE = 100;
 const BUSY_TRIES = 50;
 const BUSY_WAIT_MS = 50;
 
 export async function retryDeadLetters(
-  deps: { readonly pool: PostgresPool['pool']; readonly logger: Logger },
+  deps: RetryDeps & { readonly logger: Logger },
   signal: AbortSignal,
 ): Promise<Retried> {
   let resolved = 0;
@@ -34,7 +39,7 @@ export async function retryDeadLetters(
     const letters = await selectOpenDeadLetters(deps.pool, { after, limit: PAGE });
     for (const letter of letters) {
       if (signal.aborted) break;
-      if (await retry(deps.pool, letter)) resolved += 1;
+      if (await retry(deps, letter)) resolved += 1;
       else refused += 1;
       after = letter.id;
     }
@@ -45,11 +50,11 @@ export async function retryDeadLetters(
 }
 
 /** @throws when PostgreSQL is away, or the channel is not free */
-async function retry(pool: PostgresPool['pool'], letter: DeadLetter): Promise<boolean> {
+async function retry({ pool, months }: RetryDeps, letter: DeadLetter): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await inTransaction(pool, async client => {
       if (!(await lockPosition(client, letter.entry.channel)).locked) return 'busy';
-      const refusal = await tryOnce(client, letter);
+      const refusal = await tryOnce({ client, months }, letter);
       await markDeadLetter(client, letter.id, refusal);
       return refusal ? 'refused' : 'resolved';
     });
@@ -59,10 +64,14 @@ async function retry(pool: PostgresPool['pool'], letter: DeadLetter): Promise<bo
   }
 }
 
-async function tryOnce(client: PostgresClient, letter: DeadLetter): Promise<{ error: unknown } | undefined> {
+async function tryOnce(
+  filling: Omit<Filling, 'onUnstorable'>,
+  letter: DeadLetter,
+): Promise<{ error: unknown } | undefined> {
+  const { client } = filling;
   await client.query('SAVEPOINT letter');
   try {
-    await store(client, letter);
+    await store(filling, letter);
     return undefined;
   } catch (error) {
     if (isServerTrouble(error)) throw error;
@@ -71,8 +80,9 @@ async function tryOnce(client: PostgresClient, letter: DeadLetter): Promise<{ er
   }
 }
 
-async function store(client: PostgresClient, { entry, target }: DeadLetter): Promise<void> {
+async function store(filling: Omit<Filling, 'onUnstorable'>, { entry, target }: DeadLetter): Promise<void> {
   if (target === EVENTS) {
+    const { client } = filling;
     if (!(await putEvent(client, entry))) await insertEvents(client, entry.channel, [entry]);
     return;
   }
@@ -81,5 +91,5 @@ async function store(client: PostgresClient, { entry, target }: DeadLetter): Pro
   const onUnstorable = async (_: unknown, error: unknown) => {
     throw error;
   };
-  await fill({ client, onUnstorable }, [entry]);
+  await fill({ ...filling, onUnstorable }, [entry]);
 }

@@ -24,21 +24,21 @@ export interface CallKey {
 /** Within one list any member will do, and every list that is given must be met; an empty one meets nothing. */
 export interface CallFilters {
   /** First seen then or later … */
-  readonly from?: Date;
+  readonly from?: Date | undefined;
   /** … and then or earlier. */
-  readonly to?: Date;
+  readonly to?: Date | undefined;
   /** Extensions, queues and ring groups that took part. */
-  readonly dns?: readonly string[];
+  readonly dns?: readonly string[] | undefined;
   /** Of caller, callee or DID, in any spelling that has the same digits. */
-  readonly numbers?: readonly string[];
+  readonly numbers?: readonly string[] | undefined;
   /** Queues and ring groups that a call came through. */
-  readonly queues?: readonly string[];
-  readonly callIds?: readonly string[];
-  readonly directions?: readonly (typeof ALL_DIRECTIONS)[number][];
+  readonly queues?: readonly string[] | undefined;
+  readonly callIds?: readonly string[] | undefined;
+  readonly directions?: readonly (typeof ALL_DIRECTIONS)[number][] | undefined;
   /** `unknown`: it is not over, or nobody watched its end. */
-  readonly dispositions?: readonly (typeof ALL_DISPOSITIONS)[number][];
+  readonly dispositions?: readonly (typeof ALL_DISPOSITIONS)[number][] | undefined;
   /** What the reader may see: one of these took part. */
-  readonly scopeDns?: readonly string[];
+  readonly scopeDns?: readonly string[] | undefined;
 }
 
 export interface CallPageRequest extends KeyRange {
@@ -241,8 +241,8 @@ export interface StatisticsRequest {
   /** IANA name; where it is off UTC by half an hour, an hour belongs to the day that it begins in. */
   readonly timeZone: string;
   readonly of: 'all' | 'dn' | 'queue';
-  readonly ids?: readonly string[];
-  readonly directions?: readonly (typeof ALL_DIRECTIONS)[number][];
+  readonly ids?: readonly string[] | undefined;
+  readonly directions?: readonly (typeof ALL_DIRECTIONS)[number][] | undefined;
 }
 
 /** Calls that ended, in the period in which they were first seen; they stay when the calls themselves are dropped. */

@@ -28,6 +28,7 @@ const CATALOGUE = {
   too_many_key_connections: { status: 429, title: 'Too Many Requests', retryAfterMs: 5_000 },
   too_many_waiting: { status: 429, title: 'Too Many Requests', retryAfterMs: 2_000 },
   too_many_record_reads: { status: 429, title: 'Too Many Requests', retryAfterMs: 2_000 },
+  too_many_exports: { status: 429, title: 'Too Many Requests', retryAfterMs: 5_000 },
   /** The PBX said no; the relay and its key are in order. */
   pbx_forbidden: { status: 403, title: 'Forbidden' },
   /** This PBX has no such records, and asking again does not change it. */

@@ -10,7 +10,7 @@ import type pg from 'pg';
 import { startPostgres } from '../../install/dev/postgres.ts';
 import { sameDays } from '../../services/worker/history-days.ts';
 import { indexEvents } from '../../services/worker/index-events.ts';
-import { createMonths, eventsTable } from '../../services/worker/months.ts';
+import { createMonths } from '../../services/worker/months.ts';
 import { countBuffers } from './history/count-buffers.ts';
 import { beginning, type FillOptions, fillEvents, MONTHS } from './history/fill-events.ts';
 import { eventQueries, type HistoryQuery } from './history/queries.ts';
@@ -64,7 +64,7 @@ async function run(pool: pg.Pool): Promise<void> {
 async function fill(pool: pg.Pool, months: ReturnType<typeof createMonths>): Promise<void> {
   const from = beginning(options);
   const times = Array.from({ length: MONTHS + 1 }, (_, n) => from + (n * (options.until - from)) / MONTHS);
-  await months.ensure(eventsTable('calls'), times);
+  await months.ensure('events_calls', times);
   await timed(`filling ${options.rows} rows`, async () => {
     const client = await pool.connect();
     await fillEvents(client, options).finally(() => client.release());

@@ -60,7 +60,7 @@ async function drain(channel: Channel): Promise<number> {
 }
 
 function retry() {
-  return retryDeadLetters({ pool: store.pool, logger }, AbortSignal.timeout(20_000));
+  return retryDeadLetters({ pool: store.pool, months: deps.months, logger }, AbortSignal.timeout(20_000));
 }
 
 function letters() {

@@ -13,7 +13,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { sameDays } from '../../services/worker/history-days.ts';
 import { indexEvents } from '../../services/worker/index-events.ts';
-import { createMonths, eventsTable, type Months } from '../../services/worker/months.ts';
+import { createMonths, type Months } from '../../services/worker/months.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 
 const DAY_MS = 86_400_000;
@@ -46,7 +46,7 @@ async function forgetEverything(): Promise<void> {
 
 async function persist(entries: readonly LogEntry[], channel: Channel = 'calls'): Promise<void> {
   await months.ensure(
-    eventsTable(channel),
+    `events_${channel}`,
     entries.map(({ at }) => at),
   );
   await inTransaction(store.pool, async client => {

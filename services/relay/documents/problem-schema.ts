@@ -22,6 +22,7 @@ export const PROBLEM_MEANINGS: Readonly<Record<ProblemCode, string>> = {
   too_many_waiting: 'too many requests wait already for something new',
   too_many_key_connections: 'as many connections are open with this key as it may have',
   too_many_record_reads: 'as many requests read records as may be',
+  too_many_exports: 'as many exports of history are under way as may be',
   not_on_this_pbx: 'this PBX keeps no such records',
   pbx_forbidden: 'the PBX, not the relay, forbids it',
   pbx_gone: 'the PBX does not know the participant or the device any more',

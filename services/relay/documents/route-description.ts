@@ -38,6 +38,7 @@ export const GROUPS = {
   Calls: 'What is going on now, and what was.',
   'Call control': 'What a program does to calls. The PBX executes it, at most once.',
   Records: "The PBX's own records of calls and agents.",
+  History: 'What was, for auditors: persisted, searchable, for export.',
   Access: 'Letting a browser in.',
   Operation: 'How the relay is.',
   Documents: 'This description, for programs and people.',

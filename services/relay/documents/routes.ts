@@ -1,6 +1,7 @@
 import { describeActiveCalls } from '../public/routes/active-calls.ts';
 import { describeCallTimeline } from '../public/routes/call-timeline.ts';
 import { describeCalls } from '../public/routes/describe-calls.ts';
+import { describeHistory } from '../public/routes/describe-history.ts';
 import { describeRecords } from '../public/routes/describe-records.ts';
 import { describeDocuments } from '../public/routes/documents.ts';
 import { describeEventStream } from '../public/routes/event-stream.ts';
@@ -19,6 +20,7 @@ export const ROUTES: readonly RouteDescription[] = [
   describeCallTimeline,
   ...describeCalls,
   ...describeRecords,
+  ...describeHistory,
   describeTickets,
   describeHealth,
   ...describeDocuments,

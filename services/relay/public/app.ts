@@ -23,6 +23,8 @@ import type { ReadStream } from '../streams/read-stream.ts';
 import type { ActiveCallsOfPbx } from './active-calls-of-pbx.ts';
 import type { CommandDesk } from './commands/command-desk.ts';
 import { allowOrigins } from './cors.ts';
+import type { HistoryOptions } from './history/answer-history.ts';
+import type { HistorySources } from './history/history-sources.ts';
 import { ProblemError } from './problem-error.ts';
 import { recordRequests } from './record-requests.ts';
 import type { RecordQueue } from './records/record-kinds.ts';
@@ -35,6 +37,8 @@ import { addDocuments } from './routes/documents.ts';
 import { addEventStream, type EventStreamDeps } from './routes/event-stream.ts';
 import { addEvents } from './routes/events.ts';
 import { addHealth } from './routes/health.ts';
+import { addHistory } from './routes/history.ts';
+import { addHistoryStatistics } from './routes/history-statistics.ts';
 import { addRecords, type RecordsOptions } from './routes/records.ts';
 import { addStreams } from './routes/streams.ts';
 import { addTickets } from './routes/tickets.ts';
@@ -63,6 +67,8 @@ export interface AppDeps {
   readonly queue: RecordQueue;
   readonly records: RecordsOptions;
   readonly pool: pg.Pool;
+  readonly history: HistorySources;
+  readonly exports: HistoryOptions;
   readonly maxTimelineEntries: number;
   /** What answers under `/admin/`; null when this instance has no panel. */
   readonly panel: Middleware<RelayState> | null;
@@ -84,6 +90,8 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addDocuments(router, deps.documents);
   addCallTimeline(router, deps, { maxEntries: deps.maxTimelineEntries });
   addRecords(router, deps, deps.records);
+  addHistory(router, deps, deps.exports);
+  addHistoryStatistics(router, deps);
 
   app.use(recordRequests(deps.requests));
   // Without the library's defaults, which allow inline styles: nothing that answers here is a page.

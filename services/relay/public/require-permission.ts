@@ -21,6 +21,18 @@ export function requirePermission(
   permission: Permission,
   authenticate?: (context: Context) => Promise<Authenticated>,
 ): Middleware<RelayState> {
+  return letPass(permission, authenticate);
+}
+
+/** For a route that decides itself what the key must be allowed to do: it depends on what is asked for. */
+export function requireKey(): Middleware<RelayState> {
+  return letPass(null);
+}
+
+function letPass(
+  permission: Permission | null,
+  authenticate?: (context: Context) => Promise<Authenticated>,
+): Middleware<RelayState> {
   return async (context, next) => {
     const authenticated = await (authenticate ? authenticate(context) : context.state.authenticate(context.req));
     if ('problem' in authenticated) throw ProblemError.of(authenticated.problem);
@@ -29,7 +41,7 @@ export function requirePermission(
     context.state.key = key;
     const refused =
       (await context.state.admit(key, { address: clientAddress(context.req), kind: 'request' })) ??
-      refusePermission(key, permission);
+      (permission && refusePermission(key, permission));
     if (refused) throw ProblemError.of(refused);
     await next();
   };

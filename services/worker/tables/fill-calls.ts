@@ -1,5 +1,5 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
-import { lockCalls, upsertCalls } from '@3cx-relay/shared/store/calls.ts';
+import { type CallRow, lockCalls, upsertCalls } from '@3cx-relay/shared/store/calls.ts';
 import { storeInHalves } from '../in-halves.ts';
 import { decodeCalls } from './decode-calls.ts';
 import type { Filling } from './fill-tables.ts';
@@ -16,5 +16,13 @@ export async function fillCalls(
   await months.ensure('calls', times);
   await months.ensure('call_parties', times);
   await lockCalls(client);
-  await storeInHalves({ client, store: some => upsertCalls(client, some), onRefused: onUnstorable }, calls);
+  const onRefused = (call: CallRow, error: unknown) => onUnstorable(call, error, entryOf(call, entries));
+  await storeInHalves({ client, store: some => upsertCalls(client, some), onRefused }, calls);
+}
+
+/** The one that said last what the call is. */
+function entryOf({ epoch, seq }: CallRow, entries: readonly LogEntry[]): LogEntry {
+  const entry = entries.find(said => said.epoch === epoch && said.seq === seq);
+  if (!entry) throw new Error('a call was made from no entry');
+  return entry;
 }

@@ -1,6 +1,7 @@
 import type { LogEntry } from '../../log/entry.ts';
 import type { Channel } from '../../wire/channels.ts';
-import { type TermKind, termsOf, toDigits } from './terms.ts';
+import { toNumberKey } from '../number-key.ts';
+import { type TermKind, termsOf } from './terms.ts';
 
 /** What is asked of a channel's history: every part that is given must hold, and of a list one value is enough. */
 export interface EventHistoryQuery {
@@ -11,7 +12,7 @@ export interface EventHistoryQuery {
   readonly dns?: readonly string[] | undefined;
   readonly events?: readonly string[] | undefined;
   readonly calls?: readonly string[] | undefined;
-  /** In any spelling: see toDigits. */
+  /** In any spelling: see toNumberKey. */
   readonly numbers?: readonly string[] | undefined;
   readonly keyIds?: readonly number[] | undefined;
   readonly components?: readonly string[] | undefined;
@@ -48,7 +49,7 @@ export function toCriteria(query: EventHistoryQuery): Criteria {
     to: Math.min(query.to ?? Number.POSITIVE_INFINITY, LATEST_MS),
     calls: query.calls ? [...new Set(query.calls)] : null,
     clauses: [
-      ...clause('number', query.numbers?.map(toDigits).filter(Boolean)),
+      ...clause('number', query.numbers?.map(toNumberKey).filter(Boolean)),
       ...clause('key', query.keyIds?.map(String)),
       ...clause('component', query.components),
       ...clause('dn', query.dns),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type IndexedEntry, type TermKind, termsOf, toDigits } from './terms.ts';
+import { toNumberKey } from '../number-key.ts';
+import { type IndexedEntry, type TermKind, termsOf } from './terms.ts';
 
 const entry = (more: Partial<IndexedEntry>): IndexedEntry => ({
   channel: 'calls',
@@ -19,7 +20,7 @@ test.each([
   ['anonymous', ''],
   ['00', ''],
 ])('the number %s is found as %s', (written, found) => {
-  expect(toDigits(written)).toBe(found);
+  expect(toNumberKey(written)).toBe(found);
 });
 
 test('an entry is found under each part of its lists, once', () => {

@@ -1,4 +1,5 @@
 import type { LogEntry } from '../../log/entry.ts';
+import { toNumberKey } from '../number-key.ts';
 
 /**
  * Under which values an entry is found. Whoever indexes and whoever looks through what is not indexed yet ask here, so
@@ -31,11 +32,6 @@ export function termsOf(entry: IndexedEntry): Terms {
   return terms;
 }
 
-/** Digits alone, without the + or 00 of an international number: `+49 30 1234` and `0049301234` are one number. */
-export function toDigits(number: string): string {
-  return number.replaceAll(/\D/g, '').replace(/^00/, '');
-}
-
 /** PostgreSQL keeps such a value as it is. */
 function isValue(value: string): boolean {
   return value !== '' && value.length <= MAX_VALUE_LENGTH && value.isWellFormed() && !value.includes('\0');
@@ -66,7 +62,7 @@ function addFromBody({ channel, body }: IndexedEntry, add: Add): void {
 
 function addNumbers(call: unknown, add: Add): void {
   for (const number of [at(at(call, 'caller'), 'number'), at(at(call, 'callee'), 'number'), at(call, 'did')]) {
-    if (typeof number === 'string') add('number', toDigits(number));
+    if (typeof number === 'string') add('number', toNumberKey(number));
   }
 }
 

@@ -30,20 +30,14 @@ export async function* toNdjson<Record>(pages: RecordPages<Record>): AsyncGenera
   yield `${JSON.stringify({ complete: true, source: last?.source, records })}\n`;
 }
 
-/** A header and one record a line. CSV has no place for an error: `abort` breaks the connection, as a lost one would. */
+/** A header and one record a line. What breaks it breaks the connection: CSV has no place for an error. */
 export async function* toCsv<Record>(
   pages: RecordPages<Record>,
   { columns }: Pick<RecordKind<Record>, 'columns'>,
-  abort: () => void,
 ): AsyncGenerator<string, void, undefined> {
-  try {
-    yield csvLine(columns.map(([name]) => name));
-    for await (const page of pages) {
-      if (page.records.length === 0) continue;
-      yield page.records.map(record => csvLine(columns.map(([, value]) => value(record)))).join('');
-    }
-  } catch (error) {
-    abort();
-    throw error;
+  yield csvLine(columns.map(([name]) => name));
+  for await (const page of pages) {
+    if (page.records.length === 0) continue;
+    yield page.records.map(record => csvLine(columns.map(([, value]) => value(record)))).join('');
   }
 }

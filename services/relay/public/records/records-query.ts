@@ -15,7 +15,7 @@ const WHEN = 'must be a time with its zone such as 2026-03-02T09:00:00Z, or Unix
 const ZONED = z.iso.datetime({ offset: true });
 
 /** Unix ms. Without a zone nobody knows which day was meant. */
-const time = z.string(WHEN).transform((text, context) => {
+export const time = z.string(WHEN).transform((text, context) => {
   // The + of a zone that was not encoded arrives as a space.
   const zoned = text.replace(/ (\d\d:?\d\d)$/, '+$1');
   const ms = /^\d{10,14}$/.test(text) ? Number(text) : ZONED.safeParse(zoned).success ? Date.parse(zoned) : Number.NaN;

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
 import { dnScopeOf } from '../../keys/dn-scope.ts';
@@ -11,6 +10,7 @@ import { toCsv, toNdjson } from '../records/record-lines.ts';
 import { createRecordPageReader, STREAM_PAGE } from '../records/record-pages.ts';
 import { parseRecordsQuery, type RecordFormat, type RecordsQuery } from '../records/records-query.ts';
 import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
+import { streamAnswer } from '../stream-answer.ts';
 import { untilKeyEnds } from '../until-key-ends.ts';
 
 export interface RecordsDeps {
@@ -87,28 +87,22 @@ async function answer<Record>(
     pages.read(cursor, query.format === 'json' ? query.limit : STREAM_PAGE),
   );
   const [from, to] = [new Date(query.fromMs).toISOString(), new Date(query.toMs).toISOString()];
-  context.set('cache-control', 'no-store');
   if (query.format === 'json') {
     leave();
+    context.set('cache-control', 'no-store');
     context.type = CONTENT_TYPE.json;
     const { source, records, next } = first;
     context.body = JSON.stringify({ from, to, source, records, next: formatCursor(next), more: next !== null });
     return;
   }
-  context.attachment(`${kind.name}_${fileTime(from)}_${fileTime(to)}.${query.format}`, { fallback: false });
-  context.set('content-type', CONTENT_TYPE[query.format]);
-  // nginx would take all of it at once.
-  context.set('x-accel-buffering', 'no');
-  // A reset, because behind a proxy that speaks HTTP/1.0 a connection that merely ends is a complete answer.
-  const abort = () => void context.req.socket.resetAndDestroy();
-  const lines = query.format === 'csv' ? toCsv(pages.from(first), kind, abort) : toNdjson(pages.from(first));
-  const stream = Readable.from(lines);
-  stream.once('close', leave);
-  stream.once('close', deps.liveKeys.watch(key, abort));
-  context.res.setTimeout(stallMs, () => {
-    if (!pages.isReading) abort();
+  streamAnswer(context, deps.liveKeys, {
+    name: `${kind.name}_${fileTime(from)}_${fileTime(to)}.${query.format}`,
+    contentType: CONTENT_TYPE[query.format],
+    chunks: query.format === 'csv' ? toCsv(pages.from(first), kind) : toNdjson(pages.from(first)),
+    stallMs,
+    isReading: () => pages.isReading,
+    onClose: leave,
   });
-  context.body = stream;
 }
 
 function tooMany(maxReads: number): ProblemError {

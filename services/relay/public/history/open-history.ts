@@ -1,0 +1,157 @@
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { type ShownAuditEntry, selectAuditEntries } from '@3cx-relay/shared/store/audit-log.ts';
+import {
+  type CallKey,
+  type CallRecord,
+  selectCallStatistics,
+  selectCalls,
+} from '@3cx-relay/shared/store/call-history.ts';
+import { readEventHistory } from '@3cx-relay/shared/store/event-history.ts';
+import { selectPersistedLogs } from '@3cx-relay/shared/store/log-epochs.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
+import type { StoredAudit, StoredCall } from '@3cx-relay/shared/wire/history.ts';
+import { formatPosition, type LogPosition, parsePosition } from '@3cx-relay/shared/wire/position.ts';
+import type pg from 'pg';
+import { ProblemError } from '../problem-error.ts';
+import type { PageBounds } from './history-kind.ts';
+import type { HistorySources } from './history-sources.ts';
+
+/** A page takes milliseconds, the sums of years a second. */
+const TIMEOUT_MS = 10_000;
+
+/** Connections of their own: whoever searches never keeps a key from being checked, nor a client from its replay. */
+export function openHistory(
+  options: { databaseUrl: string; maxReads: number },
+  logger: Logger,
+): { sources: HistorySources; stop(): Promise<void> } {
+  const { pool, stop } = createPool({
+    databaseUrl: options.databaseUrl,
+    max: options.maxReads,
+    name: 'relay search',
+    statementTimeoutMs: TIMEOUT_MS,
+    logger,
+  });
+  return { sources: sourcesOf(pool), stop };
+}
+
+/** What stands in PostgreSQL, behind the cursors that clients know. */
+function sourcesOf(pool: pg.Pool): HistorySources {
+  return {
+    statistics: async query =>
+      (await selectCallStatistics(pool, query)).map(({ period, id, ring, talk, ...counts }) => ({
+        at: period,
+        id: query.of === 'all' ? null : id,
+        ...counts,
+        ...{ ringMs: ring.sumMs, meanRingMs: ring.meanMs, talkMs: talk.sumMs, meanTalkMs: talk.meanMs },
+      })),
+    calls: ({ from, to, dn, queue, number, call, direction, disposition, scope }) => {
+      const filters = {
+        from: from === undefined ? undefined : new Date(from),
+        to: to === undefined ? undefined : new Date(to),
+        dns: dn,
+        queues: queue,
+        numbers: number,
+        callIds: call,
+        directions: direction,
+        dispositions: disposition,
+        scopeDns: scope ?? undefined,
+      };
+      return async bounds => {
+        const { calls, next } = await selectCalls(pool, filters, {
+          ...within(bounds, parseCallCursor),
+          limit: bounds.limit,
+        });
+        return { rows: calls.map(toStoredCall), next: next && formatCallCursor(next) };
+      };
+    },
+    events: ({ channel, from, to, dn, event, number, call, key, component, scope }) => {
+      const query = {
+        ...{ channel, from, to, numbers: number, dns: dn, events: event, calls: call, components: component },
+        keyIds: key?.map(Number),
+        scopeDns: scope ?? undefined,
+      };
+      return async bounds => {
+        const { entries, next } = await readEventHistory(pool, query, {
+          ...within(bounds, parsePosition),
+          limit: bounds.limit,
+        });
+        return { rows: entries, next: next && formatPosition(next) };
+      };
+    },
+    audit: ({ from, to, action, actor, target, outcome }) => {
+      const filters = {
+        from: from === undefined ? undefined : new Date(from),
+        to: to === undefined ? undefined : new Date(to),
+        ...{ actions: action, actors: actor, targets: target, outcomes: outcome },
+      };
+      return async bounds => {
+        const { limit } = bounds;
+        const found = await selectAuditEntries(pool, filters, { ...within(bounds, parseSeq), limit: limit + 1 });
+        const entries = found.slice(0, limit);
+        const next = found.length > limit ? String(entries.at(-1)?.seq) : null;
+        return { rows: entries.map(toStoredAudit), next };
+      };
+    },
+    async epochs(channel) {
+      return (await selectPersistedLogs(pool)).get(channel)?.epochs ?? [];
+    },
+  };
+}
+
+/** @throws ProblemError naming the parameter that is no cursor of this route */
+function within<Cursor extends CallKey | LogPosition | number>(
+  { after, before, newestFirst }: PageBounds,
+  parse: (text: string) => Cursor | null,
+) {
+  const bound = (name: 'after' | 'before', text: string | null): Cursor | null => {
+    if (text === null) return null;
+    const cursor = parse(text);
+    if (cursor !== null) return cursor;
+    throw new ProblemError('invalid_request', `${name}: must be a cursor that this route handed out`, name);
+  };
+  return { after: bound('after', after), before: bound('before', before), newestFirst };
+}
+
+/** The one place that looks inside the cursor of a call: its time, base 36, and its id. */
+function formatCallCursor({ at, callId }: CallKey): string {
+  return `${at.toString(36)}.${callId}`;
+}
+
+function parseCallCursor(text: string): CallKey | null {
+  const [, at = '', callId = ''] = /^([0-9a-z]{1,11})\.(.+)$/.exec(text) ?? [];
+  return callId === '' ? null : { at: Number.parseInt(at, 36), callId };
+}
+
+function parseSeq(text: string): number | null {
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+function toStoredAudit({
+  at,
+  actorKind,
+  actorId,
+  actorName,
+  prevHash,
+  details,
+  ...entry
+}: ShownAuditEntry): StoredAudit {
+  return {
+    ...entry,
+    at: new Date(at).toISOString(),
+    actor: { kind: actorKind, id: actorId, name: actorName },
+    details: JSON.parse(details),
+    previousHash: prevHash,
+  };
+}
+
+function toStoredCall({ at, epoch, seq, ...call }: CallRecord): StoredCall {
+  return {
+    cursor: formatCallCursor({ at, callId: call.callId }),
+    ...call,
+    dns: [...call.dns],
+    caller: { ...call.caller },
+    callee: { ...call.callee },
+    via: call.via?.type ? { dn: call.via.dn, type: call.via.type } : null,
+    position: formatPosition({ epoch, seq }),
+  };
+}
