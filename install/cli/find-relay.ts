@@ -49,11 +49,12 @@ interface RunningStack {
   readonly relayUrl: string;
   readonly apiKey: string | undefined;
   readonly databaseUrl: string | undefined;
+  readonly redisUrl: string | undefined;
 }
 
 /** What the launcher says of the stack that runs; null when none does. */
 export function readStack(path: string): RunningStack | null {
-  let kept: { relayUrl?: unknown; apiKey?: unknown; databaseUrl?: unknown };
+  let kept: { relayUrl?: unknown; apiKey?: unknown; databaseUrl?: unknown; redisUrl?: unknown };
   try {
     kept = JSON.parse(readFileSync(path, 'utf8'));
   } catch {
@@ -61,5 +62,11 @@ export function readStack(path: string): RunningStack | null {
   }
   if (typeof kept.relayUrl !== 'string') return null;
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  return { relayUrl: kept.relayUrl, apiKey: text(kept.apiKey), databaseUrl: text(kept.databaseUrl) };
+  const { apiKey, databaseUrl, redisUrl } = kept;
+  return {
+    relayUrl: kept.relayUrl,
+    apiKey: text(apiKey),
+    databaseUrl: text(databaseUrl),
+    redisUrl: text(redisUrl),
+  };
 }

@@ -1,4 +1,5 @@
 import type { AuditContent } from '@3cx-relay/shared/audit/audit-hash.ts';
+import type { AuditRecord } from '@3cx-relay/shared/log/audit-entry.ts';
 import {
   type AuditEntry,
   redactAuditContent,
@@ -16,20 +17,22 @@ const PAGE = 500;
  * left announcements that nobody carried out; the entries still hold the number and are announced again.
  */
 export async function eraseAuditContents(erasing: Erasing, deps: EraseDeps): Promise<number> {
-  const announced: number[] = [];
+  const announced: AuditRecord[] = [];
+  const seqs: number[] = [];
   for await (const entry of entriesOf(erasing)) {
     const content = redact(entry, erasing);
     if (!content) continue;
-    deps.audit.write(redactionRecord(entry.seq, content, { actor: deps.by, address: null }));
-    announced.push(entry.seq);
+    announced.push(redactionRecord(entry.seq, content, { actor: deps.by, address: null }));
+    seqs.push(entry.seq);
   }
   if (announced.length === 0) return 0;
+  await deps.audit(announced);
   await deps.persistAll();
-  for (const seq of announced) {
+  for (const seq of seqs) {
     if (!(await redactAuditContent(erasing.pool, seq)))
       throw new Error(`the redaction of audit entry ${seq} is not in the chain`);
   }
-  return announced.length;
+  return seqs.length;
 }
 
 async function* entriesOf({ pool, key }: Erasing): AsyncGenerator<AuditEntry, void, undefined> {

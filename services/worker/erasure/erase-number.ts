@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
+import type { AuditRecord } from '@3cx-relay/shared/log/audit-entry.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { eraseCallNumber, eraseNumberPostings } from '@3cx-relay/shared/store/erasure.ts';
 import { toNumberKey } from '@3cx-relay/shared/store/number-key.ts';
@@ -20,7 +20,8 @@ import type { Pseudonym } from './pseudonymise.ts';
  */
 export interface EraseDeps {
   readonly pool: pg.Pool;
-  readonly audit: Pick<AuditLog, 'write'>;
+  /** Resolves when the log has them. */
+  readonly audit: (records: readonly AuditRecord[]) => Promise<void>;
   /** Copies everything that the log has into PostgreSQL. */
   readonly persistAll: () => Promise<void>;
   /** Removes from Redis what is persisted: the log goes on being read from PostgreSQL. */
@@ -49,7 +50,7 @@ export async function eraseNumber(deps: EraseDeps, number: string): Promise<Eras
   }
   const { pool } = deps;
   const pseudonym: Pseudonym = { alias: `erased-${randomLetters()}`, isNumber: text => isSame(text, key) };
-  tell(deps, pseudonym.alias, 'begun', {});
+  await tell(deps, pseudonym.alias, 'begun', {});
   await deps.persistAll();
   const erasing = { pool, key, pseudonym };
   const events =
@@ -64,14 +65,19 @@ export async function eraseNumber(deps: EraseDeps, number: string): Promise<Eras
   const auditEntries = await eraseAuditContents(erasing, deps);
   await deps.forgetPersisted();
   const erased = { calls, events, errors, auditEntries };
-  tell(deps, pseudonym.alias, 'done', erased);
+  await tell(deps, pseudonym.alias, 'done', erased);
   await deps.persistAll();
   return { alias: pseudonym.alias, ...erased };
 }
 
 /** Neither the number nor anything that it could be guessed from. */
-function tell({ audit, by }: EraseDeps, alias: string, outcome: 'begun' | 'done', details: Record<string, unknown>) {
-  audit.write({ action: 'history.erase', actor: by, address: null, target: alias, outcome, details });
+function tell(
+  { audit, by }: EraseDeps,
+  target: string,
+  outcome: 'begun' | 'done',
+  details: AuditRecord['details'],
+): Promise<void> {
+  return audit([{ action: 'history.erase', actor: by, address: null, target, outcome, details }]);
 }
 
 function isSame(text: string, key: string): boolean {
