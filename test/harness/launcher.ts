@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { identifyProcess } from '@3cx-relay/shared/runtime/process-identity.ts';
 import type { StackDescription } from '../../install/dev/stack/stack-file.ts';
 import { findFreePort } from '../../install/dev/system/ports.ts';
+import { inheritedEnvironment } from './processes.ts';
 import { waitFor } from './wait-for.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -39,7 +40,7 @@ export async function createLauncherBox(): Promise<{
         cwd: root,
         stdio: ['ignore', 'pipe', 'pipe'],
         env: {
-          ...{ PATH: process.env.PATH, HOME: process.env.HOME },
+          ...inheritedEnvironment(),
           ...{ RELAY_DATA_DIR: dataDir, PORT: String(port), RELAY_BUILD_PANEL: 'false' },
           ...env,
         },

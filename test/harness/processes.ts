@@ -45,6 +45,12 @@ process.on('exit', () => {
   for (const child of alive.keys()) child.kill('SIGKILL');
 });
 
+/** No setting of the machine that runs the tests. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+  return { PATH, HOME, NODE_COMPILE_CACHE };
+}
+
 /** Resolves when the service says that it is ready. */
 export async function startService(
   name: ServiceName,
@@ -56,7 +62,7 @@ export async function startService(
   const child = spawn(process.execPath, [file], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, LOG_LEVEL: 'warn', ...env, [portVariable]: port },
+    env: { ...inheritedEnvironment(), LOG_LEVEL: 'warn', ...env, [portVariable]: port },
   });
   alive.set(child, name);
   const exited = new Promise<void>(resolve => {

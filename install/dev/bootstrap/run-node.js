@@ -33,7 +33,8 @@ export function findNode24(root) {
 export function runNode24(root, args, options = {}) {
   const child = spawn(findNode24(root), args, {
     cwd: options.cwd ?? root,
-    env: options.env ?? process.env,
+    // A third less time for each start of a process: the stripped and compiled sources are kept.
+    env: { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'), ...(options.env ?? process.env) },
     stdio: ['inherit', 'inherit', 'inherit', ...(options.channel ? /** @type {const} */ (['ipc']) : [])],
   });
   const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);

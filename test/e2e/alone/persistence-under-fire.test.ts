@@ -13,8 +13,8 @@ import { type Fire, lightFire, type PartName } from '../fixtures/fire.ts';
  * `AWAY_SECONDS=300` play it for longer; `UNDER_FIRE_SEED` plays the same kills again.
  */
 const PER_SECOND = 2_000;
-const SECONDS = Number(process.env.UNDER_FIRE_SECONDS ?? 20);
-const AWAY_SECONDS = Number(process.env.AWAY_SECONDS ?? 15);
+const SECONDS = Number(process.env.UNDER_FIRE_SECONDS ?? 10);
+const AWAY_SECONDS = Number(process.env.AWAY_SECONDS ?? 8);
 const SEED = Number(process.env.UNDER_FIRE_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const KILL_EVERY_MS = 1_500;
 const CATCH_UP_MS = 120_000 + 1_000 * SECONDS;
