@@ -1,4 +1,4 @@
--- … and the sums of hours and days.
+-- … and the sums of hours and days, which come in their order.
 INSERT INTO call_sums (by, kind, id, hour, direction, calls, answered, missed, abandoned, busy, failed, cancelled, unknown,
   ring_ms, ring_count, talk_ms, talk_count)
 SELECT by, kind, id, date_trunc(by, at, 'UTC') AS hour, direction,
@@ -10,3 +10,4 @@ SELECT by, kind, id, date_trunc(by, at, 'UTC') AS hour, direction,
 FROM calls, call_counts_for(dns, via_dn), unnest(ARRAY['hour', 'day']) AS by
 WHERE state = 'ended'
 GROUP BY by, kind, id, 4, direction
+ORDER BY hour
