@@ -14,8 +14,8 @@ WITH days AS MATERIALIZED (
 ), summed AS (
   SELECT period, 1 AS sign, found.*
   FROM days, LATERAL (
-    SELECT * FROM call_days
-    WHERE kind = $1 AND call_days.hour = days.day
+    SELECT * FROM call_sums
+    WHERE call_sums.by = 'day' AND kind = $1 AND call_sums.hour = days.day
       AND ($2::text[] IS NULL OR id = ANY ($2::text[])) AND ($3::text[] IS NULL OR direction = ANY ($3::text[]))
     OFFSET 0
   ) AS found
@@ -23,8 +23,8 @@ WITH days AS MATERIALIZED (
   UNION ALL
   SELECT part.period, part.sign, found.*
   FROM hours, LATERAL (
-    SELECT * FROM call_hours
-    WHERE kind = $1 AND call_hours.hour = hours.hour
+    SELECT * FROM call_sums
+    WHERE call_sums.by = 'hour' AND kind = $1 AND call_sums.hour = hours.hour
       AND ($2::text[] IS NULL OR id = ANY ($2::text[])) AND ($3::text[] IS NULL OR direction = ANY ($3::text[]))
     OFFSET 0
   ) AS found, LATERAL (VALUES (hours.period, 1), (period_of_day, -1)) AS part (period, sign)
