@@ -1,5 +1,5 @@
 import { type EventToIndex, MAX_DISTANCE, type Posting } from '@3cx-relay/shared/store/event-index.ts';
-import { type TermKind, termsOf } from '@3cx-relay/shared/store/history/terms.ts';
+import { eachTerm, isIndexable, type TermKind } from '@3cx-relay/shared/store/history/terms.ts';
 import { monthEnd } from '@3cx-relay/shared/store/months.ts';
 
 /** Consecutive rows of one epoch and one UTC month; at least one, and none will ever be added. */
@@ -44,15 +44,15 @@ export function postingsOf(segment: Segment): Posting[] {
   };
   const byKind = new Map<TermKind, Map<string, number[]>>();
   for (const row of segment) {
-    for (const [kind, values] of termsOf(row)) {
+    const distance = row.seq - first.seq;
+    eachTerm(row, (kind, value) => {
       const byValue = byKind.get(kind) ?? new Map<string, number[]>();
-      byKind.set(kind, byValue);
-      for (const value of values) {
-        const distances = byValue.get(value);
-        if (distances) distances.push(row.seq - first.seq);
-        else byValue.set(value, [row.seq - first.seq]);
-      }
-    }
+      if (byValue.size === 0) byKind.set(kind, byValue);
+      const distances = byValue.get(value);
+      if (!distances) {
+        if (isIndexable(value)) byValue.set(value, [distance]);
+      } else if (distances.at(-1) !== distance) distances.push(distance);
+    });
   }
   const postings: Posting[] = [{ kind: 'segment', value: '', ...extent, distances: null }];
   for (const [kind, byValue] of byKind) {

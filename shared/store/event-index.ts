@@ -70,13 +70,15 @@ export async function readIndexed(client: pg.Pool | pg.ClientBase, channel: Chan
   return { position: toPosition(row), persisted, epochs: row.epochs };
 }
 
-/** The persisted rows behind a position, in order. A body that nobody would index is null. */
+/**
+ * The rows behind a position that are persisted by what was read before, in order. A body that nobody would index is
+ * null. The first statement is sent before this returns.
+ */
 export async function selectEventsToIndex(
   client: pg.PoolClient,
   channel: Channel,
-  { after, limit }: { after: LogPosition; limit: number },
+  { after, limit, persisted, epochs }: { after: LogPosition; limit: number } & Omit<Indexed, 'position'>,
 ): Promise<EventToIndex[]> {
-  const { persisted, epochs } = await readIndexed(client, channel);
   const events: EventToIndex[] = [];
   for (const { epoch, from, to } of rangesBetween({ after, before: justBehind(persisted) }, { epochs })) {
     if (events.length === limit) break;
@@ -104,7 +106,8 @@ export async function insertPostings(
     last_seq: posting.lastSeq,
     from_at: posting.fromAt,
     to_at: posting.toAt,
-    seqs: posting.distances,
+    // As PostgreSQL writes it: a JSON array costs it four times as much.
+    seqs: posting.distances && `{${posting.distances.join(',')}}`,
   }));
   await client.query(INSERT, [channel, JSON.stringify(rows)]);
 }

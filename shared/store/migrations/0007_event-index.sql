@@ -4,9 +4,9 @@
 CREATE TABLE event_index (
   channel text NOT NULL,
   -- dn, event, number, key or component; "segment" is the one row that stands for all entries of a segment.
-  kind text NOT NULL,
-  value text NOT NULL,
-  epoch text NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  value text COLLATE "C" NOT NULL,
+  epoch text COLLATE "C" NOT NULL,
   first_seq bigint NOT NULL,
   last_seq bigint NOT NULL,
   -- Earliest and latest time in the segment. The latest says when it goes: never before one of its entries.

@@ -57,11 +57,15 @@ CREATE TABLE call_parties_default PARTITION OF call_parties DEFAULT;
 
 COMMENT ON COLUMN call_parties.kind IS 'dn, number, queue (also a ring group)';
 
--- Calls that ended, in the hour (UTC) in which they were first seen. These rows outlive the calls: a month of calls is
--- dropped as a table, which fires no trigger.
-CREATE TABLE call_hours (
+-- Calls that ended, in the hour and in the day (UTC) in which they were first seen. These rows outlive the calls: a
+-- month of calls is dropped as a table, which fires no trigger. Days are there because a year of all extensions has a
+-- million hours, and a hundred thousand days.
+CREATE TABLE call_sums (
+  -- 'hour' or 'day'
+  by text COLLATE "C" NOT NULL,
   kind text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
+  -- The hour, or the first of the day.
   hour timestamptz NOT NULL,
   direction text COLLATE "C" NOT NULL,
   calls bigint NOT NULL,
@@ -76,13 +80,15 @@ CREATE TABLE call_hours (
   ring_count bigint NOT NULL,
   talk_ms bigint NOT NULL,
   talk_count bigint NOT NULL,
-  PRIMARY KEY (kind, id, hour, direction)
-) WITH (fillfactor = 80);
-CREATE INDEX call_hours_kind_hour ON call_hours (kind, hour);
+  PRIMARY KEY (by, kind, id, hour, direction)
+) PARTITION BY LIST (by);
+CREATE INDEX call_sums_kind_hour ON call_sums (kind, hour);
+CREATE TABLE call_hours PARTITION OF call_sums FOR VALUES IN ('hour') WITH (fillfactor = 80);
+CREATE TABLE call_days PARTITION OF call_sums FOR VALUES IN ('day') WITH (fillfactor = 80);
 
-COMMENT ON COLUMN call_hours.kind IS 'all (id empty), dn, queue (also a ring group)';
-COMMENT ON COLUMN call_hours.ring_count IS 'calls of which ring_ms is known';
-COMMENT ON COLUMN call_hours.talk_count IS 'calls of which talk_ms is known';
+COMMENT ON COLUMN call_sums.kind IS 'all (id empty), dn, queue (also a ring group)';
+COMMENT ON COLUMN call_sums.ring_count IS 'calls of which ring_ms is known';
+COMMENT ON COLUMN call_sums.talk_count IS 'calls of which talk_ms is known';
 
 CREATE FUNCTION call_parties_of(p_dns text[], p_number_keys text[], p_via_dn text)
 RETURNS TABLE (kind text, value text) LANGUAGE sql IMMUTABLE AS $$
@@ -109,19 +115,19 @@ BEGIN
   FROM new_calls, call_parties_of(dns, number_keys, via_dn)
   ON CONFLICT DO NOTHING;
 
-  INSERT INTO call_hours AS was (kind, id, hour, direction, calls, answered, missed, abandoned, busy, failed, cancelled, unknown,
+  INSERT INTO call_sums AS was (by, kind, id, hour, direction, calls, answered, missed, abandoned, busy, failed, cancelled, unknown,
       ring_ms, ring_count, talk_ms, talk_count)
-  SELECT kind, id, date_trunc('hour', at, 'UTC') AS hour, direction,
+  SELECT by, kind, id, date_trunc(by, at, 'UTC') AS hour, direction,
       count(*) AS calls, count(*) FILTER (WHERE disposition = 'answered'),
       count(*) FILTER (WHERE disposition = 'missed'), count(*) FILTER (WHERE disposition = 'abandoned'),
       count(*) FILTER (WHERE disposition = 'busy'), count(*) FILTER (WHERE disposition = 'failed'),
       count(*) FILTER (WHERE disposition = 'cancelled'), count(*) FILTER (WHERE disposition = 'unknown'),
       coalesce(sum(ring_ms), 0), count(ring_ms), coalesce(sum(talk_ms), 0), count(talk_ms)
-  FROM new_calls, call_counts_for(dns, via_dn)
+  FROM new_calls, call_counts_for(dns, via_dn), unnest(ARRAY['hour', 'day']) AS by
   WHERE state = 'ended'
-  GROUP BY kind, id, 3, direction
-  ORDER BY kind, id, 3, direction
-  ON CONFLICT (kind, id, hour, direction) DO UPDATE SET
+  GROUP BY by, kind, id, 4, direction
+  ORDER BY by, kind, id, 4, direction
+  ON CONFLICT (by, kind, id, hour, direction) DO UPDATE SET
       calls = was.calls + EXCLUDED.calls, answered = was.answered + EXCLUDED.answered, missed = was.missed + EXCLUDED.missed,
       abandoned = was.abandoned + EXCLUDED.abandoned, busy = was.busy + EXCLUDED.busy, failed = was.failed + EXCLUDED.failed,
       cancelled = was.cancelled + EXCLUDED.cancelled, unknown = was.unknown + EXCLUDED.unknown, ring_ms = was.ring_ms + EXCLUDED.ring_ms,
@@ -152,11 +158,11 @@ BEGIN
   FROM old_calls, call_parties_of(dns, number_keys, via_dn)
   ON CONFLICT DO NOTHING;
 
-  INSERT INTO call_hours AS was (kind, id, hour, direction, calls, answered, missed, abandoned, busy, failed, cancelled, unknown,
+  INSERT INTO call_sums AS was (by, kind, id, hour, direction, calls, answered, missed, abandoned, busy, failed, cancelled, unknown,
       ring_ms, ring_count, talk_ms, talk_count)
   SELECT *
   FROM (
-    SELECT kind, id, date_trunc('hour', at, 'UTC') AS hour, direction,
+    SELECT by, kind, id, date_trunc(by, at, 'UTC') AS hour, direction,
       sum(sign) AS calls,
       coalesce(sum(sign) FILTER (WHERE disposition = 'answered'), 0),
       coalesce(sum(sign) FILTER (WHERE disposition = 'missed'), 0),
@@ -170,12 +176,12 @@ BEGIN
     FROM (
       SELECT 1 AS sign, * FROM new_calls
       UNION ALL SELECT -1, * FROM old_calls
-    ) AS changed, call_counts_for(dns, via_dn)
+    ) AS changed, call_counts_for(dns, via_dn), unnest(ARRAY['hour', 'day']) AS by
     WHERE state = 'ended'
-    GROUP BY kind, id, 3, direction
+    GROUP BY by, kind, id, 4, direction
   ) AS change
-  ORDER BY kind, id, hour, direction
-  ON CONFLICT (kind, id, hour, direction) DO UPDATE SET
+  ORDER BY by, kind, id, hour, direction
+  ON CONFLICT (by, kind, id, hour, direction) DO UPDATE SET
       calls = was.calls + EXCLUDED.calls, answered = was.answered + EXCLUDED.answered, missed = was.missed + EXCLUDED.missed,
       abandoned = was.abandoned + EXCLUDED.abandoned, busy = was.busy + EXCLUDED.busy, failed = was.failed + EXCLUDED.failed,
       cancelled = was.cancelled + EXCLUDED.cancelled, unknown = was.unknown + EXCLUDED.unknown, ring_ms = was.ring_ms + EXCLUDED.ring_ms,

@@ -8,8 +8,14 @@ WITH numbered AS (
   SELECT n + $2::bigint AS n, ms, hashint8(n + $2::bigint) & 2147483647 AS h FROM numbered
 ), told AS (
   SELECT n, h, to_timestamp(ms / 1000.0) AS at,
-    (SELECT string_agg(substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / place % 36)::int, 1), '' ORDER BY place DESC)
-      FROM unnest(ARRAY[78364164096, 2176782336, 60466176, 1679616, 46656, 1296, 36, 1]) AS place) || '-' || n AS call_id,
+    substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / 78364164096 % 36)::int, 1)
+      || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / 2176782336 % 36)::int, 1)
+      || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / 60466176 % 36)::int, 1)
+      || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / 1679616 % 36)::int, 1)
+      || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / 46656 % 36)::int, 1)
+      || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / 1296 % 36)::int, 1)
+      || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / 36 % 36)::int, 1)
+      || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (ms / 1 % 36)::int, 1) || '-' || n AS call_id,
     CASE WHEN h % 10 < 6 THEN 'inbound' WHEN h % 10 < 8 THEN 'outbound' ELSE 'internal' END AS direction,
     CASE WHEN h % 100 < 70 THEN 'answered' WHEN h % 100 < 82 THEN 'missed' WHEN h % 100 < 90 THEN 'abandoned'
       WHEN h % 100 < 94 THEN 'busy' WHEN h % 100 < 97 THEN 'cancelled' WHEN h % 100 < 99 THEN 'failed' ELSE 'unknown' END

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { withoutIndexes } from './without-indexes.ts';
 
 /**
  * A year of calls as the persister leaves it, made by PostgreSQL itself: some 50 extensions of which few do most of the
@@ -33,15 +34,19 @@ export function callOf(seq: number): { callId: string; number: string } {
   return { callId: `call-${call}`, number: `+4930${String((call * 7919) % 300_000).padStart(6, '0')}` };
 }
 
-export async function fillEvents(client: pg.ClientBase, options: FillOptions): Promise<void> {
+export async function fillEvents(pool: pg.Pool, options: FillOptions): Promise<void> {
   const from = beginning(options);
-  for (let first = 1; first <= options.rows; first += STEP_ROWS) {
-    const last = Math.min(options.rows, first + STEP_ROWS - 1);
-    await client.query(FILL, [first, last, from, (options.until - from) / options.rows, EPOCH]);
-  }
+  const steps = Array.from({ length: Math.ceil(options.rows / STEP_ROWS) }, (_, n) => n * STEP_ROWS + 1).values();
+  const fill = async () => {
+    for (const first of steps) {
+      const last = Math.min(options.rows, first + STEP_ROWS - 1);
+      await pool.query(FILL, [first, last, from, (options.until - from) / options.rows, EPOCH]);
+    }
+  };
+  await withoutIndexes(pool, ['events'], () => Promise.all([fill(), fill()]));
   const position = "UPDATE log_positions SET epoch = $1, seq = $2 WHERE channel = 'calls'";
-  await client.query(position, [EPOCH, options.rows]);
-  await client.query("INSERT INTO log_epochs (channel, epoch, first_seq) VALUES ('calls', $1, 1)", [EPOCH]);
+  await pool.query(position, [EPOCH, options.rows]);
+  await pool.query("INSERT INTO log_epochs (channel, epoch, first_seq) VALUES ('calls', $1, 1)", [EPOCH]);
 }
 
 /** hashint8 makes every run the same; power(50, 0…1) makes the first extension 39 times as busy as the fiftieth. */

@@ -1,13 +1,7 @@
 import { type EventHistory, type HistoryPage, readEventHistory } from '@3cx-relay/shared/store/event-history.ts';
 import type { EventHistoryQuery } from '@3cx-relay/shared/store/history/criteria.ts';
-import type pg from 'pg';
 import { callOf, type FillOptions, timeOf } from './fill-events.ts';
-
-/** One line of the table: what is asked, and how often a round of it answers with how many rows. */
-export interface HistoryQuery {
-  readonly name: string;
-  run(pool: pg.Pool): Promise<{ readonly rows: number }>;
-}
+import type { HistoryQuery } from './measure.ts';
 
 const HOUR_MS = 3_600_000;
 const LIMIT = 100;
@@ -43,7 +37,7 @@ export function eventQueries(options: FillOptions): HistoryQuery[] {
     async run(pool) {
       const all: HistoryPage = { after: null, before: null, newestFirst: false, limit: LIMIT, ...page };
       const { entries }: EventHistory = await readEventHistory(pool, { channel: 'calls', ...query }, all);
-      return { rows: entries.length };
+      return entries.length;
     },
   }));
 }
