@@ -58,7 +58,7 @@ test('a month is out of their reach, too, and so is everything that runs with th
   await expect(service.pool.query('CREATE TABLE mine (n integer)')).rejects.toThrow('permission denied for schema');
 });
 
-test('the worker adds to the chain and changes nothing of it, an auditor reads all but passwords and keys', async () => {
+test('an auditor reads all but passwords and keys, and changes nothing', async () => {
   const rights = async (role: string, table: string) => {
     const { rows } = await owner.pool.query<{ privilege: string }>(
       `SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
@@ -67,8 +67,6 @@ test('the worker adds to the chain and changes nothing of it, an auditor reads a
     );
     return rows.map(({ privilege }) => privilege);
   };
-  expect(await rights('relay_worker', 'audit_log')).toEqual(['SELECT', 'INSERT']);
-  expect(await rights('relay_worker', 'events')).toEqual(['SELECT', 'INSERT']);
   for (const table of await tables()) {
     const isSecret = table === 'admin_users' || table === 'api_keys';
     expect([table, await rights('relay_auditor', table)]).toEqual([table, isSecret ? [] : ['SELECT']]);

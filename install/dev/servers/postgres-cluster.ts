@@ -123,7 +123,7 @@ export async function openLoginRole(
 }
 
 /** What the migrations give rights to, and may not make here themselves (shared/store/migrations, `grant_roles`). */
-const groupRoles = ['relay_service', 'relay_worker', 'relay_auditor'];
+const groupRoles = ['relay_service', 'relay_auditor'];
 
 /** A start that was killed before the password was kept has left the role behind. */
 function createIfAbsent(name: string): string {

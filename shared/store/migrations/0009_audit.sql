@@ -123,9 +123,10 @@ BEGIN
   RETURN v_count;
 END $$;
 
--- Three group roles, which a login role is made a member of: relay_service for relay and ingest, relay_worker for the
--- worker, relay_auditor for whoever only looks. Each may read every table, unless a row here says what it may do
--- instead. A later migration adds rows for its own tables.
+-- Two group roles, which a login role is made a member of: relay_service for relay and ingest, relay_auditor for whoever
+-- only looks. Each may read every table, unless a row here says what it may do instead. A later migration adds rows
+-- for its own tables. The worker makes and drops months, so that it signs in as the owner; what even he may not change
+-- by accident is guarded by triggers.
 CREATE TABLE role_rights (
   role text NOT NULL,
   relation text NOT NULL,
@@ -135,12 +136,6 @@ CREATE TABLE role_rights (
 INSERT INTO role_rights (role, relation, rights) VALUES
   ('relay_service', 'api_keys', 'SELECT, INSERT, UPDATE'),
   ('relay_service', 'admin_users', 'SELECT, INSERT, UPDATE'),
-  ('relay_worker', 'events', 'SELECT, INSERT'),
-  ('relay_worker', 'log_positions', 'SELECT, UPDATE'),
-  ('relay_worker', 'log_epochs', 'SELECT, INSERT'),
-  ('relay_worker', 'error_log', 'SELECT, INSERT, UPDATE, DELETE'),
-  ('relay_worker', 'connection_status_history', 'SELECT, INSERT, DELETE'),
-  ('relay_worker', 'audit_log', 'SELECT, INSERT'),
   -- Not what a password or a key could be guessed from.
   ('relay_auditor', 'admin_users', 'SELECT (id, username, role, active, created_at, created_by, password_changed_at, last_login_at)'),
   ('relay_auditor', 'api_keys', 'SELECT (id, client_name, key_prefix, permissions, active, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by, dns, addresses, max_connections, requests_per_second, replaced_by)');
@@ -154,7 +149,7 @@ DECLARE
   v_relation record;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('roles', 0));
-  FOREACH v_role IN ARRAY ARRAY['relay_service', 'relay_worker', 'relay_auditor'] LOOP
+  FOREACH v_role IN ARRAY ARRAY['relay_service', 'relay_auditor'] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = v_role) THEN
       BEGIN
         EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
@@ -176,9 +171,6 @@ BEGIN
     LOOP
       EXECUTE format('GRANT %s ON %I TO %I', v_relation.rights, v_relation.name, v_role);
     END LOOP;
-    IF v_role = 'relay_worker' THEN
-      GRANT EXECUTE ON FUNCTION redact_audit_content(bigint), seal_audit(bigint) TO relay_worker;
-    END IF;
   END LOOP;
 END $$;
 
