@@ -4,8 +4,9 @@ import { defineConfig } from 'vitest/config';
 /** Unit tests stand beside their source; all projects share the real servers of the harness. */
 export default defineConfig({
   test: {
-    // Tests wait for processes and sockets more than they compute: with as many workers as cores, cores would idle.
-    maxWorkers: 3,
+    // Tests wait for processes and sockets more than they compute; one worker, the default of two cores, would idle, and
+    // three make tests about time wait for each other.
+    maxWorkers: 2,
     root: fileURLToPath(new URL('..', import.meta.url)),
     // Once for all projects: one Redis and one PostgreSQL for the whole run.
     globalSetup: [fileURLToPath(new URL('./harness/global-setup.ts', import.meta.url))],
