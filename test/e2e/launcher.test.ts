@@ -33,7 +33,9 @@ test('one command brings up calls that a client with the printed key sees, and C
 
   expect(await launcher.ended()).toBe(0);
   expect(alivePids(stack)).toEqual([]);
-  expect(readdirSync(box.dataDir).sort()).toEqual(['logs', 'pbx', 'postgres', 'redis', 'secrets.json', 'spool']);
+  // The anchors of the audit are written once the worker has copied its first entries.
+  const kept = readdirSync(box.dataDir).filter(name => name !== 'audit-anchors.jsonl');
+  expect(kept.sort()).toEqual(['logs', 'pbx', 'postgres', 'redis', 'secrets.json', 'spool']);
 });
 
 test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('%s to npm alone stops everything', async signal => {
