@@ -4,13 +4,13 @@ import { createJobWorker, type JobReport } from '@3cx-relay/shared/jobs/job-work
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
-import { fillPastCalls } from './fill-past-calls.ts';
-import { type IndexDeps, indexEvents } from './index-events.ts';
-import type { LogKeeper } from './log-keeper.ts';
-import type { Months } from './months.ts';
-import { drainChannel, type PersistDeps } from './persist.ts';
-import type { Retried } from './retry-dead-letters.ts';
+import { type IndexDeps, indexEvents } from './index/index-events.ts';
+import { fillPastCalls } from './persist/fill-past-calls.ts';
+import { drainChannel, type PersistDeps } from './persist/persist.ts';
+import type { Retried } from './persist/retry-dead-letters.ts';
+import type { Months } from './retention/months.ts';
 import { createSchedules } from './schedules.ts';
+import type { LogKeeper } from './trim/log-keeper.ts';
 
 /** Each channel may be copied while another is. */
 export const DRAINS = CHANNELS.length;

@@ -12,19 +12,19 @@ import type { Registry } from 'prom-client';
 import { anchorAudit } from './audit/anchor-audit.ts';
 import { sealPastAudit } from './audit/seal-audit.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
-import { dropPastRows } from './drop-past-rows.ts';
-import { historyDaysOf } from './history-days.ts';
 import { createJobs, DRAINS, UPKEEPS } from './jobs.ts';
-import { createLagWatch } from './lag-watch.ts';
-import { createLogKeeper } from './log-keeper.ts';
 import { migrateAndTell } from './migrate-and-tell.ts';
-import { createMonths } from './months.ts';
-import { createPersistMetrics } from './persist-metrics.ts';
+import { createLagWatch } from './persist/lag-watch.ts';
+import { createPersistMetrics } from './persist/persist-metrics.ts';
+import { createQuarantine } from './persist/quarantine.ts';
+import { retryDeadLetters } from './persist/retry-dead-letters.ts';
 import { createProbe } from './probe.ts';
-import { createQuarantine } from './quarantine.ts';
 import { createJobReport } from './report-jobs.ts';
-import { retryDeadLetters } from './retry-dead-letters.ts';
-import { createTrimMetrics } from './trim-metrics.ts';
+import { dropPastRows } from './retention/drop-past-rows.ts';
+import { historyDaysOf } from './retention/history-days.ts';
+import { createMonths } from './retention/months.ts';
+import { createLogKeeper } from './trim/log-keeper.ts';
+import { createTrimMetrics } from './trim/trim-metrics.ts';
 
 /** A copy may need a second connection to create its month, and so may a job of upkeep; one is for the probe. */
 const CONNECTIONS = 2 * DRAINS + 2 * UPKEEPS + 1;

@@ -11,9 +11,9 @@ import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { sameDays } from '../../services/worker/history-days.ts';
-import { indexEvents } from '../../services/worker/index-events.ts';
-import { createMonths, type Months } from '../../services/worker/months.ts';
+import { indexEvents } from '../../services/worker/index/index-events.ts';
+import { sameDays } from '../../services/worker/retention/history-days.ts';
+import { createMonths, type Months } from '../../services/worker/retention/months.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 
 const DAY_MS = 86_400_000;

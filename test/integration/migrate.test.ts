@@ -14,8 +14,8 @@ import { assertSchemaKnown, createSchemaGuard } from '@3cx-relay/shared/store/sc
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { sameDays } from '../../services/worker/history-days.ts';
-import { createMonths } from '../../services/worker/months.ts';
+import { sameDays } from '../../services/worker/retention/history-days.ts';
+import { createMonths } from '../../services/worker/retention/months.ts';
 import { startTcpProxy } from './fixtures/tcp-proxy.ts';
 
 const execute = promisify(execFile);

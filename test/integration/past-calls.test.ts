@@ -6,10 +6,10 @@ import { migrate } from '@3cx-relay/shared/store/migrate.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { fillPastCalls } from '../../services/worker/fill-past-calls.ts';
-import { sameDays } from '../../services/worker/history-days.ts';
-import { createMonths } from '../../services/worker/months.ts';
-import { fillCalls } from '../../services/worker/tables/fill-calls.ts';
+import { fillPastCalls } from '../../services/worker/persist/fill-past-calls.ts';
+import { fillCalls } from '../../services/worker/persist/tables/fill-calls.ts';
+import { sameDays } from '../../services/worker/retention/history-days.ts';
+import { createMonths } from '../../services/worker/retention/months.ts';
 
 /** Calls of entries that were copied by a release that knew no table of calls. */
 const logger = createLogger({ name: 'test', level: 'silent' });

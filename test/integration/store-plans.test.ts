@@ -2,8 +2,8 @@ import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { loadSql } from '@3cx-relay/shared/store/sql.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dropPastRows } from '../../services/worker/drop-past-rows.ts';
-import { sameDays } from '../../services/worker/history-days.ts';
+import { dropPastRows } from '../../services/worker/retention/drop-past-rows.ts';
+import { sameDays } from '../../services/worker/retention/history-days.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 
 /** What the statements of the worker and of the list of errors cost on tables of a few hundred thousand rows. */

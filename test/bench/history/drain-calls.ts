@@ -5,10 +5,10 @@ import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { migrate } from '@3cx-relay/shared/store/migrate.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
-import { sameDays } from '../../../services/worker/history-days.ts';
-import { createMonths } from '../../../services/worker/months.ts';
-import { drainChannel } from '../../../services/worker/persist.ts';
-import { createPersistMetrics } from '../../../services/worker/persist-metrics.ts';
+import { drainChannel } from '../../../services/worker/persist/persist.ts';
+import { createPersistMetrics } from '../../../services/worker/persist/persist-metrics.ts';
+import { sameDays } from '../../../services/worker/retention/history-days.ts';
+import { createMonths } from '../../../services/worker/retention/months.ts';
 import { startLocalInfrastructure } from '../../harness/infra.ts';
 import { createLogFiller } from '../../harness/log-filler.ts';
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fillAuditChain } from '../../../services/worker/tables/fill-audit-chain.ts';
+import { fillAuditChain } from '../../../services/worker/persist/tables/fill-audit-chain.ts';
 import { createTestDatabase, type TestDatabase } from '../../harness/database.ts';
 
 /** `npm run audit:verify`, whose exit code a monitoring system reads. */

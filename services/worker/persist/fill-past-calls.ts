@@ -7,7 +7,7 @@ import {
 } from '@3cx-relay/shared/store/past-calls.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
-import type { Months } from './months.ts';
+import type { Months } from '../retention/months.ts';
 import { fillCalls } from './tables/fill-calls.ts';
 
 /**

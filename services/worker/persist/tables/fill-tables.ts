@@ -1,8 +1,8 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import type { Months } from '../../retention/months.ts';
 import { storeInHalves } from '../in-halves.ts';
-import type { Months } from '../months.ts';
 import { fillApiRequests } from './fill-api-requests.ts';
 import { fillAuditChain } from './fill-audit-chain.ts';
 import { fillAuditLines } from './fill-audit-lines.ts';

@@ -1,5 +1,5 @@
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
-import type { WorkerConfig } from './config.ts';
+import type { WorkerConfig } from '../config.ts';
 
 /** How many days PostgreSQL keeps of each channel, and of everything that is made from it. */
 export type HistoryDays = Readonly<Record<Channel, number>>;

@@ -12,7 +12,7 @@ import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction, type PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { LogPosition } from '@3cx-relay/shared/wire/position.ts';
-import { indexTable, type Months } from './months.ts';
+import { indexTable, type Months } from '../retention/months.ts';
 import { cutSegments, postingsOf } from './segments.ts';
 
 /**
