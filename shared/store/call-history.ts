@@ -92,7 +92,7 @@ export interface CallPage {
 /** Keys asked for at once when the calls have to be read to know which of them the filters leave. */
 const STEP = 500;
 /** Calls that one page reads at most before it says how far it got. */
-const MAX_READ = 1_500;
+const MAX_READ = 1_000;
 
 export async function selectCalls(pool: pg.Pool, filters: CallFilters, page: CallPageRequest): Promise<CallPage> {
   const { limit, newestFirst } = page;

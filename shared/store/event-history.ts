@@ -39,7 +39,7 @@ export interface EventHistory {
 }
 
 /** What one page may look at, so that the rarest combination costs no more than this. */
-const PAGE_WORK = { rows: 4_000, postings: 640 };
+const PAGE_WORK = { rows: 4_000, postings: 512 };
 
 export async function readEventHistory(
   pool: pg.Pool,
