@@ -40,7 +40,7 @@ const UPKEEP: readonly Schedule<'upkeep'>[] = [
   { id: 'past-calls', everyMs: MINUTE_MS, job: 'fill-past-calls', payload: {} },
   { id: 'months', everyMs: 60 * MINUTE_MS, job: 'keep-months', payload: {} },
   // Both look each time whether a day has passed, so that a worker that was away for days makes up for it at once.
-  { id: 'anchor-audit', everyMs: 60 * MINUTE_MS, job: 'anchor-audit', payload: {} },
+  { id: 'anchor-audit', everyMs: 5 * MINUTE_MS, job: 'anchor-audit', payload: {} },
   { id: 'seal-audit', everyMs: 60 * MINUTE_MS, job: 'seal-audit', payload: {} },
 ];
 

@@ -221,6 +221,7 @@ test.each([
   ['/relay/history/calls?from=2026-03-02T09:00:00Z&to=2026-03-01T09:00:00Z', 'from'],
   ['/relay/history/events?before=12', 'before'],
   ['/relay/history/events?channel=secrets', 'channel'],
+  ['/relay/history/events?channel=requests&key=CRM', 'key'],
   ['/relay/history/audit?after=x', 'after'],
   ['/relay/history/statistics?timeZone=Mars/Olympus', 'timeZone'],
   ['/relay/history/statistics?by=hour&from=2020-01-01T00:00:00Z', 'to'],

@@ -57,7 +57,9 @@ export const eventsHistoryQuery = z.strictObject({
   event: list(filters.event).describe('Events; of `audit`, actions.'),
   number,
   call: list(filters.call).describe('Values of `callId`.'),
-  key: list(filters.dn).describe('Ids of API keys; of `requests`.'),
+  key: list(filters.dn)
+    .refine(ids => !ids || ids.every(id => /^\d{1,9}$/.test(id)), 'must be ids of API keys, separated by commas')
+    .describe('Ids of API keys; of `requests`, and of what they did in `audit`.'),
   component: list(filters.dn).describe('Of `health` and `errors`.'),
 });
 

@@ -17,7 +17,7 @@ const EXPORTS =
   'JSON comes in pages, the newest first. NDJSON, CSV and Parquet hold everything that is asked for, the oldest first, written at the pace of the client; each is audited. An export that was cut off goes on behind the last row one has, with its cursor as `after`; NDJSON ends with a line that says it is whole, a CSV that cannot be completed is a connection that breaks, and a Parquet file of `limit` rows names in its metadata (`next`) where the following one begins. In CSV what a spreadsheet would compute has an apostrophe in front.';
 
 const CALL = {
-  cursor: 'm5k2h7qa-000f41',
+  cursor: 'm5k2h7qa.m5k2h7qa-000f41',
   callId: 'm5k2h7qa-000f41',
   conversationId: 'm5k2h7qa-000f41',
   direction: 'inbound',
