@@ -19,6 +19,10 @@ export const relayConfig = {
   ADMIN_ENABLED: z.stringbool({ error: 'must be true or false' }).default(true),
   /** Where the built panel lies. */
   ADMIN_PANEL_DIR: z.string().default(fileURLToPath(new URL('../../admin-ui/build', import.meta.url))),
+  /** How long somebody stays signed in to the panel. */
+  ADMIN_SESSION_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
+  ADMIN_SESSION_SWEEP_MS: integer({ min: 100, max: 3_600_000, default: 10_000 }),
+  ADMIN_MAX_SESSIONS_PER_USER: integer({ min: 1, max: 1_000, default: 50 }),
   /** Pages of other sites that may use the relay from a browser. */
   RELAY_ALLOWED_ORIGINS: allowedOrigins,
   RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),

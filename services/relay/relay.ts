@@ -11,8 +11,7 @@ import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
 import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
-import { createPanelFiles } from './admin/panel-files.ts';
-import { servePanel } from './admin/panel-route.ts';
+import { openAdmin } from './admin/open-admin.ts';
 import type { relayConfig } from './config.ts';
 import { createDocuments } from './documents/documents.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
@@ -25,7 +24,6 @@ import { toKeyAudit } from './keys/key-audit.ts';
 import { createKeyRate } from './keys/key-rate.ts';
 import { watchKeys } from './keys/key-watch.ts';
 import { createLiveKeys } from './keys/live-keys.ts';
-import { createPasswordHash } from './keys/password-hash.ts';
 import { createArrivals } from './live/arrivals.ts';
 import { createHub } from './live/hub.ts';
 import { createRelayMetrics } from './live/relay-metrics.ts';
@@ -34,6 +32,7 @@ import { createTail, type Tail } from './live/tail.ts';
 import { watchTail } from './live/tail-metrics.ts';
 import { createWebSocketEndpoint } from './live/websocket-endpoint.ts';
 import packageJson from './package.json' with { type: 'json' };
+import { createPasswordHash } from './passwords/password-hash.ts';
 import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
 import { createApp } from './public/app.ts';
 import { createCommandDesk } from './public/commands/command-desk.ts';
@@ -154,7 +153,6 @@ export async function createRelay(
     version: packageJson.version,
     pingPostgres,
   });
-  const panel = config.ADMIN_ENABLED ? servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, logger)) : null;
   const requests = createRequestLog(
     { redis: commands.redis, keys, registry: deps.registry, logger },
     { maxAnonymousPerSecond: config.RELAY_MAX_ANONYMOUS_REQUEST_ENTRIES_PER_SECOND },
@@ -168,6 +166,10 @@ export async function createRelay(
     ...{ redis: commands.redis, keys, ring, log, replay },
     watch: { ...tiers.metrics, fellBack: metrics.fellBack },
   };
+  const admin = openAdmin(config, {
+    ...{ redis: commands.redis, keys, pool: store.pool, queue },
+    ...{ passwordHash, audit, errors, logger },
+  });
   const app = createApp({
     redis: commands.redis,
     keys,
@@ -204,7 +206,7 @@ export async function createRelay(
     exports: { maxExports: config.RELAY_MAX_EXPORTS, stallMs: config.RELAY_EXPORT_STALL_MS },
     pool: store.pool,
     maxTimelineEntries: config.RELAY_MAX_TIMELINE_ENTRIES,
-    panel,
+    admin: admin?.app ?? null,
     errors,
     logger,
   });
@@ -276,7 +278,7 @@ export async function createRelay(
           schema.stop();
           liveKeys.stop();
           await keyWatch.stop();
-          await Promise.all([apiKeys.stop(), queue.stop(), reporting.stop()]);
+          await Promise.all([apiKeys.stop(), admin?.stop(), queue.stop(), reporting.stop()]);
           await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);
           await Promise.all([
             passwordHash.stop(),

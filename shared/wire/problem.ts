@@ -1,3 +1,5 @@
+import { ADMIN_PROBLEMS, type AdminProblemCode } from './admin/problems.ts';
+
 /**
  * The error catalogue of the HTTP side: RFC 9457 problem details with a stable `code`. The detail names the field and
  * what would be right.
@@ -46,9 +48,12 @@ const CATALOGUE = {
   unavailable: { status: 503, title: 'Service Unavailable', retryAfterMs: 2_000 },
 } as const;
 
-export type ProblemCode = keyof typeof CATALOGUE;
+/** What the public API answers. */
+export type PublicProblemCode = keyof typeof CATALOGUE;
 
-export const PROBLEM_CODES = Object.keys(CATALOGUE) as readonly ProblemCode[];
+export type ProblemCode = PublicProblemCode | AdminProblemCode;
+
+export const PROBLEM_CODES = Object.keys(CATALOGUE) as readonly PublicProblemCode[];
 
 export interface Problem {
   readonly type: string;
@@ -62,5 +67,11 @@ export interface Problem {
 }
 
 export function problem(code: ProblemCode, detail: string, field?: string): Problem {
-  return { type: 'about:blank', code, ...CATALOGUE[code], detail, ...(field === undefined ? {} : { field }) };
+  return {
+    type: 'about:blank',
+    code,
+    ...{ ...CATALOGUE, ...ADMIN_PROBLEMS }[code],
+    detail,
+    ...(field === undefined ? {} : { field }),
+  };
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
-import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { pino } from 'pino';
 import { findFreePort } from '../../install/dev/system/ports.ts';

@@ -1,7 +1,7 @@
 import { relayConfig } from '@3cx-relay/relay/config.ts';
 import { APIKeyManager, type GeneratedKey } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import type { KeyOptions } from '@3cx-relay/relay/keys/key-input.ts';
-import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createRelay } from '@3cx-relay/relay/relay.ts';
 import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { readConfig } from '@3cx-relay/shared/runtime/config.ts';

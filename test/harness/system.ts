@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
-import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { Redis } from 'ioredis';

@@ -7,7 +7,7 @@ import { prefixOf, randomApiKey } from '../../services/relay/keys/api-key-format
 import { APIKeyManager } from '../../services/relay/keys/api-key-manager.ts';
 import { type KeyOperation, toKeyAudit } from '../../services/relay/keys/key-audit.ts';
 import { createKeyDigest } from '../../services/relay/keys/key-digest.ts';
-import { createPasswordHash, type PasswordHash } from '../../services/relay/keys/password-hash.ts';
+import { createPasswordHash, type PasswordHash } from '../../services/relay/passwords/password-hash.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
 

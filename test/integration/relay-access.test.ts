@@ -1,5 +1,5 @@
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
-import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { Redis } from 'ioredis';

@@ -22,6 +22,11 @@ afterAll(async () => {
   await database?.drop();
 });
 
+/** What is no history: it goes when it is over. */
+const PASSING = new Set(['admin_sessions', 'admin_recovery_codes', 'admin_setup_codes']);
+/** With columns that something could be guessed from. */
+const SECRET = new Set(['admin_users', 'admin_recovery_codes', 'admin_setup_codes', 'api_keys']);
+
 async function tables(): Promise<string[]> {
   const { rows } = await owner.pool.query<{ name: string }>(
     "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace",
@@ -32,6 +37,7 @@ async function tables(): Promise<string[]> {
 test('relay and ingest read every table, and change none of what is history', async () => {
   for (const table of await tables()) {
     await service.pool.query(`SELECT FROM ${table} LIMIT 1`);
+    if (PASSING.has(table)) continue;
     await expect(service.pool.query(`DELETE FROM ${table}`)).rejects.toThrow(`${AWAY} ${table}`);
     await expect(service.pool.query(`TRUNCATE ${table}`)).rejects.toThrow(`${AWAY} ${table}`);
   }
@@ -68,12 +74,13 @@ test('an auditor reads all but passwords and keys, and changes nothing', async (
     return rows.map(({ privilege }) => privilege);
   };
   for (const table of await tables()) {
-    const isSecret = table === 'admin_users' || table === 'api_keys';
-    expect([table, await rights('relay_auditor', table)]).toEqual([table, isSecret ? [] : ['SELECT']]);
+    expect([table, await rights('relay_auditor', table)]).toEqual([table, SECRET.has(table) ? [] : ['SELECT']]);
   }
   const { rows } = await owner.pool.query(`
     SELECT has_column_privilege('relay_auditor', 'api_keys', 'client_name', 'SELECT') AS name,
       has_column_privilege('relay_auditor', 'api_keys', 'key_hash', 'SELECT') AS hash,
-      has_column_privilege('relay_auditor', 'admin_users', 'password', 'SELECT') AS password`);
-  expect(rows).toEqual([{ name: true, hash: false, password: false }]);
+      has_column_privilege('relay_auditor', 'admin_users', 'password', 'SELECT') AS password,
+      has_column_privilege('relay_auditor', 'admin_users', 'totp_secret', 'SELECT') AS totp,
+      has_column_privilege('relay_auditor', 'admin_recovery_codes', 'digest', 'SELECT') AS recovery`);
+  expect(rows).toEqual([{ name: true, hash: false, password: false, totp: false, recovery: false }]);
 });

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createAccess } from '@3cx-relay/relay/keys/access.ts';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import { STREAM_PATH } from '@3cx-relay/relay/keys/authenticate-stream.ts';
-import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';

@@ -6,7 +6,7 @@ import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { auditFromShell, COMMAND_LINE } from '../audit-from-shell.ts';
 import { relayConfig } from '../config.ts';
-import { createPasswordHash } from '../keys/password-hash.ts';
+import { createPasswordHash } from '../passwords/password-hash.ts';
 import { createAdminUser } from './users.ts';
 
 /** Users from a shell. The password comes on stdin: arguments are visible to every user of the machine. */

@@ -1,7 +1,7 @@
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { insertAdminUser } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import type { PasswordHash } from '../keys/password-hash.ts';
+import type { PasswordHash } from '../passwords/password-hash.ts';
 
 const ADMIN_ROLES = ['admin', 'viewer'] as const;
 

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '@3cx-relay/shared/wire/problem.ts';
+import type { PublicProblemCode } from '@3cx-relay/shared/wire/problem.ts';
 import { problem } from '@3cx-relay/shared/wire/problem.ts';
 import type { z } from 'zod';
 import { PROBLEM_MEANINGS, problemSchema, statusOfProblem } from './problem-schema.ts';
@@ -157,6 +157,6 @@ function toProblems(route: RouteDescription, problemRef: JsonSchema): Record<str
   );
 }
 
-function exampleOf(code: ProblemCode): object {
+function exampleOf(code: PublicProblemCode): object {
   return problem(code, PROBLEM_MEANINGS[code]);
 }

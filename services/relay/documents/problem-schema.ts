@@ -1,8 +1,8 @@
-import { PROBLEM_CODES, type ProblemCode, problem } from '@3cx-relay/shared/wire/problem.ts';
+import { PROBLEM_CODES, type PublicProblemCode, problem } from '@3cx-relay/shared/wire/problem.ts';
 import { z } from 'zod';
 
 /** What each code means to whoever gets it. The catalogue of the wire says which there are. */
-export const PROBLEM_MEANINGS: Readonly<Record<ProblemCode, string>> = {
+export const PROBLEM_MEANINGS: Readonly<Record<PublicProblemCode, string>> = {
   invalid_request: 'a parameter, a header or the body is not what it must be; `field` and `detail` say which and how',
   invalid_position: 'this is not a position that the relay sent',
   unauthenticated: 'no key, or one that is not valid, was revoked or has expired',
@@ -36,7 +36,7 @@ export const PROBLEM_MEANINGS: Readonly<Record<ProblemCode, string>> = {
   unavailable: 'a store behind the relay does not answer right now',
 };
 
-export const statusOfProblem = (code: ProblemCode): number => problem(code, '').status;
+export const statusOfProblem = (code: PublicProblemCode): number => problem(code, '').status;
 
 /** RFC 9457. Open, because an answer may say more of its case. */
 export const problemSchema = z

@@ -1,5 +1,5 @@
 import type { Permission } from '@3cx-relay/shared/wire/permissions.ts';
-import type { ProblemCode } from '@3cx-relay/shared/wire/problem.ts';
+import type { PublicProblemCode } from '@3cx-relay/shared/wire/problem.ts';
 import type { z } from 'zod';
 
 /**
@@ -29,7 +29,7 @@ export interface RouteDescription {
   readonly body?: RouteBody;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Besides what every route may answer, see `problemsOf`. */
-  readonly problems: readonly ProblemCode[];
+  readonly problems: readonly PublicProblemCode[];
 }
 
 /** The chapters of the documents. */
@@ -66,10 +66,10 @@ export interface RouteContent {
 }
 
 /** A key that is missing, wrong or too weak meets every route that needs one, and so does a store that is away. */
-export function problemsOf(route: RouteDescription): ProblemCode[] {
-  const ofKeys: ProblemCode[] = [
+export function problemsOf(route: RouteDescription): PublicProblemCode[] {
+  const ofKeys: PublicProblemCode[] = [
     ...(['unauthenticated', 'forbidden', 'address_not_allowed'] as const),
     ...(['too_many_failures', 'too_many_requests', 'unavailable'] as const),
   ];
-  return [...new Set<ProblemCode>([...route.problems, ...(route.permission === null ? [] : ofKeys), 'internal'])];
+  return [...new Set<PublicProblemCode>([...route.problems, ...(route.permission === null ? [] : ofKeys), 'internal'])];
 }

@@ -15,11 +15,11 @@ import {
 } from '@3cx-relay/shared/store/api-keys.ts';
 import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import type { PasswordHash } from '../passwords/password-hash.ts';
 import { prefixOf, randomApiKey } from './api-key-format.ts';
 import type { KeyOperation } from './key-audit.ts';
 import { createKeyDigest, isSameDigest, type KeyDigest } from './key-digest.ts';
 import { isKeyId, type KeyOptions, parseNewKey, parseRevocation, parseRotation } from './key-input.ts';
-import type { PasswordHash } from './password-hash.ts';
 import { hasExpired, toValidation, type Validation } from './validation.ts';
 import { ValidationCache } from './validation-cache.ts';
 

@@ -5,10 +5,10 @@ import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { auditFromShell, COMMAND_LINE } from '../audit-from-shell.ts';
 import { relayConfig } from '../config.ts';
+import { createPasswordHash } from '../passwords/password-hash.ts';
 import { APIKeyManager } from './api-key-manager.ts';
 import { type KeyOperation, toKeyAudit } from './key-audit.ts';
 import type { KeyOptions } from './key-input.ts';
-import { createPasswordHash } from './password-hash.ts';
 
 /** Keys from a shell, with the same manager the relay uses. Exit code 1: failed, 2: called wrongly. */
 const USAGE = `usage: cli.ts create --name NAME --permissions read,history,write,monitor [restrictions]

@@ -10,6 +10,7 @@ import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type pg from 'pg';
+import type { AdminState } from '../admin/admin-state.ts';
 import type { Documents } from '../documents/documents.ts';
 import type { HealthReport } from '../health.ts';
 import type { Access } from '../keys/access.ts';
@@ -71,7 +72,7 @@ export interface AppDeps {
   readonly exports: HistoryOptions;
   readonly maxTimelineEntries: number;
   /** What answers under `/admin/`; null when this instance has no panel. */
-  readonly panel: Middleware<RelayState> | null;
+  readonly admin: Middleware<AdminState> | null;
   readonly errors: ErrorSink;
   readonly logger: Logger;
 }
@@ -123,7 +124,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   });
   app.use(router.routes());
   app.use(router.allowedMethods());
-  if (deps.panel) app.use(deps.panel);
+  if (deps.admin) app.use(deps.admin);
   // Koa reports what breaks after the headers were sent, most often a client that left.
   app.on('error', err => deps.logger.debug({ err }, 'a response was cut off'));
   return app;

@@ -1,6 +1,6 @@
 import { relayConfig } from '@3cx-relay/relay/config.ts';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
-import { createPasswordHash } from '@3cx-relay/relay/keys/password-hash.ts';
+import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createRelay } from '@3cx-relay/relay/relay.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { trimLog } from '@3cx-relay/shared/log/trim.ts';

@@ -1,5 +1,5 @@
 import { commandAccepted } from '@3cx-relay/shared/wire/answers.ts';
-import type { ProblemCode } from '@3cx-relay/shared/wire/problem.ts';
+import type { PublicProblemCode } from '@3cx-relay/shared/wire/problem.ts';
 import { z } from 'zod';
 import type { RouteBody, RouteDescription } from '../../documents/route-description.ts';
 import {
@@ -21,7 +21,7 @@ const ACCEPTED = {
   position: 'm5k2h7qa_0000000000001042',
 };
 
-const PROBLEMS: readonly ProblemCode[] = [
+const PROBLEMS: readonly PublicProblemCode[] = [
   'invalid_request',
   'payload_too_large',
   'idempotency_conflict',

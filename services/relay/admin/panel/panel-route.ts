@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
-import { ProblemError } from '../public/problem-error.ts';
-import type { RelayState } from '../public/require-permission.ts';
+import { ProblemError } from '../../public/problem-error.ts';
+import type { RelayState } from '../../public/require-permission.ts';
 import { PAGE, type PanelFile, type PanelFiles } from './panel-files.ts';
 
 const PREFIX = '/admin/';

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import {
+  deleteAdminSession,
+  insertAdminSession,
+  listenToAdminSessions,
+  type StoredAdminSession,
+  selectAdminSessionsById,
+  touchAdminSessions,
+  trimAdminSessions,
+} from '@3cx-relay/shared/store/admin-sessions.ts';
+import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
+import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { type RowWatch, watchRows } from '../../changes/row-watch.ts';
+import { createHeldSessions } from './held-sessions.ts';
+import { createKnownSessions } from './known-sessions.ts';
+
+/**
+ * The sessions of people who are signed in. PostgreSQL has them; this remembers those in use, is told of every change
+ * (`watchRows`), and goes on with what it knows while PostgreSQL is away.
+ */
+export interface AdminSessions {
+  /** Null when the user was deactivated, or his password changed, meanwhile. */
+  begin(user: SignedInUser, from: SessionOrigin): Promise<StoredAdminSession | null>;
+  /** Null when it has ended. @throws when PostgreSQL is away and this session is not known */
+  find(id: string): Promise<StoredAdminSession | null>;
+  /** False when this user has no such session. */
+  end(session: { id: string; userId: number }): Promise<boolean>;
+  /** Calls `onEnd` within a second of the session's end; returns the function that lets go. */
+  hold(session: StoredAdminSession, onEnd: () => void): () => void;
+  stop(): Promise<void>;
+}
+
+export interface SignedInUser {
+  readonly id: number;
+  /** The hash that the password was compared with. */
+  readonly passwordHash: string;
+}
+
+export interface SessionOrigin {
+  readonly address: string | null;
+  readonly userAgent: string | null;
+}
+
+export interface SessionsOptions {
+  readonly databaseUrl: string;
+  readonly lifeMs: number;
+  readonly sweepMs: number;
+  readonly maxPerUser: number;
+}
+
+const KNOWN = { freshMs: 30_000, maxSessions: 10_000 };
+/** How long somebody who is signed in waits for PostgreSQL before what was known of him will do. */
+const STALE_AFTER_MS = 500;
+const LAST_SEEN_EVERY_MS = 15_000;
+const MAX_USER_AGENT_LENGTH = 256;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export function createAdminSessions(
+  deps: { pool: PostgresPool['pool']; logger: Logger; now: () => number },
+  options: SessionsOptions,
+): AdminSessions {
+  const { pool, logger, now } = deps;
+  const known = createKnownSessions(KNOWN, now);
+  const held = createHeldSessions({ onHold: id => watch.check(id) }, { now });
+  const lookups = new Map<string, Promise<StoredAdminSession | null>>();
+  const lastSeen = new Map<string, Date>();
+  let changes = 0;
+
+  function forget(id: string): void {
+    changes += 1;
+    lookups.clear();
+    known.forget(id);
+  }
+
+  function review(id: string, session: StoredAdminSession | null): void {
+    if (session) known.learn(session);
+    else known.forget(id);
+    held.review(id, session);
+  }
+
+  const watch: RowWatch<string> = watchRows(
+    {
+      what: 'admin sessions',
+      listen: listenToAdminSessions,
+      parseId: payload => (UUID.test(payload) ? payload : null),
+      forget,
+      idsInUse: () => [...known.ids(), ...held.ids()],
+      async review(client, ids) {
+        const sessions = new Map((await selectAdminSessionsById(client, ids)).map(session => [session.id, session]));
+        for (const id of ids) review(id, sessions.get(id) ?? null);
+      },
+    },
+    options,
+    logger,
+  );
+
+  function lookUpOnce(id: string): Promise<StoredAdminSession | null> {
+    const running = lookups.get(id);
+    if (running) return running;
+    const changesBefore = changes;
+    const lookup = selectAdminSessionsById(pool, [id])
+      .then(([session = null]) => {
+        // A row that was read just before it was deleted must not come back as one that is there.
+        if (changes === changesBefore) review(id, session);
+        return session;
+      })
+      .finally(() => {
+        if (lookups.get(id) === lookup) lookups.delete(id);
+      });
+    lookups.set(id, lookup);
+    return lookup;
+  }
+
+  /** A server that refuses fails at once, one that froze says nothing for seconds: both give the stale answer. */
+  async function lookUpOr(stale: StoredAdminSession): Promise<StoredAdminSession | null> {
+    const { promise: tooSlow, resolve } = Promise.withResolvers<StoredAdminSession>();
+    const timer = setTimeout(resolve, STALE_AFTER_MS, stale);
+    const lookup = lookUpOnce(stale.id).catch((error: unknown) => {
+      if (isPostgresAway(error)) return stale;
+      throw error;
+    });
+    try {
+      return await Promise.race([lookup, tooSlow]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function writeLastSeen(): Promise<void> {
+    if (lastSeen.size === 0) return;
+    const seen = new Map(lastSeen);
+    lastSeen.clear();
+    try {
+      await touchAdminSessions(pool, seen);
+    } catch (error) {
+      // When somebody was last seen is not worth holding up anybody.
+      logger.debug({ err: error }, 'when sessions were last seen was not written');
+    }
+  }
+  const timer = setInterval(() => void writeLastSeen(), LAST_SEEN_EVERY_MS).unref();
+
+  return {
+    async begin(user, from) {
+      const id = randomUUID();
+      const createdAt = new Date(now());
+      const begun = await insertAdminSession(pool, {
+        ...{ id, userId: user.id, passwordHash: user.passwordHash, createdAt, address: from.address },
+        expiresAt: new Date(now() + options.lifeMs),
+        userAgent: from.userAgent?.slice(0, MAX_USER_AGENT_LENGTH) ?? null,
+      });
+      if (!begun) return null;
+      await trimAdminSessions(pool, { userId: user.id, maxSessions: options.maxPerUser, now: createdAt });
+      return lookUpOnce(id);
+    },
+    async find(id) {
+      const cached = known.get(id);
+      const session = cached?.isFresh ? cached.session : await (cached ? lookUpOr(cached.session) : lookUpOnce(id));
+      // Its end is a matter of the clock, not of the store.
+      if (!session || session.expiresAt.getTime() <= now()) return null;
+      lastSeen.set(id, new Date(now()));
+      return session;
+    },
+    async end(session) {
+      const ended = await deleteAdminSession(pool, session);
+      if (!ended) return false;
+      forget(session.id);
+      held.review(session.id, null);
+      return true;
+    },
+    hold: held.hold,
+    async stop() {
+      clearInterval(timer);
+      held.stop();
+      await watch.stop();
+      await writeLastSeen();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import type { JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
+import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import type { Middleware } from 'koa';
+import type { PasswordHash } from '../passwords/password-hash.ts';
+import { createOrigins } from '../public/origins.ts';
+import type { RelayConfig } from '../relay.ts';
+import { createAdminApp } from './admin-app.ts';
+import type { AdminState } from './admin-state.ts';
+import { AdminAuth } from './auth/admin-auth.ts';
+import { createAdminSessions } from './auth/sessions.ts';
+import { createPanelFiles } from './panel/panel-files.ts';
+import { servePanel } from './panel/panel-route.ts';
+
+/** What the relay has opened already. */
+export interface OpenAdminDeps {
+  readonly redis: Redis;
+  readonly keys: LogKeys;
+  readonly pool: PostgresPool['pool'];
+  readonly queue: JobQueue<'pbx'>;
+  readonly passwordHash: PasswordHash;
+  readonly audit: AuditLog;
+  readonly errors: ErrorSink;
+  readonly logger: Logger;
+  readonly now?: () => number;
+}
+
+export interface Admin {
+  readonly app: Middleware<AdminState>;
+  stop(): Promise<void>;
+}
+
+/** The panel and its API with all they need; null when this instance has none. */
+export function openAdmin(config: RelayConfig, deps: OpenAdminDeps): Admin | null {
+  if (!config.ADMIN_ENABLED) return null;
+  const { now = Date.now, ...shared } = deps;
+  const sessions = createAdminSessions(
+    { ...shared, now },
+    {
+      databaseUrl: config.DATABASE_URL,
+      lifeMs: config.ADMIN_SESSION_MS,
+      sweepMs: config.ADMIN_SESSION_SWEEP_MS,
+      maxPerUser: config.ADMIN_MAX_SESSIONS_PER_USER,
+    },
+  );
+  const auth = new AdminAuth({ ...shared, sessions, now }, { adminSecret: config.ADMIN_SECRET });
+  const app = createAdminApp({
+    ...shared,
+    auth,
+    panel: servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, deps.logger)),
+    // No other origin, whatever RELAY_ALLOWED_ORIGINS says: those are for the relay's public API.
+    ownOrigin: createOrigins([]),
+  });
+  return { app, stop: () => sessions.stop() };
+}

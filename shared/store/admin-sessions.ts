@@ -1,0 +1,103 @@
+import type pg from 'pg';
+import type { AdminRole } from '../wire/admin/session.ts';
+import { loadSql } from './sql.ts';
+
+const INSERT_SESSION = loadSql('insert-admin-session');
+const TRIM_SESSIONS = loadSql('trim-admin-sessions');
+const SELECT_BY_ID = loadSql('select-admin-sessions-by-id');
+const DELETE_SESSION = loadSql('delete-admin-session');
+const TOUCH_SESSIONS = loadSql('touch-admin-sessions');
+const LISTEN_SESSIONS = loadSql('listen-admin-sessions');
+
+export interface NewAdminSession {
+  readonly id: string;
+  readonly userId: number;
+  /** The hash that the password was compared with. */
+  readonly passwordHash: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly address: string | null;
+  readonly userAgent: string | null;
+}
+
+/** A session with the user it belongs to, as he is now. */
+export interface StoredAdminSession {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly user: {
+    readonly id: number;
+    readonly username: string;
+    readonly role: AdminRole;
+    readonly hasSecondFactor: boolean;
+    readonly mustChangePassword: boolean;
+  };
+}
+
+interface SessionRow {
+  id: string;
+  created_at: Date;
+  expires_at: Date;
+  user_id: number;
+  username: string;
+  role: AdminRole;
+  must_change_password: boolean;
+  has_second_factor: boolean;
+}
+
+/** False when the user was deactivated, or his password changed, while it was being compared. */
+export async function insertAdminSession(pool: pg.Pool, session: NewAdminSession): Promise<boolean> {
+  const { rowCount } = await pool.query(INSERT_SESSION, [
+    session.id,
+    session.userId,
+    session.passwordHash,
+    session.createdAt,
+    session.expiresAt,
+    session.address,
+    session.userAgent,
+  ]);
+  return rowCount === 1;
+}
+
+/** Deletes what has expired, and the oldest sessions of this user beyond `maxSessions`. */
+export async function trimAdminSessions(
+  pool: pg.Pool,
+  trim: { userId: number; maxSessions: number; now: Date },
+): Promise<void> {
+  await pool.query(TRIM_SESSIONS, [trim.userId, trim.maxSessions, trim.now]);
+}
+
+/** In no order; those that ended, or whose user is not active, are left out. Expiry is for the caller's clock. */
+export async function selectAdminSessionsById(
+  queryable: pg.Pool | pg.Client,
+  ids: readonly string[],
+): Promise<StoredAdminSession[]> {
+  const { rows } = await queryable.query<SessionRow>(SELECT_BY_ID, [ids]);
+  return rows.map(row => ({
+    id: row.id,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    user: {
+      id: row.user_id,
+      username: row.username,
+      role: row.role,
+      hasSecondFactor: row.has_second_factor,
+      mustChangePassword: row.must_change_password,
+    },
+  }));
+}
+
+/** False when this user has no such session. */
+export async function deleteAdminSession(pool: pg.Pool, session: { id: string; userId: number }): Promise<boolean> {
+  const { rowCount } = await pool.query(DELETE_SESSION, [session.id, session.userId]);
+  return rowCount === 1;
+}
+
+export async function touchAdminSessions(pool: pg.Pool, lastSeen: ReadonlyMap<string, Date>): Promise<void> {
+  await pool.query(TOUCH_SESSIONS, [[...lastSeen.keys()], [...lastSeen.values()]]);
+}
+
+/** From now on this connection is notified of every session that ended or whose user was changed, by its id. */
+export async function listenToAdminSessions(client: pg.Client): Promise<void> {
+  await client.query(LISTEN_SESSIONS);
+}

@@ -1,0 +1,13 @@
+/** What only the admin API answers, beside the codes of the public one. */
+export const ADMIN_PROBLEMS = {
+  /** The same for a user that does not exist, is not active or gave another password. */
+  invalid_credentials: { status: 401, title: 'Unauthorized' },
+  /** A request that the cookie authenticates changes something only with the token of its session. */
+  csrf_required: { status: 403, title: 'Forbidden' },
+  /** A page of another site sent it. */
+  cross_site: { status: 403, title: 'Forbidden' },
+  /** Somebody else chose the password: nothing else is allowed before it is changed. */
+  password_change_required: { status: 403, title: 'Forbidden' },
+} as const;
+
+export type AdminProblemCode = keyof typeof ADMIN_PROBLEMS;
