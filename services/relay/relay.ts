@@ -11,7 +11,8 @@ import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
 import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
-import { openAdmin } from './admin/open-admin.ts';
+import { openAdmin, openSessions } from './admin/open-admin.ts';
+import { createValidateHolder } from './admin/session-access/validate-holder.ts';
 import type { relayConfig } from './config.ts';
 import { createDocuments } from './documents/documents.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
@@ -72,8 +73,9 @@ export async function createRelay(
     logger,
     onOperation: operation => audit.write(toKeyAudit(operation, 'admin')),
   });
+  const sessions = openSessions(config, { pool: store.pool, logger });
   const liveKeys = createLiveKeys(
-    { onRegister: keyId => keyWatch.check(keyId) },
+    { onRegister: keyId => keyWatch.check(keyId), ...(sessions && { hold: sessions.hold }) },
     { maxConnections: config.RELAY_KEY_MAX_CONNECTIONS },
   );
   const keyWatch = watchKeys(
@@ -132,7 +134,10 @@ export async function createRelay(
   watchTail(deps.registry, tail);
   await reporting.load();
   const access = createAccess(
-    { redis: commands.redis, keys, apiKeys, errors, logger },
+    {
+      ...{ redis: commands.redis, keys, apiKeys, errors, logger },
+      validateHolder: createValidateHolder(apiKeys, sessions),
+    },
     {
       ticketTtlMs: config.RELAY_TICKET_TTL_MS,
       streamPassTtlMs: config.RELAY_STREAM_PASS_TTL_MS,
@@ -166,10 +171,14 @@ export async function createRelay(
     ...{ redis: commands.redis, keys, ring, log, replay },
     watch: { ...tiers.metrics, fellBack: metrics.fellBack },
   };
-  const admin = openAdmin(config, {
-    ...{ redis: commands.redis, keys, pool: store.pool, queue },
-    ...{ passwordHash, audit, errors, logger },
-  });
+  const admin = openAdmin(
+    config,
+    {
+      ...{ redis: commands.redis, keys, pool: store.pool, queue, tickets: access.tickets },
+      ...{ passwordHash, audit, errors, logger },
+    },
+    sessions,
+  );
   const app = createApp({
     redis: commands.redis,
     keys,
@@ -206,7 +215,7 @@ export async function createRelay(
     exports: { maxExports: config.RELAY_MAX_EXPORTS, stallMs: config.RELAY_EXPORT_STALL_MS },
     pool: store.pool,
     maxTimelineEntries: config.RELAY_MAX_TIMELINE_ENTRIES,
-    admin: admin?.app ?? null,
+    admin,
     errors,
     logger,
   });
@@ -278,7 +287,7 @@ export async function createRelay(
           schema.stop();
           liveKeys.stop();
           await keyWatch.stop();
-          await Promise.all([apiKeys.stop(), admin?.stop(), queue.stop(), reporting.stop()]);
+          await Promise.all([apiKeys.stop(), sessions?.stop(), queue.stop(), reporting.stop()]);
           await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);
           await Promise.all([
             passwordHash.stop(),

@@ -47,7 +47,7 @@ export function createRequestLog(
     count: metrics.answered,
     write(record) {
       metrics.answered(record);
-      if (record.keyId === null) anonymous.take(Date.now(), record);
+      if (record.client === null) anonymous.take(Date.now(), record);
       else append(Date.now(), record);
     },
     async stop(flushMs) {

@@ -37,7 +37,10 @@ beforeAll(async () => {
   passKeys = keys.streamPass('*');
   manager = new APIKeyManager({ pool: pool.pool, adminSecret, passwordHash, logger });
   access = createAccess(
-    { redis: redis.redis, keys, apiKeys: manager, errors: { logError: () => undefined }, logger },
+    {
+      ...{ redis: redis.redis, keys, apiKeys: manager, errors: { logError: () => undefined }, logger },
+      validateHolder: id => manager.validateKeyId(Number(id)),
+    },
     {
       ticketTtlMs: 30_000,
       streamPassTtlMs: PASS_MS,

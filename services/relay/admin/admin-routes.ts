@@ -1,11 +1,14 @@
 import type Router from '@koa/router';
+import type { Tickets } from '../keys/tickets.ts';
 import type { AdminState } from './admin-state.ts';
 import type { AdminAuth } from './auth/admin-auth.ts';
 import { addSession } from './auth/session-routes.ts';
+import { addTickets } from './session-access/ticket-routes.ts';
 
 /** What the areas of the admin API are made of; each takes what it needs. */
 export interface AdminDeps {
   readonly auth: AdminAuth;
+  readonly tickets: Tickets;
 }
 
 /**
@@ -15,4 +18,5 @@ export interface AdminDeps {
  */
 export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): void {
   addSession(router, deps);
+  addTickets(router, deps);
 }

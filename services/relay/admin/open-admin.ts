@@ -6,15 +6,17 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Middleware } from 'koa';
+import type { Tickets } from '../keys/tickets.ts';
 import type { PasswordHash } from '../passwords/password-hash.ts';
 import { createOrigins } from '../public/origins.ts';
 import type { RelayConfig } from '../relay.ts';
 import { createAdminApp } from './admin-app.ts';
 import type { AdminState } from './admin-state.ts';
 import { AdminAuth } from './auth/admin-auth.ts';
-import { createAdminSessions } from './auth/sessions.ts';
+import { type AdminSessions, createAdminSessions } from './auth/sessions.ts';
 import { createPanelFiles } from './panel/panel-files.ts';
 import { servePanel } from './panel/panel-route.ts';
+import { readAsSession } from './session-access/read-as-session.ts';
 
 /** What the relay has opened already. */
 export interface OpenAdminDeps {
@@ -22,6 +24,7 @@ export interface OpenAdminDeps {
   readonly keys: LogKeys;
   readonly pool: PostgresPool['pool'];
   readonly queue: JobQueue<'pbx'>;
+  readonly tickets: Tickets;
   readonly passwordHash: PasswordHash;
   readonly audit: AuditLog;
   readonly errors: ErrorSink;
@@ -31,14 +34,18 @@ export interface OpenAdminDeps {
 
 export interface Admin {
   readonly app: Middleware<AdminState>;
-  stop(): Promise<void>;
+  /** To stand before the public routes. */
+  readonly readAsSession: Middleware<AdminState>;
 }
 
-/** The panel and its API with all they need; null when this instance has none. */
-export function openAdmin(config: RelayConfig, deps: OpenAdminDeps): Admin | null {
+/** Before all else, because those who are signed in come in where clients do; null when this instance has no panel. */
+export function openSessions(
+  config: RelayConfig,
+  deps: Pick<OpenAdminDeps, 'pool' | 'logger' | 'now'>,
+): AdminSessions | null {
   if (!config.ADMIN_ENABLED) return null;
   const { now = Date.now, ...shared } = deps;
-  const sessions = createAdminSessions(
+  return createAdminSessions(
     { ...shared, now },
     {
       databaseUrl: config.DATABASE_URL,
@@ -47,6 +54,12 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps): Admin | nul
       maxPerUser: config.ADMIN_MAX_SESSIONS_PER_USER,
     },
   );
+}
+
+/** The panel and its API with all they need; null without sessions. */
+export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: AdminSessions | null): Admin | null {
+  if (!sessions) return null;
+  const { now = Date.now, ...shared } = deps;
   const auth = new AdminAuth({ ...shared, sessions, now }, { adminSecret: config.ADMIN_SECRET });
   const app = createAdminApp({
     ...shared,
@@ -55,5 +68,5 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps): Admin | nul
     // No other origin, whatever RELAY_ALLOWED_ORIGINS says: those are for the relay's public API.
     ownOrigin: createOrigins([]),
   });
-  return { app, stop: () => sessions.stop() };
+  return { app, readAsSession: readAsSession(auth) };
 }

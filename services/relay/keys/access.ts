@@ -12,6 +12,7 @@ import { createFailedKeys, type FailedKeysLimits } from './failed-keys.ts';
 import { createRefuseCredential } from './refuse-credential.ts';
 import { createStreamPasses } from './stream-pass.ts';
 import { createTickets, type Tickets } from './tickets.ts';
+import type { ValidateHolder } from './validation.ts';
 
 /** Who gets in, on each of the three ways in. */
 export interface Access {
@@ -33,7 +34,14 @@ export interface AccessOptions {
 }
 
 export function createAccess(
-  deps: { redis: Redis; keys: LogKeys; apiKeys: APIKeyManager; errors: ErrorSink; logger: Logger },
+  deps: {
+    redis: Redis;
+    keys: LogKeys;
+    apiKeys: APIKeyManager;
+    validateHolder: ValidateHolder;
+    errors: ErrorSink;
+    logger: Logger;
+  },
   options: AccessOptions,
 ): Access {
   const refuseCredential = createRefuseCredential({

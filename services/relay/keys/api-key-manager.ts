@@ -20,7 +20,7 @@ import { prefixOf, randomApiKey } from './api-key-format.ts';
 import type { KeyOperation } from './key-audit.ts';
 import { createKeyDigest, isSameDigest, type KeyDigest } from './key-digest.ts';
 import { isKeyId, type KeyOptions, parseNewKey, parseRevocation, parseRotation } from './key-input.ts';
-import { hasExpired, toValidation, type Validation } from './validation.ts';
+import { hasExpired, keyIdOf, toValidation, type Validation } from './validation.ts';
 import { ValidationCache } from './validation-cache.ts';
 
 export interface APIKeyManagerDeps {
@@ -208,7 +208,8 @@ export class APIKeyManager {
     if (!validation.ok) return validation;
     const now = this.#now();
     if (hasExpired(validation.key, now)) return { ok: false, reason: 'expired' };
-    this.#lastUsed.set(validation.key.id, new Date(now));
+    const id = keyIdOf(validation.key);
+    if (id !== null) this.#lastUsed.set(id, new Date(now));
     return validation;
   }
 

@@ -1,7 +1,8 @@
 import { type CloseVerdict, KEY_CHANGED, KEY_ENDED } from '@3cx-relay/shared/wire/close-codes.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
+import type { SignedIn } from '../admin/admin-state.ts';
 import type { LiveClient } from '../live/live-client.ts';
-import { type ApiKey, hasExpired, type Validation } from './validation.ts';
+import { type ApiKey, type HolderId, hasExpired, type Validation } from './validation.ts';
 
 /**
  * The connections that live on a key, whatever their transport: counts them, and ends them when the key ends or may do
@@ -15,7 +16,7 @@ export interface LiveKeys {
   register(key: ApiKey, close: CloseLive): (() => void) | null;
   /** Like `register` for a request that waits: it ends with its key and is not counted. */
   watch(key: ApiKey, close: CloseLive): () => void;
-  count(keyId: number): number;
+  count(id: HolderId): number;
   /** What somebody is told whose connection `register` did not take. */
   refusal(key: ApiKey): Problem;
   keyIds(): Iterable<number>;
@@ -25,6 +26,9 @@ export interface LiveKeys {
 }
 
 export type CloseLive = (verdict: CloseVerdict) => void;
+
+/** Calls `onEnd` when the session is over; returns the function that lets go. */
+export type HoldSession = (session: SignedIn, onEnd: () => void) => () => void;
 
 /** How long a client has to answer the close before its socket is cut. */
 const CLOSE_GRACE_MS = 500;
@@ -50,16 +54,16 @@ interface Live {
 const MAX_TIMER_MS = 2_147_483_647;
 
 export function createLiveKeys(
-  deps: { now?: () => number; onRegister?: (keyId: number) => void },
+  deps: { now?: () => number; onRegister?: (keyId: number) => void; hold?: HoldSession },
   options: { maxConnections: number },
 ): LiveKeys {
   const now = deps.now ?? Date.now;
-  const byKey = new Map<number, Set<Live>>();
-  const counts = new Map<number, number>();
+  const byKey = new Map<HolderId, Set<Live>>();
+  const counts = new Map<HolderId, number>();
   let timer: NodeJS.Timeout | undefined;
   let timerAt = Number.POSITIVE_INFINITY;
 
-  const count = (keyId: number) => counts.get(keyId) ?? 0;
+  const count = (id: HolderId) => counts.get(id) ?? 0;
   const maxConnections = (key: ApiKey) => key.maxConnections ?? options.maxConnections;
 
   function add(key: ApiKey, isCounted: boolean, close: CloseLive): () => void {
@@ -67,8 +71,16 @@ export function createLiveKeys(
     byKey.set(key.id, (byKey.get(key.id) ?? new Set()).add(live));
     if (isCounted) counts.set(key.id, count(key.id) + 1);
     wakeFor(key);
-    if (isCounted) deps.onRegister?.(key.id);
-    return () => remove(live);
+    if (typeof key.id === 'number') {
+      if (isCounted) deps.onRegister?.(key.id);
+      return () => remove(live);
+    }
+    // Of a session nobody asks `review`: whoever keeps the sessions says when it is over.
+    const letGo = key.session && deps.hold?.(key.session, () => end(live, KEY_ENDED));
+    return () => {
+      letGo?.();
+      remove(live);
+    };
   }
 
   function remove(live: Live): void {
@@ -112,7 +124,7 @@ export function createLiveKeys(
         'too_many_key_connections',
         `this key has its ${maxConnections(key)} live connections already: close one first`,
       ),
-    keyIds: () => byKey.keys(),
+    keyIds: () => [...byKey.keys()].filter(id => typeof id === 'number'),
     review(keyId, current) {
       const lives = [...(byKey.get(keyId) ?? [])];
       if (!current.ok) {

@@ -1,4 +1,4 @@
-import type { Validation } from './validation.ts';
+import { keyIdOf, type Validation } from './validation.ts';
 
 /**
  * What was recently found out about keys, by digest or by id, never by the key itself.
@@ -28,8 +28,8 @@ export class ValidationCache {
 
   /** The keys that are remembered as valid. */
   keyIds(): Set<number> {
-    const ids = [...this.#accepted.values()].flatMap(({ validation }) => (validation.ok ? [validation.key.id] : []));
-    return new Set(ids);
+    const ids = [...this.#accepted.values()].map(({ validation }) => (validation.ok ? keyIdOf(validation.key) : null));
+    return new Set(ids.filter(id => id !== null));
   }
 
   get(name: string): CachedValidation | undefined {

@@ -1,11 +1,33 @@
 import type { KeyRestrictions, StoredApiKey } from '@3cx-relay/shared/store/api-keys.ts';
 import { PERMISSIONS, type Permission } from '@3cx-relay/shared/wire/permissions.ts';
+import { type SignedIn, toActor } from '../admin/admin-state.ts';
 
-/** Whose key it is and what it may do. */
+/** Of a key its number; of somebody who is signed in the id of the session. */
+export type HolderId = number | string;
+
+/**
+ * Whose key it is and what it may do. Somebody who is signed in to the panel is let in as if he held a key of his own
+ * (admin/session-access/session-key.ts), so that there is one way in and one way to be thrown out.
+ */
 export interface ApiKey extends KeyRestrictions {
-  readonly id: number;
+  readonly id: HolderId;
   readonly clientName: string;
   readonly permissions: readonly Permission[];
+  /** Absent of a key. */
+  readonly session?: SignedIn;
+}
+
+/** What may be asked of whoever holds a key or a session. */
+export type ValidateHolder = (id: HolderId) => Promise<Validation>;
+
+/** As the log of requests has it: null for a session. */
+export function keyIdOf(key: ApiKey | null | undefined): number | null {
+  return typeof key?.id === 'number' ? key.id : null;
+}
+
+/** As the audit has it. */
+export function actorOf({ id, clientName, session }: ApiKey): { kind: 'admin' | 'api_key'; id: string; name: string } {
+  return session ? toActor(session.user) : { kind: 'api_key', id: String(id), name: clientName };
 }
 
 export type Validation =

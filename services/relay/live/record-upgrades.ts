@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RequestRecord } from '@3cx-relay/shared/log/request-entry.ts';
 import type { Problem } from '@3cx-relay/shared/wire/problem.ts';
 import type { WebSocket } from 'ws';
-import type { ApiKey } from '../keys/validation.ts';
+import { type ApiKey, keyIdOf } from '../keys/validation.ts';
 import { clientAddress } from '../public/client-address.ts';
 import { roundMs, UNMATCHED } from '../public/record-requests.ts';
 import type { RequestLog } from '../request-log.ts';
@@ -25,7 +25,7 @@ export function beginUpgradeRecord(requests: RequestLog, request: IncomingMessag
     method: 'GET',
     status,
     durationMs: roundMs(performance.now() - startedAt),
-    keyId: key?.id ?? null,
+    keyId: keyIdOf(key),
     client: key?.clientName ?? null,
     address,
     transport: 'ws',

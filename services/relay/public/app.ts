@@ -7,10 +7,10 @@ import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import Router from '@koa/router';
-import Koa, { type Middleware } from 'koa';
+import Koa from 'koa';
 import helmet from 'koa-helmet';
 import type pg from 'pg';
-import type { AdminState } from '../admin/admin-state.ts';
+import type { Admin } from '../admin/open-admin.ts';
 import type { Documents } from '../documents/documents.ts';
 import type { HealthReport } from '../health.ts';
 import type { Access } from '../keys/access.ts';
@@ -72,7 +72,7 @@ export interface AppDeps {
   readonly exports: HistoryOptions;
   readonly maxTimelineEntries: number;
   /** What answers under `/admin/`; null when this instance has no panel. */
-  readonly admin: Middleware<AdminState> | null;
+  readonly admin: Admin | null;
   readonly errors: ErrorSink;
   readonly logger: Logger;
 }
@@ -122,9 +122,10 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
     const isForLater = context.status === 429 || context.status === 503;
     if (isForLater && !context.res.hasHeader('retry-after')) context.set('retry-after', retryAfter(RETRY_AFTER_MS));
   });
+  if (deps.admin) app.use(deps.admin.readAsSession);
   app.use(router.routes());
   app.use(router.allowedMethods());
-  if (deps.admin) app.use(deps.admin);
+  if (deps.admin) app.use(deps.admin.app);
   // Koa reports what breaks after the headers were sent, most often a client that left.
   app.on('error', err => deps.logger.debug({ err }, 'a response was cut off'));
   return app;

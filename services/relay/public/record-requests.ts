@@ -1,6 +1,7 @@
 import type { RequestRecord } from '@3cx-relay/shared/log/request-entry.ts';
 import type { RouterContext } from '@koa/router';
 import type { Context, Middleware } from 'koa';
+import { keyIdOf } from '../keys/validation.ts';
 import type { RequestLog } from '../request-log.ts';
 import { clientAddress } from './client-address.ts';
 import type { RelayState } from './require-permission.ts';
@@ -53,7 +54,7 @@ function toRecord(
     method: METHODS.has(context.method) ? context.method : 'OTHER',
     status: context.res.headersSent ? context.res.statusCode : CLIENT_LEFT,
     durationMs: measured.durationMs,
-    keyId: key?.id ?? null,
+    keyId: keyIdOf(key),
     client: key?.clientName ?? null,
     address: measured.address,
     transport: isStream ? 'sse' : 'http',
@@ -71,8 +72,8 @@ function endpointOf({ _matchedRoute, matched }: Partial<RouterContext>): string 
  * Somebody who waits for the next entry of `requests` would be woken by the entry about himself, and wait again, for
  * ever. Only when it succeeded: a stranger must not keep out of the log by naming this channel.
  */
-function readsRequests({ query, params }: Context, { keyId, status, event }: RequestRecord): boolean {
-  if (keyId === null || status >= 400 || event !== 'http.request') return false;
+function readsRequests({ query, params }: Context, { client, status, event }: RequestRecord): boolean {
+  if (client === null || status >= 400 || event !== 'http.request') return false;
   const { channel, channels } = { ...query, ...(params as Record<string, string> | undefined) };
   return [channel, channels].flat().some(names => names?.split(',').includes('requests'));
 }

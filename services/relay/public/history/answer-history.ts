@@ -1,6 +1,7 @@
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type { RouterContext } from '@koa/router';
 import type { LiveKeys } from '../../keys/live-keys.ts';
+import { actorOf } from '../../keys/validation.ts';
 import { clientAddress } from '../client-address.ts';
 import { ProblemError } from '../problem-error.ts';
 import type { Places } from '../records/places.ts';
@@ -118,13 +119,13 @@ function toChunks<Row>(
 
 /** Two entries for each export: of one that ends with the relay there is still the first. */
 function toAudit<Row>(context: RouterContext<RelayState>, { kind, query, filters }: Asked<Row>, audit: AuditLog) {
-  const { id, clientName } = keyOf(context.state);
+  const actor = actorOf(keyOf(context.state));
   const address = clientAddress(context.req);
   const { format, order: _, ...asked } = { ...filters, format: query.format } as Record<string, unknown>;
   return (outcome: 'begun' | 'done' | 'cut_off', details: Record<string, unknown>) =>
     audit.write({
       action: 'history.export',
-      actor: { kind: 'api_key', id: String(id), name: clientName },
+      actor,
       address,
       target: `history:${kind.name}`,
       outcome,

@@ -1,10 +1,11 @@
 import { toAttemptAudit } from '@3cx-relay/shared/jobs/call-audit.ts';
-import type { Actor, CallAction } from '@3cx-relay/shared/jobs/call-command.ts';
+import type { CallAction } from '@3cx-relay/shared/jobs/call-command.ts';
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
 import type { Middleware } from 'koa';
 import type { z } from 'zod';
+import { actorOf } from '../../keys/validation.ts';
 import { clientAddress } from '../client-address.ts';
 import type { CommandAnswer } from '../commands/command-answer.ts';
 import {
@@ -50,7 +51,7 @@ function requireWrite(action: CallAction, audit: AuditLog): Middleware<RelayStat
         const subject = /^\/relay\/calls\/([^/]+)\//.exec(context.path)?.[1] ?? null;
         const { code, detail: message } = error.problem;
         const address = clientAddress(context.req);
-        audit.write(toAttemptAudit({ action, actor: actorOf(context.state), address, subject, code, message }));
+        audit.write(toAttemptAudit({ action, actor: actorOf(keyOf(context.state)), address, subject, code, message }));
       }
       throw error;
     }
@@ -65,7 +66,7 @@ async function answer(
   const header = context.get('idempotency-key');
   const request = {
     ...asked,
-    actor: actorOf(context.state),
+    actor: actorOf(keyOf(context.state)),
     dns: keyOf(context.state).dns,
     address: clientAddress(context.req),
     idempotencyKey: header === '' ? undefined : parse('Idempotency-Key', idempotencyKey, header),
@@ -78,11 +79,6 @@ function send(context: RouterContext<RelayState>, { status, body }: CommandAnswe
   context.body = JSON.stringify(body);
   context.type = status < 400 ? 'application/json' : 'application/problem+json';
   context.set('cache-control', 'no-store');
-}
-
-function actorOf(state: RelayState): Actor {
-  const key = keyOf(state);
-  return { kind: 'api_key', id: String(key.id), name: key.clientName };
 }
 
 function parse<Schema extends z.ZodType<string>>(field: string, schema: Schema, text: string | undefined): string {

@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { createLogFiller, type LogFiller } from '../../harness/log-filler.ts';
+import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
+import { askAdmin, type SignedInTester, signInAs, signInUser } from '../../harness/sign-in.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+
+/** Somebody who is signed in to the panel reads the relay as its clients do, and no more than reads it. */
+let relay: TestRelay;
+let other: TestRelay;
+let log: LogFiller;
+let viewer: SignedInTester;
+
+beforeAll(async () => {
+  relay = await startTestRelay();
+  other = await startTestRelay({
+    ...{ DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId },
+  });
+  log = createLogFiller(relay);
+  await log.fill(5);
+  viewer = await signInAs(relay, { role: 'viewer' });
+});
+
+afterAll(async () => {
+  await log?.stop();
+  await other?.stop();
+  await relay?.stop();
+});
+
+test('GET /admin/relay/… answers what /relay/… answers to a key', async () => {
+  const asKey = await fetch(`${relay.url}/relay/events?after=start`, { headers: { 'x-api-key': relay.apiKey } });
+  const asViewer = await viewer.browser('GET', '/admin/relay/events?after=start');
+  expect(asViewer.status).toBe(200);
+  expect(asViewer.body).toEqual(await asKey.json());
+  expect(asViewer.headers.get('cache-control')).toBe('no-store');
+});
+
+test('a session reads calls, history, errors and the audit', async () => {
+  for (const path of [
+    'active-calls',
+    'events?channel=errors',
+    'history/calls',
+    'history/audit',
+    'history/statistics',
+  ]) {
+    expect([path, (await viewer.script('GET', `/admin/relay/${path}`)).status]).toEqual([path, 200]);
+  }
+});
+
+test('without a session there is nothing at /admin/relay, and the session is none for /relay', async () => {
+  expect((await askAdmin(relay.url)('GET', '/admin/relay/events')).status).toBe(401);
+  expect((await viewer.browser('GET', '/relay/events')).status).toBe(401);
+});
+
+test('what changes something is not there for a session, whatever its role', async () => {
+  const admin = await signInAs(relay, { role: 'admin' });
+  const call = { dn: '101', destination: '102' };
+  expect((await admin.browser('POST', '/admin/relay/calls', call)).status).toBe(404);
+  expect((await admin.browser('POST', '/admin/relay/tickets', {})).status).toBe(404);
+});
+
+test('its requests are on record under its name and under no key', async () => {
+  const auditor = await signInAs(relay, { role: 'viewer', username: 'auditor' });
+  await auditor.browser('GET', '/admin/relay/history/calls');
+  const record = await waitFor(
+    async () => {
+      const { body } = await auditor.script('GET', '/admin/relay/events?channel=requests&order=desc&limit=50');
+      return body.events.find(({ data }: { data: { client: string } }) => data.client === 'panel:auditor')?.data;
+    },
+    { what: 'the request on record' },
+  );
+  expect(record).toMatchObject({ keyId: null, endpoint: '/relay/history/calls', status: 200 });
+});
+
+test('an export is audited with the user who made it', async () => {
+  const exporter = await signInAs(relay, { role: 'viewer' });
+  expect((await exporter.browser('GET', '/admin/relay/history/calls?format=csv')).status).toBe(200);
+  const entry = await waitFor(
+    async () => {
+      const { body } = await exporter.script('GET', '/admin/relay/events?channel=audit&event=history.export');
+      return body.events.find(
+        ({ data }: { data: { actor: { name: string } } }) => data.actor.name === exporter.user.username,
+      );
+    },
+    { what: 'the export in the audit' },
+  );
+  expect(entry.data).toMatchObject({ actor: { kind: 'admin', id: String(exporter.user.id) }, target: 'history:calls' });
+});
+
+test('a ticket lets one WebSocket in, at any instance, and only once', async () => {
+  const { status, body } = await viewer.browser('POST', '/admin/tickets', {});
+  expect(status).toBe(201);
+  const socket = await open(other.url, body.ticket);
+  const [message] = (await once(socket, 'message')) as [Buffer];
+  expect(JSON.parse(message.toString())).toMatchObject({ type: 'hello' });
+  socket.close();
+  expect(await closeOf(connect(relay.url, body.ticket))).toBe(4001);
+});
+
+test('a ticket needs the CSRF token, and a body that says nothing', async () => {
+  expect((await viewer.browser('POST', '/admin/tickets', {}, { 'x-csrf-token': '' })).body.code).toBe('csrf_required');
+  expect((await viewer.browser('POST', '/admin/tickets', { for: 'ever' })).status).toBe(400);
+});
+
+test('the end of a session closes what hangs on it at every instance, and its tickets let nobody in', async () => {
+  const leaving = await signInUser(relay, viewer.user);
+  const [first, unused] = await Promise.all([ticketOf(leaving), ticketOf(leaving)]);
+  const socket = await open(other.url, first);
+  const closed = closeOf(socket);
+  expect((await leaving.browser('POST', '/admin/logout')).status).toBe(204);
+  expect(await closed).toBe(4009);
+  expect(await closeOf(connect(relay.url, unused))).toBe(4001);
+});
+
+async function ticketOf(tester: SignedInTester): Promise<string> {
+  return (await tester.browser('POST', '/admin/tickets', {})).body.ticket;
+}
+
+function connect(url: string, ticket: string): WebSocket {
+  return new WebSocket(`${url.replace('http', 'ws')}/relay/ws`, ['relay.v1', `ticket.${ticket}`]);
+}
+
+async function open(url: string, ticket: string): Promise<WebSocket> {
+  const socket = connect(url, ticket);
+  await once(socket, 'open');
+  return socket;
+}
+
+async function closeOf(socket: WebSocket): Promise<number> {
+  const [code] = (await once(socket, 'close')) as [number];
+  return code;
+}
