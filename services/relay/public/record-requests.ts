@@ -63,9 +63,10 @@ function toRecord(
   };
 }
 
-/** Of a method that the path does not have, the path's own template is meant. */
+/** Of a method that the path does not have, the path's own template is meant; what has no method is no route. */
 function endpointOf({ _matchedRoute, matched }: Partial<RouterContext>): string {
-  return String(_matchedRoute ?? matched?.at(-1)?.path ?? UNMATCHED);
+  const route = matched?.findLast(({ methods }) => methods.length > 0);
+  return String((route && _matchedRoute) ?? route?.path ?? UNMATCHED);
 }
 
 /**
