@@ -1,87 +1,63 @@
+import { createRelayClient } from '@3cx-relay/shared/client/relay-client.ts';
 import { createContext } from 'svelte';
 import { Clock } from './clock.svelte.ts';
-import type { KeyStore } from './key-store.ts';
 import { Feed } from './live/feed.svelte.ts';
-import { sentenceOf } from './live/follow.ts';
 import { HealthWatch } from './live/health-watch.svelte.ts';
-import { createRelayApi, Refusal } from './live/relay-api.ts';
+import type { Session } from './session/session.svelte.ts';
 
-/** What every page of the panel stands on: the key, the relay's health, and the live data while there is a key. */
+/** Waits that a person in front of a screen finds short. */
+const RECONNECT = { firstMs: 500, maxMs: 8_000 };
+
+/** What every page of the panel stands on while somebody is signed in: the live data and the relay's health. */
 export class Panel {
   readonly clock = new Clock();
   readonly health = new HealthWatch();
-  /** Null while there is no key. */
+  /** Null while nobody is signed in. */
   feed = $state.raw<Feed | null>(null);
-  /** Why a key that was used is not used any more. */
-  refusal = $state<string | null>(null);
-  readonly #relayUrl: string;
-  readonly #keys: KeyStore;
+  /** Reads the log as whoever is signed in. */
+  readonly client: ReturnType<typeof createRelayClient>;
+  readonly #session: Session;
 
-  constructor(relayUrl: string, keys: KeyStore) {
-    this.#relayUrl = relayUrl;
-    this.#keys = keys;
+  /** `relayUrl` is what stands in front of `relay/`, with its slash. */
+  constructor(session: Session, relayUrl: string) {
+    this.#session = session;
+    this.client = createRelayClient({
+      url: relayUrl,
+      reconnect: RECONNECT,
+      ticket: async () => (await session.api.post<{ ticket: string }>('tickets')).ticket,
+    });
   }
 
   start(): void {
     this.clock.start();
-    this.#use(this.#keys.read());
   }
 
   stop(): void {
     this.clock.stop();
-    this.health.stop();
-    this.feed?.stop();
+    this.leave();
   }
 
-  /** Null when the key is good; else the sentence that says why not. */
-  async signIn(key: string): Promise<string | null> {
-    try {
-      await createRelayApi(this.#relayUrl, key).activeCalls(new AbortController().signal);
-    } catch (error) {
-      return explain(error);
-    }
-    this.#keys.write(key);
-    this.#use(key);
-    return null;
-  }
-
-  signOut(): void {
-    this.#keys.write(null);
-    this.#use(null);
-  }
-
-  #use(key: string | null): void {
-    const api = createRelayApi(this.#relayUrl, key);
-    this.feed?.stop();
-    this.feed = null;
-    this.refusal = null;
-    if (key !== null) {
-      const feed = new Feed();
-      feed.start(api, {
-        onRefused: refusal => {
-          this.signOut();
-          this.refusal = explain(refusal);
-        },
-        onLostOrBack: () => this.health.check(),
-      });
-      this.feed = feed;
-    }
-    // Each learns from the other: a long poll over a dead line, or a long wait before the next attempt, ends at once.
-    this.health.start(api, isReachable => {
+  /** Somebody has signed in. */
+  enter(): void {
+    const feed = new Feed();
+    feed.start(this.client, {
+      // Whether it was the session that ended is for the session to say.
+      onRefused: () => void this.#session.start(),
+      onLostOrBack: () => this.health.check(),
+    });
+    this.feed = feed;
+    // Each learns from the other: a dead line, or a long wait before the next attempt, ends at once.
+    this.health.start(this.#session.api.href('relay/health'), isReachable => {
       const state = this.feed?.connection.state;
       if (isReachable ? state === 'disconnected' : state === 'live') this.feed?.check();
     });
   }
+
+  leave(): void {
+    this.health.stop();
+    this.feed?.stop();
+    this.feed = null;
+  }
 }
 
 export const [getPanel, setPanel] = createContext<Panel>();
-
-function explain(error: unknown): string {
-  if (error instanceof Refusal && error.status === 401) {
-    return 'The relay does not accept this key. It may be mistyped, revoked or expired.';
-  }
-  if (error instanceof Refusal && error.status === 403) {
-    return 'This key may not read calls: the panel needs a key with the permission “read”.';
-  }
-  return `The key could not be checked: ${sentenceOf(error)}.`;
-}

@@ -48,6 +48,11 @@ test('a session reads calls, history, errors and the audit', async () => {
   }
 });
 
+test('a session is told what each component says of itself', async () => {
+  const { body } = await viewer.browser('GET', '/admin/relay/health');
+  expect(body.components.redis).toHaveProperty('latencyMs');
+});
+
 test('without a session there is nothing at /admin/relay, and the session is none for /relay', async () => {
   expect((await askAdmin(relay.url)('GET', '/admin/relay/events')).status).toBe(401);
   expect((await viewer.browser('GET', '/relay/events')).status).toBe(401);

@@ -1,69 +1,34 @@
-import { createBackoff } from './backoff.ts';
+import type { RelayItem } from '@3cx-relay/shared/client/decode-message.ts';
+import type { RelayClient } from '@3cx-relay/shared/client/relay-client.ts';
 import { CallBoard } from './call-board.ts';
-import { EventTail } from './event-tail.svelte.ts';
-import { type Follower, followCalls } from './follow.ts';
-import type { Call, Message } from './messages.ts';
-import type { Refusal, RelayApi } from './relay-api.ts';
-
-export type Connection =
-  | { readonly state: 'connecting' }
-  /** `isBehind`: still reading what happened meanwhile. `awayMs`: how long it was gone before, null if it never was. */
-  | { readonly state: 'live'; readonly isBehind: boolean; readonly awayMs: number | null }
-  | {
-      readonly state: 'disconnected';
-      readonly since: number;
-      readonly reason: string;
-      readonly retryAt: number;
-    };
+import { type Connection, type Follower, follow } from './follow.ts';
+import { type Call, decodeCall, decodeMessage, field } from './messages.ts';
 
 /** At most four renderings a second, however fast events arrive; the first after a quiet time shows at once. */
 const RENDER_EVERY_MS = 250;
 
-/** The live calls and events, as state that components read. */
+/** What every page shows of now: how the panel is connected, the calls, and how many errors came since. */
 export class Feed {
   connection = $state.raw<Connection>({ state: 'connecting' });
   /** Null until they were read for the first time. */
   calls = $state.raw<readonly Call[] | null>(null);
-  /** How far the relay's clock is ahead of this machine's. */
-  clockOffsetMs = $state(0);
-  readonly tail = new EventTail();
-
+  /** Counts the changes of components and errors, for those who then read more. */
+  healthChanges = $state(0);
+  errorChanges = $state(0);
   readonly #board = new CallBoard();
   #follower: Follower | null = null;
-  #pending: Message[] = [];
-  #isBoardStale = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #renderedAt = Number.NEGATIVE_INFINITY;
+  #pendingHealth = 0;
+  #pendingErrors = 0;
+  #isBoardKnown = false;
 
-  start(api: RelayApi, listener: { onRefused(refusal: Refusal): void; onLostOrBack(): void }): void {
-    this.#follower = followCalls(
-      api,
-      {
-        onHistory: messages => this.#receive(messages.toReversed()),
-        onSnapshot: snapshot => {
-          this.#board.reset(snapshot);
-          if (snapshot.asOf !== null) this.clockOffsetMs = snapshot.asOf - Date.now();
-          this.#isBoardStale = true;
-          this.#schedule();
-        },
-        onPage: ({ messages, isBehind }) => {
-          this.#connected(isBehind, listener.onLostOrBack);
-          this.#receive(messages);
-        },
-        onDisconnected: ({ reason, retryInMs }) => {
-          const before = this.connection;
-          const since = before.state === 'disconnected' ? before.since : Date.now();
-          this.connection = { state: 'disconnected', since, reason, retryAt: Date.now() + retryInMs };
-          if (before.state !== 'disconnected') listener.onLostOrBack();
-        },
-        onRefused: listener.onRefused,
-      },
-      createBackoff(),
-    );
+  start(client: RelayClient, listener: { onRefused(error: unknown): void; onLostOrBack(): void }): void {
+    this.#follow(client, listener);
   }
 
   stop(): void {
-    void this.#follower?.stop();
+    this.#follower?.stop();
     this.#follower = null;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -74,22 +39,50 @@ export class Feed {
     this.#follower?.check();
   }
 
-  #connected(isBehind: boolean, onBack: () => void): void {
-    const before = this.connection;
-    if (before.state === 'live' && before.isBehind === isBehind) return;
-    const awayMs =
-      before.state === 'disconnected' ? Date.now() - before.since : before.state === 'live' ? before.awayMs : null;
-    this.connection = { state: 'live', isBehind, awayMs };
-    if (before.state === 'disconnected') onBack();
+  #follow(client: RelayClient, listener: { onRefused(error: unknown): void; onLostOrBack(): void }): void {
+    const restart = () => {
+      // The calls that are known are worthless: begin again with all of them.
+      this.#follower?.stop();
+      this.#follow(client, listener);
+    };
+    this.#follower = follow(
+      client,
+      { channels: ['calls', 'health', 'errors'], snapshot: true },
+      {
+        onItem: item => this.#take(item, restart),
+        onConnection: connection => {
+          const wasLost = this.connection.state === 'disconnected';
+          this.connection = connection;
+          if (wasLost !== (connection.state === 'disconnected')) listener.onLostOrBack();
+        },
+        onRefused: listener.onRefused,
+      },
+    );
   }
 
-  #receive(messages: readonly Message[]): void {
-    if (messages.length === 0) return;
-    for (const message of messages) {
-      if (message.type === 'call_event') this.#board.apply(message);
-      this.#pending.push(message);
+  #take(item: RelayItem, restart: () => void): void {
+    switch (item.type) {
+      case 'snapshot':
+        this.#board.reset({ position: item.id, calls: item.calls.flatMap(call => decodeCall(call) ?? []) });
+        this.#isBoardKnown = true;
+        break;
+      case 'call_event': {
+        const message = decodeMessage(item, Date.now());
+        if (message?.type === 'call_event') this.#board.apply(message);
+        break;
+      }
+      case 'gap':
+        // After an outage of the PBX link the differences follow as events; after any other gap they do not.
+        if (item.channel === 'calls' && item.reason !== 'pbx_disconnected') return restart();
+        break;
+      case 'health':
+        if (field(item, 'event') === 'health.state_change') this.#pendingHealth += 1;
+        break;
+      case 'error_event':
+        this.#pendingErrors += 1;
+        break;
+      default:
     }
-    this.#isBoardStale = true;
     this.#schedule();
   }
 
@@ -102,10 +95,10 @@ export class Feed {
   #render(): void {
     this.#timer = null;
     this.#renderedAt = performance.now();
-    this.tail.add(this.#pending);
-    this.#pending = [];
-    if (!this.#isBoardStale) return;
-    this.#isBoardStale = false;
-    this.calls = this.#board.list();
+    if (this.#isBoardKnown) this.calls = this.#board.list();
+    this.healthChanges += this.#pendingHealth;
+    this.errorChanges += this.#pendingErrors;
+    this.#pendingHealth = 0;
+    this.#pendingErrors = 0;
   }
 }

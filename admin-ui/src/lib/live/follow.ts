@@ -1,126 +1,101 @@
-import type { Backoff } from './backoff.ts';
-import { decodeMessage, type Message } from './messages.ts';
-import { type ActiveCalls, Refusal, type RelayApi } from './relay-api.ts';
+import type { RelayItem } from '@3cx-relay/shared/client/decode-message.ts';
+import { memoryPositions } from '@3cx-relay/shared/client/position-store.ts';
+import type { EventsOptions, RelayClient } from '@3cx-relay/shared/client/relay-client.ts';
 
-/**
- * Follows the channel `calls` as any client of the relay would: by position.
- *
- * First the newest events (they give the tail its past and the position to continue from), then the calls with their
- * own position, then page after page behind the first. The calls are read after the events, so their position is never
- * behind: an event up to it is shown but no longer applied to them, and nothing falls between the two answers.
- *
- * After a failure it goes on from the position it had. Nothing is remembered but that string.
- */
-export type FollowHandlers = {
-  /** What was there before, newest first. Once. */
-  onHistory(messages: readonly Message[]): void;
-  /** At the start, and again when a gap made the calls that are known worthless. */
-  onSnapshot(snapshot: ActiveCalls): void;
-  /** In the order of the log. `isBehind`: there is more to read at once. */
-  onPage(page: { messages: readonly Message[]; isBehind: boolean }): void;
-  onDisconnected(failure: { reason: string; retryInMs: number }): void;
-  /** The key is not good (any more). Nothing follows. */
-  onRefused(refusal: Refusal): void;
-};
+/** How a reader of the log is connected. */
+export type Connection =
+  | { readonly state: 'connecting' }
+  /** `isBehind`: still reading what happened meanwhile. `awayMs`: how long it was gone before; null if it never was. */
+  | { readonly state: 'live'; readonly isBehind: boolean; readonly awayMs: number | null }
+  | {
+      readonly state: 'disconnected';
+      /** Unix ms, as is `retryAt`. */
+      readonly since: number;
+      readonly reason: string;
+      readonly retryAt: number;
+    };
 
-export type Follower = {
-  /** Tries at once: ends a wait before the next attempt, and puts a connection that may be dead to the test. */
+export interface FollowHandlers {
+  onItem(item: RelayItem): void;
+  onConnection(connection: Connection): void;
+  /** The relay has said no for good, and nothing follows. */
+  onRefused(error: unknown): void;
+}
+
+export interface Follower {
+  /** Tries at once, and puts a connection that may be dead to the test: it is made anew, and goes on behind the last item. */
   check(): void;
-  stop(): Promise<void>;
-};
+  stop(): void;
+}
 
-const HISTORY_EVENTS = 100;
-const PAGE_EVENTS = 1_000;
-const WAIT_SECONDS = 25;
-/** A page at most this often while nothing is due: at 500 events a second a page then holds a hundred, not one. */
-const PACE_MS = 200;
+export type FollowRequest = Pick<EventsOptions, 'channels' | 'after' | 'dn' | 'event' | 'call' | 'snapshot'>;
 
-export function followCalls(api: RelayApi, handlers: FollowHandlers, backoff: Backoff): Follower {
-  const stopped = new AbortController();
+/** Reads the log over any number of connections, each entry once, and says how it is connected. */
+export function follow(client: Pick<RelayClient, 'events'>, request: FollowRequest, handlers: FollowHandlers): Follower {
+  const positions = memoryPositions();
+  const last = new Map<string, string>();
   let attempt = new AbortController();
-  let position: string | null = null;
-  let isSnapshotDue = true;
-  let isConnected = false;
+  let isStopped = false;
+  let connection: Connection = { state: 'connecting' };
 
-  async function readStart(signal: AbortSignal): Promise<string> {
-    const { events, head } = await api.events({ order: 'desc', limit: HISTORY_EVENTS }, signal);
-    const messages = decode(events);
-    handlers.onHistory(messages);
-    return messages.find(message => message.id !== null)?.id ?? head ?? 'start';
+  function enter(next: Connection): void {
+    connection = next;
+    if (!isStopped) handlers.onConnection(next);
   }
 
-  async function readOn(signal: AbortSignal): Promise<void> {
-    position ??= await readStart(signal);
-    if (isSnapshotDue) {
-      handlers.onSnapshot(await api.activeCalls(signal));
-      isSnapshotDue = false;
+  function lose(reason: string, retryInMs: number): void {
+    const since = connection.state === 'disconnected' ? connection.since : Date.now();
+    enter({ state: 'disconnected', since, reason, retryAt: Date.now() + retryInMs });
+  }
+
+  function open(): void {
+    if (connection.state === 'live') return;
+    const awayMs = connection.state === 'disconnected' ? Date.now() - connection.since : null;
+    enter({ state: 'live', isBehind: true, awayMs });
+  }
+
+  function take(item: RelayItem): void {
+    const id = 'id' in item && typeof item.id === 'string' ? item.id : null;
+    const channel = 'channel' in item ? String(item.channel) : item.type;
+    // The last item before a new beginning was shown, but nobody had asked for the one behind it.
+    if (id !== null && item.type !== 'snapshot') {
+      if (last.get(channel) === id) return;
+      last.set(channel, id);
     }
-    const startedAt = performance.now();
-    // The first page after a failure does not wait: it is also the proof that the connection is back.
-    const waitSeconds = isConnected ? WAIT_SECONDS : 0;
-    const page = await api.events({ after: position, limit: PAGE_EVENTS, waitSeconds }, signal);
-    const messages = decode(page.events);
-    position = page.next ?? position;
-    isSnapshotDue = messages.some(losesCalls);
-    isConnected = true;
-    backoff.reset();
-    handlers.onPage({ messages, isBehind: page.more });
-    if (!page.more) await sleep(PACE_MS - (performance.now() - startedAt), signal);
+    handlers.onItem(item);
   }
 
   async function run(): Promise<void> {
-    while (!stopped.signal.aborted) {
+    while (!isStopped) {
       attempt = new AbortController();
-      const signal = AbortSignal.any([stopped.signal, attempt.signal]);
+      const stream = client.events({
+        ...request,
+        positions,
+        signal: attempt.signal,
+        onCaughtUp: () => {
+          if (connection.state === 'live') enter({ ...connection, isBehind: false });
+        },
+        onState(state) {
+          if (state.state === 'open') open();
+          else if (state.state === 'waiting') lose(state.reason, state.retryInMs);
+          else if (state.state === 'connecting' && connection.state === 'disconnected') lose(connection.reason, 0);
+        },
+      });
       try {
-        await readOn(signal);
+        for await (const item of stream) take(item);
       } catch (error) {
-        isConnected = false;
-        if (signal.aborted) continue;
-        if (error instanceof Refusal && error.isFinal) return handlers.onRefused(error);
-        const retryInMs = Math.max(backoff.nextMs(), (error instanceof Refusal && error.retryAfterMs) || 0);
-        handlers.onDisconnected({ reason: sentenceOf(error), retryInMs });
-        await sleep(retryInMs, signal);
+        if (!isStopped) handlers.onRefused(error);
+        return;
       }
     }
   }
 
-  const done = run();
+  void run();
   return {
     check: () => attempt.abort(),
-    async stop() {
-      stopped.abort();
-      await done;
+    stop() {
+      isStopped = true;
+      attempt.abort();
     },
   };
-}
-
-/** After an outage of the PBX link the differences follow as events; after any other gap they do not. */
-function losesCalls(message: Message): boolean {
-  return message.type === 'gap' && message.reason !== 'pbx_disconnected';
-}
-
-function decode(events: readonly unknown[]): Message[] {
-  const now = Date.now();
-  return events.flatMap(raw => decodeMessage(raw, now) ?? []);
-}
-
-export function sentenceOf(error: unknown): string {
-  if (error instanceof Refusal) return error.message;
-  if (error instanceof DOMException && error.name === 'TimeoutError') return 'the relay did not answer in time';
-  if (error instanceof SyntaxError) return 'something that is not the relay answered in its place';
-  return 'the relay does not answer';
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise(resolve => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, ms);
-    signal.addEventListener('abort', wake);
-  });
 }

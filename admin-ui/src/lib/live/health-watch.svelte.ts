@@ -1,7 +1,8 @@
 import { decodeHealth, type Health } from './health.ts';
-import type { RelayApi } from './relay-api.ts';
 
 const EVERY_MS = 5_000;
+/** The relay gives its own checks 1.5 s. */
+const ANSWER_MS = 4_000;
 
 /** Asks the relay every five seconds how it is. */
 export class HealthWatch {
@@ -15,7 +16,7 @@ export class HealthWatch {
   #ask: () => Promise<void> = async () => {};
 
   /** `onVerdict` hears after every attempt whether the relay answered. */
-  start(api: RelayApi, onVerdict: (isReachable: boolean) => void): void {
+  start(url: string, onVerdict: (isReachable: boolean) => void): void {
     this.stop();
     const { signal } = this.#stopping;
     let isAsking = false;
@@ -23,9 +24,9 @@ export class HealthWatch {
       if (isAsking) return;
       isAsking = true;
       clearTimeout(this.#timer);
-      const answer = await api.health(signal).then(decodeHealth, () => null);
+      const answer = await readHealth(url, signal).catch(() => null);
       isAsking = false;
-      // Stopped meanwhile, and perhaps started again with another key: this answer is nobody's.
+      // Stopped meanwhile, and perhaps started again: this answer is nobody's.
       if (signal.aborted) return;
       this.#take(answer);
       onVerdict(answer !== null);
@@ -54,4 +55,14 @@ export class HealthWatch {
     this.checkedAt = Date.now();
     this.unreachableSince = null;
   }
+}
+
+/** A relay that is down says so with 503 and the same document. */
+async function readHealth(url: string, signal: AbortSignal): Promise<Health | null> {
+  const response = await fetch(url, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
+    cache: 'no-store',
+    credentials: 'same-origin',
+  });
+  return decodeHealth(await response.json());
 }

@@ -1,0 +1,102 @@
+import type { SessionAnswer, SessionUser, SignInRequest } from '@3cx-relay/shared/wire/admin/session.ts';
+import { createContext } from 'svelte';
+import { type AdminApi, createAdminApi } from '../api/admin-api.ts';
+import { type AdminProblem, toAdminProblem } from '../api/admin-problem.ts';
+
+/** `unknown`: the relay was not reached yet. `new`: it has no user at all, and the first one is to be made. */
+export type SessionState = 'unknown' | 'new' | 'signed-out' | 'signed-in';
+
+const RETRY_MS = 2_000;
+
+/** Who uses the panel. The token is in a cookie that no script can read; what proves a request is kept in memory. */
+export class Session {
+  state = $state<SessionState>('unknown');
+  user = $state.raw<SessionUser | null>(null);
+  /** Why the relay could not be asked; null when it could. */
+  problem = $state.raw<AdminProblem | null>(null);
+  /** The session ended while the panel was in use. */
+  wasLost = $state(false);
+  readonly api: AdminApi;
+  #csrfToken: string | null = null;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(baseUrl: string) {
+    this.api = createAdminApi({
+      baseUrl,
+      csrfToken: () => this.#csrfToken,
+      onSignedOut: () => this.#leave({ wasLost: this.state === 'signed-in' }),
+    });
+  }
+
+  get isAdmin(): boolean {
+    return this.user?.role === 'admin';
+  }
+
+  /** Asks who is signed in, until the relay answers. */
+  async start(): Promise<void> {
+    clearTimeout(this.#retry);
+    try {
+      this.#enter(await this.api.get<SessionAnswer>('session'));
+    } catch (error) {
+      const problem = toAdminProblem(error);
+      if (problem.status === 401) return this.#askForSetUp();
+      this.problem = problem;
+      this.#retry = setTimeout(() => void this.start(), RETRY_MS);
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#retry);
+  }
+
+  /** @throws AdminProblem `invalid_credentials`, `totp_required`, `invalid_totp`, `too_many_sign_ins` */
+  async signIn(request: SignInRequest): Promise<void> {
+    this.#enter(await this.api.post<SessionAnswer>('login', request));
+  }
+
+  /** @throws AdminProblem */
+  async setUp(request: { setupCode: string; username: string; password: string }): Promise<void> {
+    this.#enter(await this.api.post<SessionAnswer>('setup', request));
+  }
+
+  /** @throws AdminProblem that names the field */
+  async changePassword(request: { currentPassword: string; newPassword: string }): Promise<void> {
+    await this.api.post('account/password', request);
+    this.#enter(await this.api.get<SessionAnswer>('session'));
+  }
+
+  /** Something about the user changed. */
+  async refresh(): Promise<void> {
+    this.#enter(await this.api.get<SessionAnswer>('session'));
+  }
+
+  /** @throws AdminProblem when the relay could not be told: the session goes on then */
+  async signOut(): Promise<void> {
+    await this.api.post('logout');
+    this.#leave({ wasLost: false });
+  }
+
+  #enter({ user, csrfToken }: SessionAnswer): void {
+    this.#csrfToken = csrfToken;
+    this.user = user;
+    this.problem = null;
+    this.wasLost = false;
+    this.state = 'signed-in';
+  }
+
+  #leave({ wasLost }: { wasLost: boolean }): void {
+    this.#csrfToken = null;
+    this.user = null;
+    this.problem = null;
+    this.wasLost ||= wasLost;
+    this.state = 'signed-out';
+  }
+
+  async #askForSetUp(): Promise<void> {
+    const { needed } = await this.api.get<{ needed: boolean }>('setup').catch(() => ({ needed: false }));
+    this.#leave({ wasLost: false });
+    if (needed) this.state = 'new';
+  }
+}
+
+export const [getSession, setSession] = createContext<Session>();
