@@ -8,6 +8,8 @@ const MAX_WORDS = 2;
 /** What is left beside common words makes no password as long as it is shorter. */
 const MIN_OWN_CHARACTERS = 7;
 const MIN_WORD_LENGTH = 4;
+/** Whoever types more has put together a phrase, even of words that are common by themselves. */
+const PHRASE_LENGTH = 19;
 const LEET: Readonly<Record<string, string>> = { '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't' };
 
 /**
@@ -21,6 +23,7 @@ export function isCommonPassword(password: string): boolean {
 }
 
 function isMostlyCommon(text: string): boolean {
+  if (text.length >= PHRASE_LENGTH) return known?.has(text) === true;
   let left = text;
   for (let words = 0; words < MAX_WORDS; words += 1) {
     const word = longestWordIn(left);
@@ -40,9 +43,9 @@ function longestWordIn(text: string): string | null {
   return null;
 }
 
-/** `aaaaaaaaaaaa`, `abcabcabcabc`. */
+/** `aaaaaaaaaaaa`, `abcabcabcabc`, `passwordpassword1`. */
 function isRepetition(text: string): boolean {
-  return /^(.{1,6})\1+.{0,5}$/.test(text);
+  return /^(.{1,16})\1+.{0,5}$/.test(text);
 }
 
 function readList(): ReadonlySet<string> {

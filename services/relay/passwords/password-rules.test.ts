@@ -9,6 +9,7 @@ test.each([
   'kqzvjwhxbtmd',
   '83641975203846',
   'monkey sunshine dragon football',
+  'six purple elephants',
 ])('%s is a password', password => {
   expect(problemOf(password)).toBeUndefined();
 });
@@ -27,6 +28,7 @@ test.each([
   ['leavemealone', 'everybody tries'],
   ['aaaaaaaaaaaaaaaa', 'everybody tries'],
   ['xkzxkzxkzxkzxk', 'everybody tries'],
+  ['passwordpassword1234', 'everybody tries'],
 ])('%j is refused, and why: %s', (password, why) => {
   expect(problemOf(password)).toContain(why);
 });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { networkOf } from '../../keys/failed-keys.ts';
+import { ProblemError } from '../../public/problem-error.ts';
 import type { RelayConfig } from '../../relay.ts';
 import { clearGrowingLock, createGrowingLock, type GrowingLockLimits } from './growing-lock.ts';
 
@@ -15,10 +16,10 @@ import { clearGrowingLock, createGrowingLock, type GrowingLockLimits } from './g
  *   the last months. So a stranger who guesses on purpose, from however many addresses, locks out no admin who is where
  *   he always is, and another admin or a shell lifts the rest (`unlock`).
  *
- * Without Redis nobody signs in (the caller sees its error); who is signed in goes on.
+ * Without Redis nobody signs in, because nobody would count; who is signed in goes on.
  */
 export interface SignInLimits {
-  /** 0, or for how many ms this attempt is refused. */
+  /** 0, or for how many ms this attempt is refused. @throws ProblemError `unavailable` without Redis */
   attempt(who: Attempt): Promise<number>;
   /** The attempt was no failure; `isComplete`: the user is signed in, from a network that is known from now on. */
   succeeded(who: Attempt, isComplete: boolean): Promise<void>;
@@ -97,12 +98,20 @@ export function createSignInLimits(deps: { redis: Redis; keys: LogKeys }, option
     return (await redis.sismember(keys.signInNetworks(user), network)) === 1;
   }
 
+  async function lockedFor(who: Attempt): Promise<number> {
+    const [user, network] = [digestOf(who.username), networkIn(who)];
+    const lockedMs = (await byAddress.attempt(network)) || (await byUserAndAddress.attempt(`${user} ${network}`));
+    return lockedMs > 0 || (await isKnown(user, network)) ? lockedMs : byUser.attempt(user);
+  }
+
   return {
     async attempt(who) {
-      const [user, network] = [digestOf(who.username), networkIn(who)];
-      const lockedMs = (await byAddress.attempt(network)) || (await byUserAndAddress.attempt(`${user} ${network}`));
-      if (lockedMs > 0 || (await isKnown(user, network))) return lockedMs;
-      return byUser.attempt(user);
+      try {
+        return await lockedFor(who);
+      } catch (error) {
+        const detail = 'failed sign-ins cannot be counted because Redis does not answer: try again';
+        throw Object.assign(new ProblemError('unavailable', detail), { cause: error });
+      }
     },
     async succeeded(who, isComplete) {
       const [user, network] = [digestOf(who.username), networkIn(who)];
