@@ -23,6 +23,10 @@ export const relayConfig = {
   ADMIN_SESSION_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
   ADMIN_SESSION_SWEEP_MS: integer({ min: 100, max: 3_600_000, default: 10_000 }),
   ADMIN_MAX_SESSIONS_PER_USER: integer({ min: 1, max: 1_000, default: 50 }),
+  /** Connections to PostgreSQL for what the panel shows. */
+  ADMIN_MAX_READS: integer({ min: 1, max: 100, default: 3 }),
+  ADMIN_RECONNECT_TIMEOUT_MS: integer({ min: 500, max: 120_000, default: 20_000 }),
+  ADMIN_MAX_CONNECTION_HISTORY_DAYS: integer({ min: 1, max: 400, default: 31 }),
   /** Pages of other sites that may use the relay from a browser. */
   RELAY_ALLOWED_ORIGINS: allowedOrigins,
   RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),

@@ -3,12 +3,15 @@ import type { Tickets } from '../keys/tickets.ts';
 import type { AdminState } from './admin-state.ts';
 import type { AdminAuth } from './auth/admin-auth.ts';
 import { addSession } from './auth/session-routes.ts';
+import { addConnections } from './connections/connection-routes.ts';
+import type { Operator } from './open-operator.ts';
 import { addTickets } from './session-access/ticket-routes.ts';
 
 /** What the areas of the admin API are made of; each takes what it needs. */
 export interface AdminDeps {
   readonly auth: AdminAuth;
   readonly tickets: Tickets;
+  readonly operator: Operator;
 }
 
 /**
@@ -19,4 +22,6 @@ export interface AdminDeps {
 export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): void {
   addSession(router, deps);
   addTickets(router, deps);
+  const operator = { ...deps.operator.deps, auth: deps.auth };
+  addConnections(router, operator, deps.operator.options);
 }

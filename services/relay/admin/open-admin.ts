@@ -6,6 +6,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Middleware } from 'koa';
+import type { HealthReport } from '../health.ts';
 import type { Tickets } from '../keys/tickets.ts';
 import type { PasswordHash } from '../passwords/password-hash.ts';
 import { createOrigins } from '../public/origins.ts';
@@ -14,6 +15,7 @@ import { createAdminApp } from './admin-app.ts';
 import type { AdminState } from './admin-state.ts';
 import { AdminAuth } from './auth/admin-auth.ts';
 import { type AdminSessions, createAdminSessions } from './auth/sessions.ts';
+import { openOperator } from './open-operator.ts';
 import { createPanelFiles } from './panel/panel-files.ts';
 import { servePanel } from './panel/panel-route.ts';
 import { readAsSession } from './session-access/read-as-session.ts';
@@ -24,6 +26,7 @@ export interface OpenAdminDeps {
   readonly keys: LogKeys;
   readonly pool: PostgresPool['pool'];
   readonly queue: JobQueue<'pbx'>;
+  readonly report: () => Promise<HealthReport>;
   readonly tickets: Tickets;
   readonly passwordHash: PasswordHash;
   readonly audit: AuditLog;
@@ -36,6 +39,7 @@ export interface Admin {
   readonly app: Middleware<AdminState>;
   /** To stand before the public routes. */
   readonly readAsSession: Middleware<AdminState>;
+  stop(): Promise<void>;
 }
 
 /** Before all else, because those who are signed in come in where clients do; null when this instance has no panel. */
@@ -61,12 +65,14 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
   if (!sessions) return null;
   const { now = Date.now, ...shared } = deps;
   const auth = new AdminAuth({ ...shared, sessions, now }, { adminSecret: config.ADMIN_SECRET });
+  const operator = openOperator(config, { ...shared, now });
   const app = createAdminApp({
     ...shared,
+    operator,
     auth,
     panel: servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, deps.logger)),
     // No other origin, whatever RELAY_ALLOWED_ORIGINS says: those are for the relay's public API.
     ownOrigin: createOrigins([]),
   });
-  return { app, readAsSession: readAsSession(auth) };
+  return { app, readAsSession: readAsSession(auth), stop: () => operator.stop() };
 }
