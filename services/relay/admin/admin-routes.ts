@@ -4,6 +4,7 @@ import type { AdminState } from './admin-state.ts';
 import type { AdminAuth } from './auth/admin-auth.ts';
 import { addSession } from './auth/session-routes.ts';
 import { addConnections } from './connections/connection-routes.ts';
+import { addErrors } from './errors/error-routes.ts';
 import type { Operator } from './open-operator.ts';
 import { addTickets } from './session-access/ticket-routes.ts';
 
@@ -24,4 +25,5 @@ export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): voi
   addTickets(router, deps);
   const operator = { ...deps.operator.deps, auth: deps.auth };
   addConnections(router, operator, deps.operator.options);
+  addErrors(router, operator, deps.operator.options);
 }
