@@ -175,7 +175,7 @@ export async function createRelay(
     config,
     {
       ...{ redis: commands.redis, keys, pool: store.pool, queue, tickets: access.tickets },
-      ...{ report, passwordHash, audit, errors, logger },
+      ...{ report, tracker, liveKeys, passwordHash, audit, errors, logger },
     },
     sessions,
   );

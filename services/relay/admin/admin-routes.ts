@@ -6,6 +6,7 @@ import type { AdminState } from './admin-state.ts';
 import { addSession } from './auth/session-routes.ts';
 import type { Totp } from './auth/totp.ts';
 import { addConnections } from './connections/connection-routes.ts';
+import { addErrors } from './errors/error-routes.ts';
 import type { Operator } from './open-operator.ts';
 import { addTickets } from './session-access/ticket-routes.ts';
 import { addSetup, type SetupDeps } from './setup/setup-routes.ts';
@@ -34,4 +35,5 @@ export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): voi
   addTickets(router, deps);
   const operator = { ...deps.operator.deps, auth: deps.auth };
   addConnections(router, operator, deps.operator.options);
+  addErrors(router, operator, deps.operator.options);
 }

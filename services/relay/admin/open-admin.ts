@@ -1,4 +1,5 @@
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import type { JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
@@ -7,6 +8,7 @@ import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Middleware } from 'koa';
 import type { HealthReport } from '../health.ts';
+import type { LiveKeys } from '../keys/live-keys.ts';
 import type { Tickets } from '../keys/tickets.ts';
 import type { PasswordHash } from '../passwords/password-hash.ts';
 import { createOrigins } from '../public/origins.ts';
@@ -29,6 +31,8 @@ export interface OpenAdminDeps {
   readonly pool: PostgresPool['pool'];
   readonly queue: JobQueue<'pbx'>;
   readonly report: () => Promise<HealthReport>;
+  readonly tracker: ErrorTracker;
+  readonly liveKeys: LiveKeys;
   readonly tickets: Tickets;
   readonly passwordHash: PasswordHash;
   readonly audit: AuditLog;

@@ -1,15 +1,21 @@
+import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import type { JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { HealthReport } from '../health.ts';
+import type { LiveKeys } from '../keys/live-keys.ts';
 import type { RelayConfig } from '../relay.ts';
 import type { ConnectionRoutesDeps, ConnectionRoutesOptions } from './connections/connection-routes.ts';
+import type { ErrorExportOptions } from './errors/answer-export.ts';
+import type { ErrorRoutesDeps } from './errors/error-routes.ts';
 
 /** What the relay has opened already. */
 export interface OpenOperatorDeps {
   readonly queue: JobQueue<'pbx'>;
   readonly report: () => Promise<HealthReport>;
+  readonly tracker: ErrorTracker;
+  readonly liveKeys: LiveKeys;
   readonly audit: AuditLog;
   readonly logger: Logger;
   readonly now: () => number;
@@ -17,8 +23,8 @@ export interface OpenOperatorDeps {
 
 /** What the areas of the admin API need that show how the relay works and change it. */
 export interface Operator {
-  readonly deps: Omit<ConnectionRoutesDeps, 'auth'>;
-  readonly options: ConnectionRoutesOptions;
+  readonly deps: Omit<ConnectionRoutesDeps & ErrorRoutesDeps, 'auth'>;
+  readonly options: ConnectionRoutesOptions & ErrorExportOptions;
   stop(): Promise<void>;
 }
 
@@ -39,6 +45,8 @@ export function openOperator(config: RelayConfig, deps: OpenOperatorDeps): Opera
     options: {
       maxHistoryDays: config.ADMIN_MAX_CONNECTION_HISTORY_DAYS,
       reconnectTimeoutMs: config.ADMIN_RECONNECT_TIMEOUT_MS,
+      maxExports: config.RELAY_MAX_EXPORTS,
+      stallMs: config.RELAY_EXPORT_STALL_MS,
     },
     stop: () => store.stop(),
   };
