@@ -6,6 +6,12 @@ const CELL_S = 900;
 export function toCells(day: readonly DayCell[]) {
   return day.map(({ from, up, degraded, down }) => {
     const begin = Date.parse(from);
-    return { from: begin, to: begin + CELL_S * 1000, up: up / CELL_S, degraded: degraded / CELL_S, down: down / CELL_S };
+    return {
+      from: begin,
+      to: begin + CELL_S * 1000,
+      up: up / CELL_S,
+      degraded: degraded / CELL_S,
+      down: down / CELL_S,
+    };
   });
 }
