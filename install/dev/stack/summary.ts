@@ -18,7 +18,7 @@ export function printSummary(request: {
   say(`  ${paint('bold', '3CX Relay is running')} ${paint('dim', `(started in ${formatDuration(startedInMs)})`)}`);
   say();
   row('Relay', paint('cyan', relayUrl), `health: ${relayUrl}/relay/health`);
-  row('Panel', paint('cyan', adminUrl), 'asks for the API key');
+  row('Panel', paint('cyan', adminUrl), 'sign in with the following');
   if (admin !== null) row('Admin', `${admin.username} / ${admin.password}`);
   if (apiKey !== null) row('API key', apiKey);
   if (simulatorUrl === null) row('PBX', pbx);
