@@ -1,12 +1,17 @@
 import type Router from '@koa/router';
 import type { Tickets } from '../keys/tickets.ts';
+import { addAbout } from './about/about-routes.ts';
 import type { AdminState } from './admin-state.ts';
+import { addVerification } from './audit/verification-routes.ts';
 import type { AdminAuth } from './auth/admin-auth.ts';
 import { addSession } from './auth/session-routes.ts';
 import { addConnections } from './connections/connection-routes.ts';
 import { addErrors } from './errors/error-routes.ts';
 import type { Operator } from './open-operator.ts';
+import { addDeadLetters } from './queues/dead-letter-routes.ts';
+import { addQueues } from './queues/queue-routes.ts';
 import { addTickets } from './session-access/ticket-routes.ts';
+import { addStats } from './stats/stats-routes.ts';
 
 /** What the areas of the admin API are made of; each takes what it needs. */
 export interface AdminDeps {
@@ -24,6 +29,11 @@ export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): voi
   addSession(router, deps);
   addTickets(router, deps);
   const operator = { ...deps.operator.deps, auth: deps.auth };
+  addStats(router, operator);
+  addAbout(router, operator);
   addConnections(router, operator, deps.operator.options);
   addErrors(router, operator, deps.operator.options);
+  addQueues(router, operator);
+  addDeadLetters(router, operator);
+  addVerification(router, operator);
 }
