@@ -1,7 +1,4 @@
--- What an operator sees at a glance: how many errors are open, and whether the audit was proved.
-
--- Counted with every look at the dashboard.
-CREATE INDEX error_log_open_severity ON error_log (severity) WHERE channel = 'errors' AND NOT acknowledged;
+-- Whether the audit was proved.
 
 -- What the proof of the audit came to, each time somebody asked for it.
 CREATE TABLE audit_verifications (
