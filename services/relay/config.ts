@@ -23,6 +23,9 @@ export const relayConfig = {
   ADMIN_SESSION_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
   ADMIN_SESSION_SWEEP_MS: integer({ min: 100, max: 3_600_000, default: 10_000 }),
   ADMIN_MAX_SESSIONS_PER_USER: integer({ min: 1, max: 1_000, default: 50 }),
+  ADMIN_MAX_NEW_KEYS_PER_HOUR: integer({ min: 1, max: 100_000, default: 30 }),
+  RELAY_CLIENTS_WAIT_MS: integer({ min: 50, max: 30_000, default: 1_000 }),
+  RELAY_MAX_LISTED_CLIENTS: integer({ min: 1, max: 100_000, default: 1_000 }),
   /** Pages of other sites that may use the relay from a browser. */
   RELAY_ALLOWED_ORIGINS: allowedOrigins,
   RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),
