@@ -34,6 +34,9 @@ export const relayConfig = {
   ADMIN_MAX_READS: integer({ min: 1, max: 100, default: 3 }),
   ADMIN_RECONNECT_TIMEOUT_MS: integer({ min: 500, max: 120_000, default: 20_000 }),
   ADMIN_MAX_CONNECTION_HISTORY_DAYS: integer({ min: 1, max: 400, default: 31 }),
+  ADMIN_MAX_NEW_KEYS_PER_HOUR: integer({ min: 1, max: 100_000, default: 30 }),
+  RELAY_CLIENTS_WAIT_MS: integer({ min: 50, max: 30_000, default: 1_000 }),
+  RELAY_MAX_LISTED_CLIENTS: integer({ min: 1, max: 100_000, default: 1_000 }),
   /** Pages of other sites that may use the relay from a browser. */
   RELAY_ALLOWED_ORIGINS: allowedOrigins,
   RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),

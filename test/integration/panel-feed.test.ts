@@ -235,7 +235,7 @@ function followPanel(options: { apiKey?: string } = {}) {
     client,
     { channels: ['calls'] },
     {
-      onItem: item => seen.items.push(item),
+      onItem: item => void seen.items.push(item),
       onConnection(connection) {
         if (connection.state === 'disconnected') seen.losses.push(connection.reason);
         seen.connection = connection;

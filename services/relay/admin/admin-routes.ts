@@ -4,9 +4,11 @@ import { addAbout } from './about/about-routes.ts';
 import { type AccountDeps, addAccount } from './account/account-routes.ts';
 import { addSecondFactor } from './account/second-factor-routes.ts';
 import type { AdminState } from './admin-state.ts';
+import { type ApiKeysDeps, addApiKeys } from './api-keys/api-key-routes.ts';
 import { addVerification } from './audit/verification-routes.ts';
 import { addSession } from './auth/session-routes.ts';
 import type { Totp } from './auth/totp.ts';
+import { addClients, type ClientsDeps } from './clients/client-routes.ts';
 import { addConnections } from './connections/connection-routes.ts';
 import { addErrors } from './errors/error-routes.ts';
 import type { Operator } from './open-operator.ts';
@@ -19,7 +21,7 @@ import { addUserAccess } from './users/user-access-routes.ts';
 import { addUsers, type UserDeps } from './users/user-routes.ts';
 
 /** What the areas of the admin API are made of; each takes what it needs. */
-export interface AdminDeps extends SetupDeps, AccountDeps, UserDeps {
+export interface AdminDeps extends SetupDeps, AccountDeps, UserDeps, ApiKeysDeps, ClientsDeps {
   readonly totp: Totp;
   readonly tickets: Tickets;
   readonly operator: Operator;
@@ -46,4 +48,6 @@ export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): voi
   addQueues(router, operator);
   addDeadLetters(router, operator);
   addVerification(router, operator);
+  addApiKeys(router, deps);
+  addClients(router, deps);
 }

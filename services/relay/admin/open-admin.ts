@@ -7,7 +7,9 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis, RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Middleware } from 'koa';
+import type { ClientDirectory } from '../clients/client-directory.ts';
 import type { HealthReport } from '../health.ts';
+import type { APIKeyManager } from '../keys/api-key-manager.ts';
 import type { LiveKeys } from '../keys/live-keys.ts';
 import type { Tickets } from '../keys/tickets.ts';
 import type { DeliveryWindow } from '../live/delivery-window.ts';
@@ -37,6 +39,8 @@ export interface OpenAdminDeps {
   readonly tracker: ErrorTracker;
   readonly liveKeys: LiveKeys;
   readonly tickets: Tickets;
+  readonly apiKeys: APIKeyManager;
+  readonly clients: ClientDirectory;
   readonly passwordHash: PasswordHash;
   readonly audit: AuditLog;
   readonly errors: ErrorSink;
@@ -79,6 +83,7 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
     auth,
     confirmPassword: createConfirmPassword({ ...shared, ...signingIn }),
     temporaryPasswordMs: config.ADMIN_TEMPORARY_PASSWORD_MS,
+    keyLimits: { newKeysPerHour: config.ADMIN_MAX_NEW_KEYS_PER_HOUR },
     panel: servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, deps.logger)),
     // No other origin, whatever RELAY_ALLOWED_ORIGINS says: those are for the relay's public API.
     ownOrigin: createOrigins([]),
