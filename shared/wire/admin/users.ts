@@ -66,7 +66,7 @@ export type AdminSession = z.infer<typeof adminSession>;
 
 export const adminSessions = z.object({ sessions: z.array(adminSession) });
 
-export const setupState = z.object({ needed: z.boolean() });
+export const setupState = z.object({ needed: z.boolean(), signedIn: z.boolean() });
 
 export const setupRequest = z.strictObject({
   setupCode: z.string('is required').min(1, 'is required').max(64, 'must have at most 64 characters'),

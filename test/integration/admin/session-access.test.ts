@@ -53,6 +53,11 @@ test('a session is told what each component says of itself', async () => {
   expect(body.components.redis).toHaveProperty('latencyMs');
 });
 
+test('a page that is opened learns whether somebody is signed in, without being refused', async () => {
+  expect((await viewer.browser('GET', '/admin/setup')).body).toEqual({ needed: false, signedIn: true });
+  expect((await askAdmin(relay.url)('GET', '/admin/setup')).body).toEqual({ needed: false, signedIn: false });
+});
+
 test('without a session there is nothing at /admin/relay, and the session is none for /relay', async () => {
   expect((await askAdmin(relay.url)('GET', '/admin/relay/events')).status).toBe(401);
   expect((await viewer.browser('GET', '/relay/events')).status).toBe(401);

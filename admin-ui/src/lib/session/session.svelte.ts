@@ -36,11 +36,12 @@ export class Session {
   async start(): Promise<void> {
     clearTimeout(this.#retry);
     try {
-      this.#enter(await this.api.get<SessionAnswer>('session'));
+      const { needed, signedIn } = await this.api.get<{ needed: boolean; signedIn: boolean }>('setup');
+      if (signedIn) return this.#enter(await this.api.get<SessionAnswer>('session'));
+      this.#leave({ wasLost: this.state === 'signed-in' });
+      if (needed) this.state = 'new';
     } catch (error) {
-      const problem = toAdminProblem(error);
-      if (problem.status === 401) return this.#askForSetUp();
-      this.problem = problem;
+      this.problem = toAdminProblem(error);
       this.#retry = setTimeout(() => void this.start(), RETRY_MS);
     }
   }
@@ -90,12 +91,6 @@ export class Session {
     this.problem = null;
     this.wasLost ||= wasLost;
     this.state = 'signed-out';
-  }
-
-  async #askForSetUp(): Promise<void> {
-    const { needed } = await this.api.get<{ needed: boolean }>('setup').catch(() => ({ needed: false }));
-    this.#leave({ wasLost: false });
-    if (needed) this.state = 'new';
   }
 }
 

@@ -35,8 +35,10 @@ export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
     return !isDone;
   }
 
+  // Also whether somebody is signed in, so that a page that is opened need not ask for what a stranger is refused.
   router.get('/admin/setup', async context => {
-    context.body = { needed: await isNeeded() };
+    const needed = await isNeeded();
+    context.body = { needed, signedIn: !needed && (await deps.auth.verify(context)) !== null };
   });
 
   router.post('/admin/setup', async context => {
