@@ -1,4 +1,10 @@
-import type { AdminSession, AdminUser, NewUserRequest, UserChange, UserCreated } from '@3cx-relay/shared/wire/admin/users.ts';
+import type {
+  AdminSession,
+  AdminUser,
+  NewUserRequest,
+  UserChange,
+  UserCreated,
+} from '@3cx-relay/shared/wire/admin/users.ts';
 import type { AdminApi } from '../api/admin-api.ts';
 import { Loaded } from '../api/loaded.svelte.ts';
 
