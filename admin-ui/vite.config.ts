@@ -57,7 +57,8 @@ function settingMeanings(): Plugin {
       filter: { id: new RegExp(`^\0${name}$`) },
       async handler() {
         this.addWatchFile(envExample);
-        return `export default ${JSON.stringify(readSettingMeanings(await readFile(envExample, 'utf8')))};`;
+        const meanings = readSettingMeanings(await readFile(envExample, 'utf8'));
+        return `export const settingMeanings = ${JSON.stringify(meanings)};`;
       },
     },
   };

@@ -1,5 +1,4 @@
 /** By the build, from `.env.example`. */
 declare module 'virtual:setting-meanings' {
-  const meanings: Readonly<Record<string, string>>;
-  export default meanings;
+  export const settingMeanings: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,4 @@
-import meanings from 'virtual:setting-meanings';
+import { settingMeanings } from 'virtual:setting-meanings';
 import type { AboutAnswer } from '@3cx-relay/shared/wire/admin/about.ts';
 
 /** A setting with what each service runs with, which differs when one was started with another environment. */
@@ -25,7 +25,7 @@ export function toSettings({ config, services }: Pick<AboutAnswer, 'config' | 's
     return {
       name,
       values: [...services].map(([value, of]) => ({ value, services: of })),
-      meaning: meanings[name] || null,
+      meaning: settingMeanings[name] || null,
     };
   });
 }
