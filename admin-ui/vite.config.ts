@@ -1,9 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import adapterStatic from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig, type Plugin } from 'vite';
 import packageJson from './package.json' with { type: 'json' };
+import { readSettingMeanings } from './setting-meanings.ts';
 
 const BUILD = 'build';
 
@@ -44,8 +46,27 @@ function announcerWithoutInlineStyle(): Plugin {
   };
 }
 
+/** `.env.example` is where each setting is explained; the panel says the same beside its value. */
+function settingMeanings(): Plugin {
+  const name = 'virtual:setting-meanings';
+  const envExample = fileURLToPath(new URL('../.env.example', import.meta.url));
+  return {
+    name: 'setting-meanings',
+    resolveId: { filter: { id: new RegExp(`^${name}$`) }, handler: () => `\0${name}` },
+    load: {
+      filter: { id: new RegExp(`^\0${name}$`) },
+      async handler() {
+        this.addWatchFile(envExample);
+        const meanings = readSettingMeanings(await readFile(envExample, 'utf8'));
+        return `export const settingMeanings = ${JSON.stringify(meanings)};`;
+      },
+    },
+  };
+}
+
 export default defineConfig({
   plugins: [
+    settingMeanings(),
     announcerWithoutInlineStyle(),
     sveltekit({
       adapter: relativeStatic(),
