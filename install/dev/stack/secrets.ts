@@ -22,7 +22,8 @@ export function openSecrets(path: string): SecretStore {
     current: {
       adminSecret: kept.adminSecret ?? randomBytes(48).toString('base64url'),
       simulatorSecret: kept.simulatorSecret ?? randomBytes(24).toString('base64url'),
-      adminPassword: kept.adminPassword ?? randomBytes(15).toString('base64url'),
+      // Hexadecimal, so that no word comes about in it by chance that the rules for passwords refuse.
+      adminPassword: kept.adminPassword ?? randomBytes(15).toString('hex'),
       ...(kept.apiKey === undefined ? {} : { apiKey: kept.apiKey }),
     },
     remember(change: Partial<Secrets>): void {

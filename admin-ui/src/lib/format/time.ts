@@ -1,5 +1,11 @@
 /** In the viewer's language and zone. */
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const millis = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+});
 const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 const exact = new Intl.DateTimeFormat(undefined, {
   day: 'numeric',
@@ -18,6 +24,11 @@ const HOUR_S = 3_600;
 
 export function formatClock(unixMs: number): string {
   return clock.format(unixMs);
+}
+
+/** To the millisecond, for entries that follow each other closely. */
+export function formatMillis(unixMs: number): string {
+  return millis.format(unixMs);
 }
 
 export function formatExact(unixMs: number): string {

@@ -16,6 +16,7 @@ export const COMPONENT_WORDS: Readonly<Record<ComponentName, { title: string; do
   redis: { title: 'Redis', does: 'holds the log' },
   log: { title: 'Event log', does: 'is read for clients' },
   postgres: { title: 'PostgreSQL', does: 'keeps the history' },
+  persist: { title: 'Persister', does: 'copies log to history' },
 };
 
 export const STATE_WORDS: Readonly<Record<ComponentState, { word: string; tone: Tone }>> = {

@@ -2,7 +2,7 @@ import type { RelayItem } from '@3cx-relay/shared/client/decode-message.ts';
 import type { RelayClient } from '@3cx-relay/shared/client/relay-client.ts';
 import { CallBoard } from './call-board.ts';
 import { type Connection, type Follower, follow } from './follow.ts';
-import { type Call, decodeCall, decodeMessage, field } from './messages.ts';
+import { type Call, decodeCall, decodeMessage, field, type GapMessage } from './messages.ts';
 
 /** At most four renderings a second, however fast events arrive; the first after a quiet time shows at once. */
 const RENDER_EVERY_MS = 250;
@@ -12,6 +12,8 @@ export class Feed {
   connection = $state.raw<Connection>({ state: 'connecting' });
   /** Null until they were read for the first time. */
   calls = $state.raw<readonly Call[] | null>(null);
+  /** What is missing since the connection was last lost; null when nothing is. */
+  gap = $state.raw<GapMessage | null>(null);
   /** Counts the changes of components and errors, for those who then read more. */
   healthChanges = $state(0);
   errorChanges = $state(0);
@@ -52,6 +54,7 @@ export class Feed {
         onItem: item => this.#take(item, restart),
         onConnection: connection => {
           const wasLost = this.connection.state === 'disconnected';
+          if (!wasLost && connection.state === 'disconnected') this.gap = null;
           this.connection = connection;
           if (wasLost !== (connection.state === 'disconnected')) listener.onLostOrBack();
         },
@@ -72,8 +75,12 @@ export class Feed {
         break;
       }
       case 'gap':
+        this.#takeGap(item);
         // After an outage of the PBX link the differences follow as events; after any other gap they do not.
-        if (item.channel === 'calls' && item.reason !== 'pbx_disconnected') restart();
+        if (item.channel === 'calls' && item.reason !== 'pbx_disconnected') {
+          restart();
+          return;
+        }
         break;
       case 'health':
         if (field(item, 'event') === 'health.state_change') this.#pendingHealth += 1;
@@ -84,6 +91,11 @@ export class Feed {
       default:
     }
     this.#schedule();
+  }
+
+  #takeGap(item: RelayItem): void {
+    const gap = decodeMessage(item, Date.now());
+    if (gap?.type === 'gap') this.gap = gap;
   }
 
   #schedule(): void {

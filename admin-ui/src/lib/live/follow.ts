@@ -1,6 +1,7 @@
-import type { RelayItem } from '@3cx-relay/shared/client/decode-message.ts';
+import { channelOf, type RelayItem } from '@3cx-relay/shared/client/decode-message.ts';
 import { memoryPositions } from '@3cx-relay/shared/client/position-store.ts';
 import type { EventsOptions, RelayClient } from '@3cx-relay/shared/client/relay-client.ts';
+import { wait } from '@3cx-relay/shared/client/wait.ts';
 
 /** How a reader of the log is connected. */
 export type Connection =
@@ -16,10 +17,11 @@ export type Connection =
     };
 
 export interface FollowHandlers {
-  onItem(item: RelayItem): void;
+  /** What it returns is waited for before the next item is asked for: a reader that is slow on purpose slows the relay. */
+  onItem(item: RelayItem): void | Promise<void>;
   onConnection(connection: Connection): void;
-  /** The relay has said no for good, and nothing follows. */
-  onRefused(error: unknown): void;
+  /** The relay has said no. It is asked again after a while, in case that changes. */
+  onRefused?(error: unknown): void;
 }
 
 export interface Follower {
@@ -28,15 +30,23 @@ export interface Follower {
   stop(): void;
 }
 
-export type FollowRequest = Pick<EventsOptions, 'channels' | 'after' | 'dn' | 'event' | 'call' | 'snapshot'>;
+export type FollowRequest = Pick<
+  EventsOptions,
+  'channels' | 'after' | 'dn' | 'event' | 'call' | 'snapshot' | 'positions'
+>;
 
-/** Reads the log over any number of connections, each entry once, and says how it is connected. */
+export const REFUSED_RETRY_MS = 15_000;
+
+/**
+ * Reads the log over any number of connections, each entry once, and says how it is connected. `positions` may know where
+ * a channel begins; it is told how far it came.
+ */
 export function follow(
   client: Pick<RelayClient, 'events'>,
   request: FollowRequest,
   handlers: FollowHandlers,
 ): Follower {
-  const positions = memoryPositions();
+  const { positions = memoryPositions() } = request;
   const last = new Map<string, string>();
   let attempt = new AbortController();
   let isStopped = false;
@@ -58,38 +68,46 @@ export function follow(
     enter({ state: 'live', isBehind: true, awayMs });
   }
 
-  function take(item: RelayItem): void {
-    const id = 'id' in item && typeof item.id === 'string' ? item.id : null;
-    const channel = 'channel' in item ? String(item.channel) : item.type;
-    // The last item before a new beginning was shown, but nobody had asked for the one behind it.
-    if (id !== null && item.type !== 'snapshot') {
-      if (last.get(channel) === id) return;
-      last.set(channel, id);
+  async function take(item: RelayItem): Promise<void> {
+    // When a connection is made anew, the last item was shown, but nobody had asked for the one behind it: it comes again.
+    if (item.type !== 'snapshot' && item.id !== undefined) {
+      const channel = channelOf(item);
+      if (last.get(channel) === item.id) return;
+      last.set(channel, item.id);
     }
-    handlers.onItem(item);
+    await handlers.onItem(item);
+  }
+
+  async function read(): Promise<void> {
+    const stream = client.events({
+      ...request,
+      positions,
+      signal: attempt.signal,
+      onCaughtUp: () => {
+        if (connection.state === 'live') enter({ ...connection, isBehind: false });
+      },
+      onState(state) {
+        if (state.state === 'open') open();
+        else if (state.state === 'waiting') lose(state.reason, state.retryInMs);
+        else if (state.state === 'connecting' && connection.state === 'disconnected') lose(connection.reason, 0);
+      },
+    });
+    for await (const item of stream) {
+      if (isStopped) return;
+      await take(item);
+    }
   }
 
   async function run(): Promise<void> {
     while (!isStopped) {
       attempt = new AbortController();
-      const stream = client.events({
-        ...request,
-        positions,
-        signal: attempt.signal,
-        onCaughtUp: () => {
-          if (connection.state === 'live') enter({ ...connection, isBehind: false });
-        },
-        onState(state) {
-          if (state.state === 'open') open();
-          else if (state.state === 'waiting') lose(state.reason, state.retryInMs);
-          else if (state.state === 'connecting' && connection.state === 'disconnected') lose(connection.reason, 0);
-        },
-      });
       try {
-        for await (const item of stream) take(item);
+        await read();
       } catch (error) {
-        if (!isStopped) handlers.onRefused(error);
-        return;
+        if (isStopped) return;
+        lose(error instanceof Error ? error.message : String(error), REFUSED_RETRY_MS);
+        handlers.onRefused?.(error);
+        await wait(REFUSED_RETRY_MS, attempt.signal);
       }
     }
   }

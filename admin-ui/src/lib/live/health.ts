@@ -1,7 +1,7 @@
 import { field, number, text } from './messages.ts';
 
 /** What `GET /relay/health` says, as far as it is shown. */
-export type ComponentName = 'pbx' | 'websocket' | 'xapi' | 'database' | 'ingest' | 'redis' | 'log' | 'postgres';
+export type ComponentName = 'pbx' | 'websocket' | 'xapi' | 'database' | 'ingest' | 'redis' | 'log' | 'postgres' | 'persist';
 
 /** `absent`: not configured here, and nothing is wrong with that. `unknown`: this version does not know the word. */
 export type ComponentState = 'up' | 'degraded' | 'down' | 'absent' | 'unknown';
@@ -30,6 +30,7 @@ export const COMPONENTS: readonly ComponentName[] = [
   'redis',
   'log',
   'postgres',
+  'persist',
 ];
 
 /** Not there until ingest has looked at them, or while it says nothing: a card without a state would only alarm. */

@@ -1,11 +1,12 @@
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { StoredAdminUser } from '@3cx-relay/shared/store/admin-users.ts';
 import pg from 'pg';
-import { pino } from 'pino';
 import { afterAll, expect, test } from 'vitest';
 import { createPasswordHash } from '../../passwords/password-hash.ts';
 import { createPasswordCheck } from './password-check.ts';
 
 const bcrypt = createPasswordHash({ cost: 4 });
+const logger = createLogger({ name: 'test', level: 'silent' });
 const compared: string[] = [];
 const passwordHash = {
   ...bcrypt,
@@ -17,7 +18,7 @@ const passwordHash = {
 const now = Date.now();
 // Never connected: comparing reads nothing.
 const pool = new pg.Pool();
-const check = createPasswordCheck({ pool, passwordHash, logger: pino({ level: 'silent' }), now: () => now });
+const check = createPasswordCheck({ pool, passwordHash, logger, now: () => now });
 
 afterAll(() => bcrypt.stop());
 
@@ -46,7 +47,7 @@ test('a temporary password ends at its time', async () => {
 
 test('as many passwords as wait already are enough: the next one is told to come back', async () => {
   const busy = createPasswordHash({ cost: 4, maxWaiting: 0 });
-  const crowded = createPasswordCheck({ pool, passwordHash: busy, logger: pino({ level: 'silent' }), now: Date.now });
+  const crowded = createPasswordCheck({ pool, passwordHash: busy, logger, now: Date.now });
   await expect(crowded.hash('x')).rejects.toMatchObject({ problem: { code: 'unavailable', status: 503 } });
   await busy.stop();
 });
