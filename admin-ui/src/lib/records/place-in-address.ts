@@ -1,12 +1,13 @@
 import { readPageQuery, writePageQuery } from '../shell/page-query.ts';
 import type { Place } from './record-pages.svelte.ts';
 
-/** Which page of rows is shown stands in the address, so that it can be gone back to. */
-export function readPlace(): Place {
-  const query = readPageQuery();
-  const before = query.get('before');
+/** Which page of rows is shown stands in the address under these names, so that it can be gone back to. */
+export const PLACE = ['before', 'after'] as const;
+
+export function parsePlace(search: URLSearchParams): Place {
+  const before = search.get('before');
   if (before) return { at: 'before', cursor: before };
-  const after = query.get('after');
+  const after = search.get('after');
   return after ? { at: 'after', cursor: after } : { at: 'newest' };
 }
 
@@ -22,8 +23,8 @@ export function writeFilters(changes: Readonly<Record<string, string | null>>): 
   writePageQuery({ ...changes, before: null, after: null });
 }
 
-/** These of the address's filters, as text: it stays the same while somebody turns pages. */
-export function readFilters(names: readonly string[]): string {
+/** This part of the address, as text: what is derived from it stays the same while something else in it changes. */
+export function readPart(names: readonly string[]): string {
   const query = readPageQuery();
   return new URLSearchParams([...query].filter(([name]) => names.includes(name))).toString();
 }
