@@ -58,3 +58,11 @@ export function formatSpan(ms: number): string {
   const minutes = Math.floor((seconds % HOUR_S) / MINUTE_S);
   return `${Math.floor(seconds / HOUR_S)} h${minutes > 0 ? ` ${minutes} min` : ''}`;
 }
+
+const dayOfYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: '2-digit' });
+
+/** `3 Nov`; of another year than that of `now` with the year. */
+export function formatDay(unixMs: number, now: number): string {
+  const isThisYear = new Date(unixMs).getFullYear() === new Date(now).getFullYear();
+  return (isThisYear ? day : dayOfYear).format(unixMs);
+}

@@ -1,7 +1,16 @@
 import { field, number, text } from './messages.ts';
 
 /** What `GET /relay/health` says, as far as it is shown. */
-export type ComponentName = 'pbx' | 'websocket' | 'xapi' | 'database' | 'ingest' | 'redis' | 'log' | 'postgres' | 'persist';
+export type ComponentName =
+  | 'pbx'
+  | 'websocket'
+  | 'xapi'
+  | 'database'
+  | 'ingest'
+  | 'redis'
+  | 'log'
+  | 'postgres'
+  | 'persist';
 
 /** `absent`: not configured here, and nothing is wrong with that. `unknown`: this version does not know the word. */
 export type ComponentState = 'up' | 'degraded' | 'down' | 'absent' | 'unknown';
