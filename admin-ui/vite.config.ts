@@ -55,6 +55,11 @@ export default defineConfig({
     }),
   ],
   server: {
-    proxy: { '/relay': { target: `http://127.0.0.1:${process.env.PORT ?? 8082}`, ws: true } },
+    proxy: Object.fromEntries(
+      ['/relay', '^/admin/.+'].map(path => [
+        path,
+        { target: `http://127.0.0.1:${process.env.PORT ?? 8082}`, ws: true },
+      ]),
+    ),
   },
 });

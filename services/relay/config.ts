@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { commonConfig, databaseConfig, integer } from '@3cx-relay/shared/runtime/config.ts';
 import { z } from 'zod';
+import { adminSecret } from './admin-secret.ts';
 import { allowedOrigins } from './public/origins.ts';
 
 const KIB = 1024;
@@ -12,9 +13,7 @@ export const relayConfig = {
   ...databaseConfig,
   PORT: integer({ min: 0, max: 65_535, default: 8082 }),
   HOST: z.string().default('127.0.0.1'),
-  ADMIN_SECRET: z
-    .string({ error: 'is required: 32 or more random characters, for example from "openssl rand -hex 32"' })
-    .min(32, 'must have at least 32 characters, for example from "openssl rand -hex 32"'),
+  ADMIN_SECRET: adminSecret,
   /** Whether this instance serves the panel and the admin API. */
   ADMIN_ENABLED: z.stringbool({ error: 'must be true or false' }).default(true),
   /** Where the built panel lies. */
@@ -23,6 +22,14 @@ export const relayConfig = {
   ADMIN_SESSION_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
   ADMIN_SESSION_SWEEP_MS: integer({ min: 100, max: 3_600_000, default: 10_000 }),
   ADMIN_MAX_SESSIONS_PER_USER: integer({ min: 1, max: 1_000, default: 50 }),
+  ADMIN_FAILED_SIGN_INS_PER_ADDRESS: integer({ min: 1, max: 100_000, default: 30 }),
+  ADMIN_FAILED_SIGN_INS_PER_USER_AND_ADDRESS: integer({ min: 1, max: 100_000, default: 5 }),
+  ADMIN_FAILED_SIGN_INS_PER_USER: integer({ min: 1, max: 100_000, default: 50 }),
+  ADMIN_FAILED_SIGN_INS_WINDOW_MS: integer({ min: 1_000, max: 86_400_000, default: 900_000 }),
+  ADMIN_LOCKOUT_MS: integer({ min: 1_000, max: 86_400_000, default: 60_000 }),
+  ADMIN_MAX_LOCKOUT_MS: integer({ min: 1_000, max: 7 * 86_400_000, default: 3_600_000 }),
+  ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE: integer({ min: 1, max: 10_000, default: 30 }),
+  ADMIN_TEMPORARY_PASSWORD_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
   /** Pages of other sites that may use the relay from a browser. */
   RELAY_ALLOWED_ORIGINS: allowedOrigins,
   RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),

@@ -36,6 +36,12 @@ export interface LogKeys {
   readonly failedKeys: string;
   /** Prefix of the strings with expiry that count the requests of an API key. */
   readonly rateOfKeys: string;
+  /** Prefix of the counters of failed sign-ins and of the locks they lead to. */
+  readonly signIns: string;
+  /** Sorted set with expiry: what is locked of a user and until when. `digest` of the username. */
+  signInLocks(digest: string): string;
+  /** Set with expiry: the networks that a user signed in from. */
+  signInNetworks(digest: string): string;
   /** Prefix of every BullMQ key. */
   readonly jobs: string;
 }
@@ -64,6 +70,9 @@ export function createLogKeys(pbxId: string): LogKeys {
     streamPass: (digest: string) => `${prefix}:stream-pass:${digest}`,
     failedKeys: `${prefix}:failed-keys`,
     rateOfKeys: `${prefix}:rate:key`,
+    signIns: `${prefix}:sign-ins`,
+    signInLocks: (digest: string) => `${prefix}:sign-in-locks:${digest}`,
+    signInNetworks: (digest: string) => `${prefix}:sign-in-networks:${digest}`,
     jobs: `${prefix}:bull`,
   });
 }

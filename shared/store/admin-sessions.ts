@@ -7,6 +7,8 @@ const TRIM_SESSIONS = loadSql('trim-admin-sessions');
 const SELECT_BY_ID = loadSql('select-admin-sessions-by-id');
 const DELETE_SESSION = loadSql('delete-admin-session');
 const TOUCH_SESSIONS = loadSql('touch-admin-sessions');
+const LIST_SESSIONS = loadSql('list-admin-sessions');
+const DELETE_OF_USER = loadSql('delete-admin-sessions-of-user');
 const LISTEN_SESSIONS = loadSql('listen-admin-sessions');
 
 export interface NewAdminSession {
@@ -32,6 +34,15 @@ export interface StoredAdminSession {
     readonly hasSecondFactor: boolean;
     readonly mustChangePassword: boolean;
   };
+}
+
+export interface ListedAdminSession {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly lastSeenAt: Date;
+  readonly expiresAt: Date;
+  readonly address: string | null;
+  readonly userAgent: string | null;
 }
 
 interface SessionRow {
@@ -91,6 +102,25 @@ export async function selectAdminSessionsById(
 export async function deleteAdminSession(pool: pg.Pool, session: { id: string; userId: number }): Promise<boolean> {
   const { rowCount } = await pool.query(DELETE_SESSION, [session.id, session.userId]);
   return rowCount === 1;
+}
+
+/** All but `keep`; returns the ids of those that ended. */
+export async function deleteAdminSessionsOf(pool: pg.Pool, userId: number, keep: string | null): Promise<string[]> {
+  const { rows } = await pool.query<{ id: string }>(DELETE_OF_USER, [userId, keep]);
+  return rows.map(({ id }) => id);
+}
+
+/** Those of a user that have not expired, the one used last first. */
+export async function listAdminSessions(pool: pg.Pool, userId: number, now: Date): Promise<ListedAdminSession[]> {
+  const { rows } = await pool.query(LIST_SESSIONS, [userId, now]);
+  return rows.map(row => ({
+    id: row.id,
+    createdAt: row.created_at,
+    lastSeenAt: row.last_seen_at,
+    expiresAt: row.expires_at,
+    address: row.address,
+    userAgent: row.user_agent,
+  }));
 }
 
 export async function touchAdminSessions(pool: pg.Pool, lastSeen: ReadonlyMap<string, Date>): Promise<void> {

@@ -2,7 +2,7 @@ import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { insertApiKey } from '@3cx-relay/shared/store/api-keys.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createAdminUser } from '../../services/relay/admin/users.ts';
+import { createAdminUser } from '../../services/relay/admin/users/new-user.ts';
 import { prefixOf, randomApiKey } from '../../services/relay/keys/api-key-format.ts';
 import { APIKeyManager } from '../../services/relay/keys/api-key-manager.ts';
 import { type KeyOperation, toKeyAudit } from '../../services/relay/keys/key-audit.ts';
@@ -325,13 +325,13 @@ test('what was done to keys is told for the audit, with everything but the keys'
 });
 
 test('an admin is created once, whatever the case of the name', async () => {
-  const deps = { pool: store.pool, passwordHash: bcrypt };
-  const user = { username: 'admin', password: 'correct horse', role: 'admin', createdBy: 'test' };
+  const deps = { pool: store.pool, hash: bcrypt.hash };
+  const user = { username: 'admin', password: 'correct horse battery', role: 'admin', createdBy: 'test' };
   expect(await createAdminUser(deps, user)).toMatchObject({ ok: true, user: { username: 'admin' } });
   expect(await createAdminUser(deps, { ...user, username: 'Admin' })).toEqual({ ok: false, reason: 'exists' });
   const { rows } = await store.pool.query('SELECT password FROM admin_users');
-  expect(await bcrypt.verify('correct horse', rows[0].password)).toBe(true);
-  await expect(createAdminUser(deps, { ...user, role: 'root' })).rejects.toThrow('role must be admin or viewer');
+  expect(await bcrypt.verify('correct horse battery', rows[0].password)).toBe(true);
+  await expect(createAdminUser(deps, { ...user, role: 'root' })).rejects.toThrow('role must be one of admin, viewer');
   await expect(createAdminUser(deps, { ...user, password: 'short' })).rejects.toThrow('at least 12 characters');
   await expect(createAdminUser(deps, { ...user, password: 'ä'.repeat(37) })).rejects.toThrow('at most 72 bytes');
 });

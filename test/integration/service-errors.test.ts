@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startService } from '../harness/processes.ts';
 import { createTestRedis } from '../harness/redis.ts';
-import { startTestRelay } from '../harness/relay.ts';
+import { adminSecret, startTestRelay } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { createIngestStand } from './fixtures/ingest-stand.ts';
 import { startTcpProxy } from './fixtures/tcp-proxy.ts';
@@ -59,7 +59,7 @@ test('PostgreSQL away and back is told by the worker, whose copies fail, and by 
   const env = { REDIS_URL: redisUrl, PBX_ID: first.pbxId, DATABASE_URL: proxy.url };
   const worker = await startService('worker', env);
   also.push(() => worker.stop());
-  const relay = await startService('relay', { ...env, PORT: '0', ADMIN_SECRET: 'x'.repeat(40) });
+  const relay = await startService('relay', { ...env, PORT: '0', ADMIN_SECRET: adminSecret });
   also.push(() => relay.stop());
   const read = openLog(redisUrl, first.pbxId);
   await proxy.cut();

@@ -5,6 +5,7 @@ import type { RelayState } from '../public/require-permission.ts';
 import { type AdminDeps, addAdminRoutes } from './admin-routes.ts';
 import type { AdminState } from './admin-state.ts';
 import { refuseOtherSites } from './auth/request-origin.ts';
+import { requireJson } from './require-json.ts';
 
 export interface AdminAppDeps extends AdminDeps {
   /** The panel's files, which answer what the API does not. */
@@ -23,6 +24,7 @@ export function createAdminApp(deps: AdminAppDeps): Middleware<AdminState> {
     await next();
   });
   router.use(refuseOtherSites(deps.ownOrigin));
+  router.use(requireJson);
   addAdminRoutes(router, deps);
   const routes = router.routes();
   const allowedMethods = router.allowedMethods();

@@ -1,13 +1,18 @@
 import type Router from '@koa/router';
 import type { Tickets } from '../keys/tickets.ts';
+import { type AccountDeps, addAccount } from './account/account-routes.ts';
+import { addSecondFactor } from './account/second-factor-routes.ts';
 import type { AdminState } from './admin-state.ts';
-import type { AdminAuth } from './auth/admin-auth.ts';
 import { addSession } from './auth/session-routes.ts';
+import type { Totp } from './auth/totp.ts';
 import { addTickets } from './session-access/ticket-routes.ts';
+import { addSetup, type SetupDeps } from './setup/setup-routes.ts';
+import { addUserAccess } from './users/user-access-routes.ts';
+import { addUsers, type UserDeps } from './users/user-routes.ts';
 
 /** What the areas of the admin API are made of; each takes what it needs. */
-export interface AdminDeps {
-  readonly auth: AdminAuth;
+export interface AdminDeps extends SetupDeps, AccountDeps, UserDeps {
+  readonly totp: Totp;
   readonly tickets: Tickets;
 }
 
@@ -18,5 +23,10 @@ export interface AdminDeps {
  */
 export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): void {
   addSession(router, deps);
+  addSetup(router, deps);
+  addAccount(router, deps);
+  addSecondFactor(router, deps);
+  addUsers(router, deps);
+  addUserAccess(router, deps);
   addTickets(router, deps);
 }

@@ -13,6 +13,8 @@ import type { RelayConfig } from '../relay.ts';
 import { createAdminApp } from './admin-app.ts';
 import type { AdminState } from './admin-state.ts';
 import { AdminAuth } from './auth/admin-auth.ts';
+import { createConfirmPassword } from './auth/confirm-password.ts';
+import { openSignIn } from './auth/open-sign-in.ts';
 import { type AdminSessions, createAdminSessions } from './auth/sessions.ts';
 import { createPanelFiles } from './panel/panel-files.ts';
 import { servePanel } from './panel/panel-route.ts';
@@ -29,24 +31,21 @@ export interface OpenAdminDeps {
   readonly audit: AuditLog;
   readonly errors: ErrorSink;
   readonly logger: Logger;
-  readonly now?: () => number;
 }
 
 export interface Admin {
   readonly app: Middleware<AdminState>;
   /** To stand before the public routes. */
   readonly readAsSession: Middleware<AdminState>;
+  /** Before the audit stops, which it still writes to. */
+  stop(): void;
 }
 
 /** Before all else, because those who are signed in come in where clients do; null when this instance has no panel. */
-export function openSessions(
-  config: RelayConfig,
-  deps: Pick<OpenAdminDeps, 'pool' | 'logger' | 'now'>,
-): AdminSessions | null {
+export function openSessions(config: RelayConfig, deps: Pick<OpenAdminDeps, 'pool' | 'logger'>): AdminSessions | null {
   if (!config.ADMIN_ENABLED) return null;
-  const { now = Date.now, ...shared } = deps;
   return createAdminSessions(
-    { ...shared, now },
+    { ...deps, now: Date.now },
     {
       databaseUrl: config.DATABASE_URL,
       lifeMs: config.ADMIN_SESSION_MS,
@@ -59,14 +58,18 @@ export function openSessions(
 /** The panel and its API with all they need; null without sessions. */
 export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: AdminSessions | null): Admin | null {
   if (!sessions) return null;
-  const { now = Date.now, ...shared } = deps;
-  const auth = new AdminAuth({ ...shared, sessions, now }, { adminSecret: config.ADMIN_SECRET });
+  const shared = { ...deps, sessions, now: Date.now };
+  const signingIn = openSignIn(config, shared);
+  const auth = new AdminAuth({ ...shared, ...signingIn }, { adminSecret: config.ADMIN_SECRET });
   const app = createAdminApp({
     ...shared,
+    ...signingIn,
     auth,
+    confirmPassword: createConfirmPassword({ ...shared, ...signingIn }),
+    temporaryPasswordMs: config.ADMIN_TEMPORARY_PASSWORD_MS,
     panel: servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, deps.logger)),
     // No other origin, whatever RELAY_ALLOWED_ORIGINS says: those are for the relay's public API.
     ownOrigin: createOrigins([]),
   });
-  return { app, readAsSession: readAsSession(auth) };
+  return { app, readAsSession: readAsSession(auth), stop: () => signingIn.failures.stop() };
 }

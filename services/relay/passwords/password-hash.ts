@@ -22,11 +22,11 @@ interface Waiting {
 
 type Work = { kind: 'hash'; text: string; cost: number } | { kind: 'verify'; text: string; hash: string };
 
-const COST = 12;
+export const BCRYPT_COST = 12;
 const MAX_WAITING = 32;
 
 export function createPasswordHash(options: { cost?: number; maxWaiting?: number } = {}): PasswordHash {
-  const cost = options.cost ?? COST;
+  const cost = options.cost ?? BCRYPT_COST;
   const maxWaiting = options.maxWaiting ?? MAX_WAITING;
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;

@@ -2,6 +2,22 @@
 export const ADMIN_PROBLEMS = {
   /** The same for a user that does not exist, is not active or gave another password. */
   invalid_credentials: { status: 401, title: 'Unauthorized' },
+  /** The password was right, and a code is needed beside it. */
+  totp_required: { status: 401, title: 'Unauthorized' },
+  invalid_totp: { status: 401, title: 'Unauthorized' },
+  invalid_setup_code: { status: 401, title: 'Unauthorized' },
+  /** Of somebody who is signed in and was asked for his password once more. */
+  wrong_password: { status: 403, title: 'Forbidden' },
+  /** Too many failures from here, or for this user. */
+  too_many_sign_ins: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
+  /** There is a user already: he makes the others. */
+  setup_done: { status: 409, title: 'Conflict' },
+  username_taken: { status: 409, title: 'Conflict' },
+  /** Nobody would be left who may change anything. */
+  last_admin: { status: 409, title: 'Conflict' },
+  /** Not in the present state: `detail` says what comes before. */
+  not_possible: { status: 409, title: 'Conflict' },
+  unsupported_media_type: { status: 415, title: 'Unsupported Media Type' },
   /** A request that the cookie authenticates changes something only with the token of its session. */
   csrf_required: { status: 403, title: 'Forbidden' },
   /** A page of another site sent it. */

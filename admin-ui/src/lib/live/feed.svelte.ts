@@ -73,7 +73,7 @@ export class Feed {
       }
       case 'gap':
         // After an outage of the PBX link the differences follow as events; after any other gap they do not.
-        if (item.channel === 'calls' && item.reason !== 'pbx_disconnected') return restart();
+        if (item.channel === 'calls' && item.reason !== 'pbx_disconnected') restart();
         break;
       case 'health':
         if (field(item, 'event') === 'health.state_change') this.#pendingHealth += 1;

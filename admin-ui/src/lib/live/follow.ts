@@ -31,7 +31,11 @@ export interface Follower {
 export type FollowRequest = Pick<EventsOptions, 'channels' | 'after' | 'dn' | 'event' | 'call' | 'snapshot'>;
 
 /** Reads the log over any number of connections, each entry once, and says how it is connected. */
-export function follow(client: Pick<RelayClient, 'events'>, request: FollowRequest, handlers: FollowHandlers): Follower {
+export function follow(
+  client: Pick<RelayClient, 'events'>,
+  request: FollowRequest,
+  handlers: FollowHandlers,
+): Follower {
   const positions = memoryPositions();
   const last = new Map<string, string>();
   let attempt = new AbortController();

@@ -1,10 +1,7 @@
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
-import { type StoredAdminUser, selectAdminUserByName } from '@3cx-relay/shared/store/admin-users.ts';
-import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { ADMIN_COOKIE, CSRF_HEADER, type SignInRequest } from '@3cx-relay/shared/wire/admin/session.ts';
+import { ADMIN_COOKIE, CSRF_HEADER } from '@3cx-relay/shared/wire/admin/session.ts';
 import type { Context, Middleware } from 'koa';
 import koaJwt from 'koa-jwt';
-import type { PasswordHash } from '../../passwords/password-hash.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 import { type AdminState, type SignedIn, toActor } from '../admin-state.ts';
 import { type AdminTokens, createAdminTokens } from './admin-token.ts';
@@ -12,23 +9,14 @@ import { bearerOf } from './bearer.ts';
 import { type CsrfTokens, createCsrfTokens } from './csrf-tokens.ts';
 import { changesNothing } from './request-origin.ts';
 import type { AdminSessions, SessionOrigin } from './sessions.ts';
+import type { Credentials, SignIn, SignInResult } from './sign-in.ts';
 
 export interface AdminAuthDeps {
-  readonly pool: PostgresPool['pool'];
   readonly sessions: AdminSessions;
-  readonly passwordHash: PasswordHash;
+  readonly signIn: SignIn;
   readonly audit: Pick<AuditLog, 'write'>;
   readonly now: () => number;
 }
-
-export type Credentials = Pick<SignInRequest, 'username' | 'password' | 'totp' | 'recoveryCode'>;
-
-export type SignInResult =
-  | { readonly ok: true; readonly signedIn: SignedIn; readonly token: string }
-  | { readonly ok: false; readonly reason: 'invalid_credentials' };
-
-/** Of random bytes that were thrown away, with the cost of a real one. */
-const HASH_OF_NOBODY = '$2b$12$CJfwo6ME1BTizjTh8YCpiejmVKGFLb3sP.MFQQ80676EHL/Hsxfm.';
 
 type AdminContext = Context & { state: AdminState };
 
@@ -59,32 +47,19 @@ export class AdminAuth {
   }
 
   async signIn(credentials: Credentials, from: SessionOrigin): Promise<SignInResult> {
-    const user = await selectAdminUserByName(this.#deps.pool, credentials.username);
-    const isRight = await this.#compare(credentials.password, user);
-    const session = user && isRight ? await this.#deps.sessions.begin(user, from) : null;
-    if (!user || !session) return { ok: false, reason: 'invalid_credentials' };
-    this.#deps.audit.write({
-      action: 'sign_in',
-      actor: toActor(session.user),
-      address: from.address,
-      target: `session:${session.id}`,
-      outcome: 'done',
-      details: {},
-    });
-    return { ok: true, signedIn: session, token: this.#tokens.sign({ ...session, userId: user.id }) };
+    const result = await this.#deps.signIn(credentials, from);
+    if (result.ok) this.#tell('sign_in', result.signedIn, { from, details: { secondFactor: result.secondFactor } });
+    return result;
   }
 
-  async signOut(signedIn: SignedIn, address: string | null): Promise<void> {
+  async signOut(signedIn: SignedIn, from: Pick<SessionOrigin, 'address'>): Promise<void> {
     const { id, user } = signedIn;
-    if (!(await this.#deps.sessions.end({ id, userId: user.id }))) return;
-    this.#deps.audit.write({
-      action: 'sign_out',
-      actor: toActor(user),
-      address,
-      target: `session:${id}`,
-      outcome: 'done',
-      details: {},
-    });
+    if (await this.#deps.sessions.end({ id, userId: user.id })) this.#tell('sign_out', signedIn, { from, details: {} });
+  }
+
+  /** For whom a session was begun: goes into the cookie, or to a program. */
+  tokenOf(signedIn: SignedIn): string {
+    return this.#tokens.sign({ ...signedIn, userId: signedIn.user.id });
   }
 
   /** For what lives on a session longer than a request: `onEnd` is called within a second of its end. */
@@ -132,12 +107,15 @@ export class AdminAuth {
       return next();
     });
 
-  /** bcrypt runs in every case: whether a name exists must not be told by the time that the answer takes. */
-  async #compare(password: string, user: StoredAdminUser | null): Promise<boolean> {
-    const { passwordHash } = this.#deps;
-    const isEqual = await passwordHash.verify(password, user?.passwordHash ?? HASH_OF_NOBODY);
-    const hasEnded = user?.passwordExpiresAt && user.passwordExpiresAt.getTime() <= this.#deps.now();
-    return isEqual && user?.active === true && !hasEnded;
+  #tell(action: string, { id, user }: SignedIn, what: { from: Pick<SessionOrigin, 'address'>; details: object }): void {
+    this.#deps.audit.write({
+      action,
+      actor: toActor(user),
+      address: what.from.address,
+      target: `session:${id}`,
+      outcome: 'done',
+      details: { ...what.details },
+    });
   }
 
   #requireCsrfToken(context: AdminContext, session: SignedIn): void {

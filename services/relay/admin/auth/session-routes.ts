@@ -7,25 +7,31 @@ import { readJsonBody } from '../../public/json-body.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 import { type AdminState, type SignedIn, signedInOf } from '../admin-state.ts';
 import type { AdminAuth } from './admin-auth.ts';
+import { tooManySignIns } from './confirm-password.ts';
+
+const WHY = {
+  invalid_credentials: 'the username or the password is wrong',
+  totp_required: 'a code of the second factor is needed: send it as totp, or a recovery code as recoveryCode',
+  invalid_totp: 'this code is not right, or was used before: wait for the next one',
+};
 
 /** `POST /admin/login`, `POST /admin/logout`, `GET /admin/session`. */
 export function addSession(router: Router<AdminState>, { auth }: { auth: AdminAuth }): void {
   router.post('/admin/login', async context => {
     const { answer, ...credentials } = await readJsonBody(context.req, signInRequest);
     const result = await auth.signIn(credentials, originOf(context));
-    if (!result.ok) throw new ProblemError(result.reason, 'the username or the password is wrong');
-    const session = toSessionAnswer(auth, result.signedIn);
-    if (answer === 'token') context.body = { ...session, token: result.token };
-    else {
-      setCookie(context, `${result.token}; Expires=${result.signedIn.expiresAt.toUTCString()}`);
-      context.body = session;
+    if (!result.ok) {
+      throw result.reason === 'too_many_sign_ins'
+        ? tooManySignIns(result.retryAfterMs)
+        : new ProblemError(result.reason, WHY[result.reason]);
     }
+    context.body = handOver(context, auth, { signedIn: result.signedIn, answer });
   });
 
   // Also without a session: whoever leaves must not be told that he was not there.
   router.post('/admin/logout', async context => {
     const signedIn = await auth.verify(context);
-    if (signedIn) await auth.signOut(signedIn, clientAddress(context.req));
+    if (signedIn) await auth.signOut(signedIn, originOf(context));
     setCookie(context, '; Max-Age=0');
     context.status = 204;
   });
@@ -39,7 +45,20 @@ export function originOf(context: Context): { address: string | null; userAgent:
   return { address: clientAddress(context.req), userAgent: context.get('user-agent') || null };
 }
 
-export function toSessionAnswer(auth: AdminAuth, signedIn: SignedIn): SessionAnswer {
+/** The token of a new session goes into the cookie, or to a program that asked for it, never to both. */
+export function handOver(
+  context: Context,
+  auth: AdminAuth,
+  { signedIn, answer }: { signedIn: SignedIn; answer: 'cookie' | 'token' },
+): SessionAnswer {
+  const session = toSessionAnswer(auth, signedIn);
+  const token = auth.tokenOf(signedIn);
+  if (answer === 'token') return { ...session, token };
+  setCookie(context, `${token}; Expires=${signedIn.expiresAt.toUTCString()}`);
+  return session;
+}
+
+function toSessionAnswer(auth: AdminAuth, signedIn: SignedIn): SessionAnswer {
   const { user, expiresAt } = signedIn;
   return { user, csrfToken: auth.csrfTokenOf(signedIn), expiresAt: expiresAt.toISOString() };
 }
@@ -48,7 +67,7 @@ export function toSessionAnswer(auth: AdminAuth, signedIn: SignedIn): SessionAns
  * Written as text: Koa's own way refuses `Secure` on the plain connection that a proxy makes. For every path, because
  * behind a prefix nobody here knows what the browser calls ours.
  */
-export function setCookie(context: Context, valueAndAge: string): void {
+function setCookie(context: Context, valueAndAge: string): void {
   const secure = cameOverTls(context.req) ? '; Secure' : '';
   context.append('set-cookie', `${ADMIN_COOKIE}=${valueAndAge}; Path=/; HttpOnly; SameSite=Strict${secure}`);
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import {
   deleteAdminSession,
+  deleteAdminSessionsOf,
   insertAdminSession,
   listenToAdminSessions,
   type StoredAdminSession,
@@ -26,6 +27,8 @@ export interface AdminSessions {
   find(id: string): Promise<StoredAdminSession | null>;
   /** False when this user has no such session. */
   end(session: { id: string; userId: number }): Promise<boolean>;
+  /** All of a user but `keep`; returns the ids of those that ended. */
+  endAll(userId: number, keep?: string): Promise<string[]>;
   /** Calls `onEnd` within a second of the session's end; returns the function that lets go. */
   hold(session: StoredAdminSession, onEnd: () => void): () => void;
   stop(): Promise<void>;
@@ -77,6 +80,11 @@ export function createAdminSessions(
     if (session) known.learn(session);
     else known.forget(id);
     held.review(id, session);
+  }
+
+  function drop(id: string): void {
+    forget(id);
+    held.review(id, null);
   }
 
   const watch: RowWatch<string> = watchRows(
@@ -164,9 +172,13 @@ export function createAdminSessions(
     async end(session) {
       const ended = await deleteAdminSession(pool, session);
       if (!ended) return false;
-      forget(session.id);
-      held.review(session.id, null);
+      drop(session.id);
       return true;
+    },
+    async endAll(userId, keep) {
+      const ended = await deleteAdminSessionsOf(pool, userId, keep ?? null);
+      for (const id of ended) drop(id);
+      return ended;
     },
     hold: held.hold,
     async stop() {

@@ -1,0 +1,32 @@
+import type { RelayConfig } from '../../relay.ts';
+import type { OpenAdminDeps } from '../open-admin.ts';
+import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
+import { createSecondFactor } from './second-factor.ts';
+import type { AdminSessions } from './sessions.ts';
+import { createSignIn, type SignIn } from './sign-in.ts';
+import { createSignInAudit, type SignInAudit } from './sign-in-audit.ts';
+import { createSignInLimits, type SignInLimits, toSignInLimits } from './sign-in-limits.ts';
+import { createTotp, type Totp } from './totp.ts';
+
+/** The parts that signing in is made of, some of which the account and the users need, too. */
+export interface SigningIn {
+  readonly signIn: SignIn;
+  readonly passwords: PasswordCheck;
+  readonly limits: SignInLimits;
+  readonly failures: SignInAudit;
+  readonly totp: Totp;
+}
+
+export function openSignIn(
+  config: RelayConfig,
+  deps: OpenAdminDeps & { sessions: AdminSessions; now: () => number },
+): SigningIn {
+  const parts = {
+    passwords: createPasswordCheck(deps),
+    limits: createSignInLimits(deps, toSignInLimits(config)),
+    failures: createSignInAudit(deps, { maxPerMinute: config.ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE }),
+    totp: createTotp(config.ADMIN_SECRET, deps.now),
+  };
+  const secondFactor = createSecondFactor({ ...deps, totp: parts.totp });
+  return { ...parts, signIn: createSignIn({ ...deps, ...parts, secondFactor }) };
+}

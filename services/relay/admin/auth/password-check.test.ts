@@ -1,0 +1,52 @@
+import type { StoredAdminUser } from '@3cx-relay/shared/store/admin-users.ts';
+import pg from 'pg';
+import { pino } from 'pino';
+import { afterAll, expect, test } from 'vitest';
+import { createPasswordHash } from '../../passwords/password-hash.ts';
+import { createPasswordCheck } from './password-check.ts';
+
+const bcrypt = createPasswordHash({ cost: 4 });
+const compared: string[] = [];
+const passwordHash = {
+  ...bcrypt,
+  verify(text: string, hash: string) {
+    compared.push(hash.slice(0, 7));
+    return bcrypt.verify(text, hash);
+  },
+};
+const now = Date.now();
+// Never connected: comparing reads nothing.
+const pool = new pg.Pool();
+const check = createPasswordCheck({ pool, passwordHash, logger: pino({ level: 'silent' }), now: () => now });
+
+afterAll(() => bcrypt.stop());
+
+const ada = async (changed: Partial<StoredAdminUser> = {}): Promise<StoredAdminUser> => ({
+  ...{ id: 1, username: 'ada', role: 'admin', active: true, totpSecret: null },
+  ...{ passwordHash: await bcrypt.hash('correct horse battery'), mustChangePassword: false, passwordExpiresAt: null },
+  ...changed,
+});
+
+test('bcrypt runs once whoever it is, and for somebody who does not exist at the cost of everybody', {
+  timeout: 30_000,
+}, async () => {
+  const isRight = (user: StoredAdminUser | null, password = 'correct horse battery') => check.isRight(password, user);
+  expect(await isRight(await ada())).toBe(true);
+  expect(await isRight(await ada(), 'wrong horse battery')).toBe(false);
+  expect(await isRight(await ada({ active: false }))).toBe(false);
+  expect(await isRight(null)).toBe(false);
+  expect(compared).toEqual(['$2b$04$', '$2b$04$', '$2b$04$', '$2b$12$']);
+});
+
+test('a temporary password ends at its time', async () => {
+  const until = (ms: number) => ada({ passwordExpiresAt: new Date(now + ms) });
+  expect(await check.isRight('correct horse battery', await until(1))).toBe(true);
+  expect(await check.isRight('correct horse battery', await until(0))).toBe(false);
+});
+
+test('as many passwords as wait already are enough: the next one is told to come back', async () => {
+  const busy = createPasswordHash({ cost: 4, maxWaiting: 0 });
+  const crowded = createPasswordCheck({ pool, passwordHash: busy, logger: pino({ level: 'silent' }), now: Date.now });
+  await expect(crowded.hash('x')).rejects.toMatchObject({ problem: { code: 'unavailable', status: 503 } });
+  await busy.stop();
+});

@@ -1,0 +1,58 @@
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { rehashAdminPassword, type StoredAdminUser } from '@3cx-relay/shared/store/admin-users.ts';
+import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { BCRYPT_COST, type PasswordHash } from '../../passwords/password-hash.ts';
+import { ProblemError } from '../../public/problem-error.ts';
+
+/**
+ * Compares passwords of users. bcrypt runs in every case, also for a name that nobody has and a user who is not active:
+ * which of them it was must not be told by the time that the answer takes.
+ */
+export interface PasswordCheck {
+  isRight(password: string, user: StoredAdminUser | null): Promise<boolean>;
+  /** Hashes anew what was hashed with another cost; to be called once the password is known to be right. */
+  renew(password: string, user: StoredAdminUser): Promise<void>;
+  hash(password: string): Promise<string>;
+}
+
+/** Of random bytes that were thrown away, with the cost of a real one. */
+const HASH_OF_NOBODY = '$2b$12$CJfwo6ME1BTizjTh8YCpiejmVKGFLb3sP.MFQQ80676EHL/Hsxfm.';
+const COST = /^\$2[aby]\$(\d\d)\$/;
+const BUSY = new Set(['BCRYPT_BUSY', 'BCRYPT_STOPPED', 'BCRYPT_FAILED']);
+
+export function createPasswordCheck(deps: {
+  pool: PostgresPool['pool'];
+  passwordHash: PasswordHash;
+  logger: Logger;
+  now: () => number;
+}): PasswordCheck {
+  const { pool, passwordHash } = deps;
+  return {
+    async isRight(password, user) {
+      const isEqual = await unlessBusy(passwordHash.verify(password, user?.passwordHash ?? HASH_OF_NOBODY));
+      const hasEnded = user?.passwordExpiresAt && user.passwordExpiresAt.getTime() <= deps.now();
+      return isEqual && user?.active === true && !hasEnded;
+    },
+    async renew(password, user) {
+      if (Number(COST.exec(user.passwordHash)?.[1]) === BCRYPT_COST) return;
+      try {
+        const by = await passwordHash.hash(password);
+        await rehashAdminPassword(pool, user.id, { replaces: user.passwordHash, by });
+      } catch (error) {
+        // The next sign-in tries again.
+        deps.logger.debug({ err: error }, 'a password was not hashed anew');
+      }
+    },
+    hash: password => unlessBusy(passwordHash.hash(password)),
+  };
+}
+
+async function unlessBusy<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof OperatorError && BUSY.has(error.code)) throw new ProblemError('unavailable', error.message);
+    throw error;
+  }
+}

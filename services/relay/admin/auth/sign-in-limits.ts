@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { networkOf } from '../../keys/failed-keys.ts';
+import { ProblemError } from '../../public/problem-error.ts';
+import type { RelayConfig } from '../../relay.ts';
+import { clearGrowingLock, createGrowingLock, type GrowingLockLimits } from './growing-lock.ts';
+
+/**
+ * How often somebody may guess. Failures count for the network they come from, for a user from this network, and for a
+ * user from anywhere:
+ *
+ * - from one network against one user: few, then that network is locked out of that user, longer each time;
+ * - from one network against whomever: more, then the network is locked out;
+ * - against one user from anywhere: many more, then the user is locked, except from the networks he signed in from in
+ *   the last months. So a stranger who guesses on purpose, from however many addresses, locks out no admin who is where
+ *   he always is, and another admin or a shell lifts the rest (`unlock`).
+ *
+ * Without Redis nobody signs in, because nobody would count; who is signed in goes on.
+ */
+export interface SignInLimits {
+  /** 0, or for how many ms this attempt is refused. @throws ProblemError `unavailable` without Redis */
+  attempt(who: Attempt): Promise<number>;
+  /** The attempt was no failure; `isComplete`: the user is signed in, from a network that is known from now on. */
+  succeeded(who: Attempt, isComplete: boolean): Promise<void>;
+  /** Until when somebody is locked out of each of these users, from wherever; null: nobody is. */
+  lockedUntil(usernames: readonly string[]): Promise<(Date | null)[]>;
+  unlock(username: string): Promise<void>;
+}
+
+export interface Attempt {
+  readonly username: string;
+  readonly address: string | null;
+}
+
+export interface SignInLimitsOptions {
+  readonly perAddress: number;
+  readonly perUserAndAddress: number;
+  readonly perUser: number;
+  readonly windowMs: number;
+  readonly lockMs: number;
+  readonly maxLockMs: number;
+}
+
+/** As the settings of the relay say, and a command that shares its locks. */
+export function toSignInLimits(
+  config: Pick<
+    RelayConfig,
+    | 'ADMIN_FAILED_SIGN_INS_PER_ADDRESS'
+    | 'ADMIN_FAILED_SIGN_INS_PER_USER_AND_ADDRESS'
+    | 'ADMIN_FAILED_SIGN_INS_PER_USER'
+    | 'ADMIN_FAILED_SIGN_INS_WINDOW_MS'
+    | 'ADMIN_LOCKOUT_MS'
+    | 'ADMIN_MAX_LOCKOUT_MS'
+  >,
+): SignInLimitsOptions {
+  return {
+    perAddress: config.ADMIN_FAILED_SIGN_INS_PER_ADDRESS,
+    perUserAndAddress: config.ADMIN_FAILED_SIGN_INS_PER_USER_AND_ADDRESS,
+    perUser: config.ADMIN_FAILED_SIGN_INS_PER_USER,
+    windowMs: config.ADMIN_FAILED_SIGN_INS_WINDOW_MS,
+    lockMs: config.ADMIN_LOCKOUT_MS,
+    maxLockMs: config.ADMIN_MAX_LOCKOUT_MS,
+  };
+}
+
+const NETWORK_KNOWN_MS = 90 * 86_400_000;
+const ANYWHERE = 'anywhere';
+/** Of one user, so that no number of networks fills Redis. */
+const MAX_LOCKS_LISTED = 1_000;
+
+export function createSignInLimits(deps: { redis: Redis; keys: LogKeys }, options: SignInLimitsOptions): SignInLimits {
+  const { redis, keys } = deps;
+  const limits = (failures: number): GrowingLockLimits => ({ ...options, failures });
+  const byAddress = createGrowingLock({ redis, keyPrefix: prefixOf(keys, 'address') }, limits(options.perAddress));
+  const byUserAndAddress = createGrowingLock(
+    { redis, keyPrefix: prefixOf(keys, 'user-address'), onLock: listLock },
+    limits(options.perUserAndAddress),
+  );
+  const byUser = createGrowingLock(
+    { redis, keyPrefix: prefixOf(keys, 'user'), onLock: (user, forMs) => listLock(`${user} ${ANYWHERE}`, forMs) },
+    limits(options.perUser),
+  );
+
+  /** So that a lock can be seen and lifted by who knows only the user. */
+  async function listLock(name: string, forMs: number): Promise<void> {
+    const [user = '', where = ''] = name.split(' ');
+    const list = keys.signInLocks(user);
+    await redis
+      .multi()
+      .zadd(list, Date.now() + forMs, where)
+      .zremrangebyrank(list, 0, -MAX_LOCKS_LISTED - 1)
+      .pexpire(list, options.maxLockMs)
+      .exec();
+  }
+
+  async function isKnown(user: string, network: string): Promise<boolean> {
+    return (await redis.sismember(keys.signInNetworks(user), network)) === 1;
+  }
+
+  async function lockedFor(who: Attempt): Promise<number> {
+    const [user, network] = [digestOf(who.username), networkIn(who)];
+    const lockedMs = (await byAddress.attempt(network)) || (await byUserAndAddress.attempt(`${user} ${network}`));
+    return lockedMs > 0 || (await isKnown(user, network)) ? lockedMs : byUser.attempt(user);
+  }
+
+  return {
+    async attempt(who) {
+      try {
+        return await lockedFor(who);
+      } catch (error) {
+        const detail = 'failed sign-ins cannot be counted because Redis does not answer: try again';
+        throw Object.assign(new ProblemError('unavailable', detail), { cause: error });
+      }
+    },
+    async succeeded(who, isComplete) {
+      const [user, network] = [digestOf(who.username), networkIn(who)];
+      const countsForUser = !(await isKnown(user, network));
+      await Promise.all([
+        byAddress.giveBack(network),
+        isComplete ? byUserAndAddress.clear(`${user} ${network}`) : byUserAndAddress.giveBack(`${user} ${network}`),
+        countsForUser ? byUser.giveBack(user) : undefined,
+      ]);
+      if (!isComplete) return;
+      const known = keys.signInNetworks(user);
+      await redis.multi().sadd(known, network).pexpire(known, NETWORK_KNOWN_MS).exec();
+    },
+    async lockedUntil(usernames) {
+      const now = Date.now();
+      const highest = usernames.map(name =>
+        redis.zrange(keys.signInLocks(digestOf(name)), '0', '0', 'REV', 'WITHSCORES'),
+      );
+      return (await Promise.all(highest)).map(([, until]) => (Number(until) > now ? new Date(Number(until)) : null));
+    },
+    unlock: username => liftLocks(deps, username),
+  };
+}
+
+/** Whoever is locked out of this user may try again, and the next lock is as short as the first. */
+export async function liftLocks({ redis, keys }: { redis: Redis; keys: LogKeys }, username: string): Promise<void> {
+  const user = digestOf(username);
+  const list = keys.signInLocks(user);
+  const locked = await redis.zrange(list, '0', '-1');
+  await clearGrowingLock(redis, prefixOf(keys, 'user'), user);
+  for (const where of locked.filter(place => place !== ANYWHERE)) {
+    await clearGrowingLock(redis, prefixOf(keys, 'user-address'), `${user} ${where}`);
+  }
+  await redis.del(list);
+}
+
+function prefixOf(keys: LogKeys, of: 'address' | 'user' | 'user-address'): string {
+  return `${keys.signIns}:${of}`;
+}
+
+function networkIn({ address }: Attempt): string {
+  return networkOf(address ?? 'unknown');
+}
+
+/** Names are as long as strangers like, and sometimes a password that was typed into the wrong field. */
+function digestOf(username: string): string {
+  return createHash('sha256').update(username.toLowerCase()).digest('base64url').slice(0, 22);
+}

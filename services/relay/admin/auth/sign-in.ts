@@ -1,0 +1,72 @@
+import { type StoredAdminUser, selectAdminUserByName } from '@3cx-relay/shared/store/admin-users.ts';
+import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import type { SignedIn } from '../admin-state.ts';
+import type { PasswordCheck } from './password-check.ts';
+import type { SecondFactor, SecondFactorGiven } from './second-factor.ts';
+import type { AdminSessions, SessionOrigin } from './sessions.ts';
+import type { SignInAudit } from './sign-in-audit.ts';
+import type { SignInLimits } from './sign-in-limits.ts';
+
+export interface Credentials extends SecondFactorGiven {
+  readonly username: string;
+  readonly password: string;
+}
+
+export type SignInResult =
+  | { readonly ok: true; readonly signedIn: SignedIn; readonly secondFactor: 'none' | 'totp' | 'recovery_code' }
+  | { readonly ok: false; readonly reason: 'invalid_credentials' | 'totp_required' | 'invalid_totp' }
+  | { readonly ok: false; readonly reason: 'too_many_sign_ins'; readonly retryAfterMs: number };
+
+export type SignIn = (credentials: Credentials, from: SessionOrigin) => Promise<SignInResult>;
+
+export interface SignInDeps {
+  readonly pool: PostgresPool['pool'];
+  readonly sessions: AdminSessions;
+  readonly passwords: PasswordCheck;
+  readonly secondFactor: SecondFactor;
+  readonly limits: SignInLimits;
+  readonly failures: SignInAudit;
+}
+
+/**
+ * Password, then second factor, then a session. That a second factor is missing is said only to who knows the password;
+ * everybody else hears the same, after the same work.
+ */
+export function createSignIn(deps: SignInDeps): SignIn {
+  return async (credentials, from) => {
+    const { username, password } = credentials;
+    const attempt = { username, address: from.address };
+    const lockedMs = await deps.limits.attempt(attempt);
+    const user = lockedMs > 0 ? null : await selectAdminUserByName(deps.pool, username);
+    const refuse = (reason: 'invalid_credentials' | 'invalid_totp' | 'too_many_sign_ins') =>
+      deps.failures.failed({ ...attempt, userId: user?.id ?? null, reason });
+    if (lockedMs > 0) {
+      refuse('too_many_sign_ins');
+      return { ok: false, reason: 'too_many_sign_ins', retryAfterMs: lockedMs };
+    }
+
+    const isRight = await deps.passwords.isRight(password, user);
+    if (!user || !isRight) {
+      refuse('invalid_credentials');
+      return { ok: false, reason: 'invalid_credentials' };
+    }
+    const secondFactor = await deps.secondFactor.check(user, credentials);
+    if (secondFactor === 'totp_required') {
+      await deps.limits.succeeded(attempt, false);
+      return { ok: false, reason: secondFactor };
+    }
+    if (secondFactor === 'invalid_totp') {
+      refuse(secondFactor);
+      return { ok: false, reason: secondFactor };
+    }
+    return begin(user, secondFactor);
+
+    async function begin(known: StoredAdminUser, factor: 'none' | 'totp' | 'recovery_code'): Promise<SignInResult> {
+      const signedIn = await deps.sessions.begin(known, from);
+      if (!signedIn) return { ok: false, reason: 'invalid_credentials' };
+      await deps.limits.succeeded(attempt, true);
+      void deps.passwords.renew(password, known);
+      return { ok: true, signedIn, secondFactor: factor };
+    }
+  };
+}

@@ -1,0 +1,73 @@
+import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
+import { insertFirstAdmin, isSetupCode } from '@3cx-relay/shared/store/admin-setup.ts';
+import { hasAdminUsers } from '@3cx-relay/shared/store/admin-users.ts';
+import { setupRequest } from '@3cx-relay/shared/wire/admin/users.ts';
+import type Router from '@koa/router';
+import { readJsonBody } from '../../public/json-body.ts';
+import { ProblemError } from '../../public/problem-error.ts';
+import { type AdminState, toActor } from '../admin-state.ts';
+import type { AdminAuth } from '../auth/admin-auth.ts';
+import { tooManySignIns } from '../auth/confirm-password.ts';
+import { digestOfReadableCode } from '../auth/readable-code.ts';
+import { handOver, originOf } from '../auth/session-routes.ts';
+import type { SignInDeps } from '../auth/sign-in.ts';
+import { requireGoodPassword } from '../users/require-good-password.ts';
+
+export interface SetupDeps extends Omit<SignInDeps, 'secondFactor'> {
+  readonly auth: AdminAuth;
+  readonly audit: AuditLog;
+  readonly now: () => number;
+}
+
+/** Under which name attempts count, as no user can be called. */
+const ATTEMPTED = '(setup)';
+
+/**
+ * The first user, from a browser, by whoever has a shell on the host: it makes a code that is good once and for an
+ * hour. From the first user on there is no setup any more, and a user is never deleted.
+ */
+export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
+  const { pool } = deps;
+  let isDone = false;
+
+  async function isNeeded(): Promise<boolean> {
+    isDone ||= await hasAdminUsers(pool);
+    return !isDone;
+  }
+
+  router.get('/admin/setup', async context => {
+    context.body = { needed: await isNeeded() };
+  });
+
+  router.post('/admin/setup', async context => {
+    const { setupCode, username, password } = await readJsonBody(context.req, setupRequest);
+    if (!(await isNeeded())) throw new ProblemError('setup_done', 'there is a user already: sign in');
+    const from = originOf(context);
+    const attempt = { username: ATTEMPTED, address: from.address };
+    const lockedMs = await deps.limits.attempt(attempt);
+    if (lockedMs > 0) throw tooManySignIns(lockedMs);
+    const code = { digest: digestOfReadableCode(setupCode), now: new Date(deps.now()) };
+    const refused = new ProblemError(
+      'invalid_setup_code',
+      'this code is wrong, used or older than an hour: make one with "node services/relay/admin/cli.ts setup-code"',
+      'setupCode',
+    );
+    if (!(await isSetupCode(pool, code))) {
+      deps.failures.failed({ ...attempt, userId: null, reason: 'invalid_setup_code' });
+      throw refused;
+    }
+    requireGoodPassword(password, { username, field: 'password' });
+    const passwordHash = await deps.passwords.hash(password);
+    const created = await insertFirstAdmin(pool, code, { username, passwordHash, role: 'admin', createdBy: 'setup' });
+    if (!created) throw refused;
+    await deps.limits.succeeded(attempt, false);
+    deps.audit.write({
+      ...{ action: 'setup', actor: toActor(created), address: from.address, target: `user:${created.id}` },
+      ...{ outcome: 'done', details: { username } },
+    });
+    const signedIn = await deps.sessions.begin({ id: created.id, passwordHash }, from);
+    if (!signedIn) throw new Error('the user who was made just now cannot sign in');
+    context.status = 201;
+    context.body = handOver(context, deps.auth, { signedIn, answer: 'cookie' });
+  });
+}

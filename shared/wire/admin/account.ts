@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { sessionUser } from './session.ts';
+import { newPassword } from './users.ts';
+
+const currentPassword = z.string('is required').min(1, 'is required').max(256, 'must have at most 256 characters');
+
+export const account = z.object({
+  user: sessionUser,
+  createdAt: z.iso.datetime(),
+  passwordChangedAt: z.iso.datetime(),
+  lastLoginAt: z.iso.datetime().nullable(),
+  recoveryCodesLeft: z.int(),
+});
+
+export type Account = z.infer<typeof account>;
+
+export const passwordChange = z.strictObject({ currentPassword, newPassword });
+
+export type PasswordChange = z.infer<typeof passwordChange>;
+
+/** Proves that whoever changes the second factor is the one who signed in. */
+export const passwordConfirmation = z.strictObject({ password: currentPassword });
+
+export type PasswordConfirmation = z.infer<typeof passwordConfirmation>;
+
+/** Not in force before a code of it was given. `otpauthUri` is what an authenticator app reads from a QR code. */
+export const totpOffer = z.object({ secret: z.string(), otpauthUri: z.string() });
+
+export type TotpOffer = z.infer<typeof totpOffer>;
+
+export const totpConfirmation = z.strictObject({
+  code: z.string('is required').regex(/^\s*\d{3}\s?\d{3}\s*$/, 'must be the six digits that the app shows'),
+});
+
+export type TotpConfirmation = z.infer<typeof totpConfirmation>;
+
+/** Shown this once. */
+export const recoveryCodes = z.object({ recoveryCodes: z.array(z.string()) });
+
+export type RecoveryCodes = z.infer<typeof recoveryCodes>;

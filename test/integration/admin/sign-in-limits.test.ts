@@ -1,0 +1,137 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
+import { askAdmin, createUser, signInAs } from '../../harness/sign-in.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+import { startTcpProxy } from '../fixtures/tcp-proxy.ts';
+
+let relay: TestRelay;
+
+beforeAll(async () => {
+  relay = await startTestRelay({
+    ADMIN_FAILED_SIGN_INS_PER_USER_AND_ADDRESS: '2',
+    ADMIN_FAILED_SIGN_INS_PER_USER: '4',
+    ADMIN_FAILED_SIGN_INS_PER_ADDRESS: '6',
+    ADMIN_LOCKOUT_MS: '1000',
+    ADMIN_MAX_LOCKOUT_MS: '4000',
+    ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE: '3',
+  });
+});
+
+afterAll(() => relay?.stop());
+
+const password = 'correct horse battery';
+let users = 0;
+
+async function newUser(): Promise<string> {
+  users += 1;
+  const username = `user${users}`;
+  await createUser(relay.databaseUrl, { username, role: 'viewer', password });
+  return username;
+}
+
+const signIn = (username: string, from: string, given = 'wrong horse battery') =>
+  askAdmin(relay.url, { 'x-real-ip': from })('POST', '/admin/login', { username, password: given });
+
+const statuses = async (attempts: Promise<{ status: number }>[]) => (await Promise.all(attempts)).map(a => a.status);
+
+test('failed sign-ins lock a user for the address they come from, longer each time, and for no other', async () => {
+  const username = await newUser();
+  const from = '192.0.2.1';
+  expect(await statuses([signIn(username, from), signIn(username, from)])).toEqual([401, 401]);
+  const locked = await signIn(username, from, password);
+  expect(locked).toMatchObject({ status: 429, body: { code: 'too_many_sign_ins' } });
+  expect(locked.headers.get('retry-after')).toBe('1');
+  expect((await signIn(username, '192.0.2.2', password)).status).toBe(200);
+
+  const isOver = async () => (await signIn(username, from)).status === 401;
+  await waitFor(isOver, { what: 'the first lock to be over' });
+  expect((await signIn(username, from)).status).toBe(401);
+  expect((await signIn(username, from)).headers.get('retry-after')).toBe('2');
+
+  const admin = await signInAs(relay);
+  const listed = (await admin.browser('GET', '/admin/users')).body.users;
+  const { id, lockedUntil } = listed.find((user: { username: string }) => user.username === username);
+  expect(new Date(lockedUntil).getTime()).toBeGreaterThan(Date.now());
+  expect((await admin.browser('POST', `/admin/users/${id}/unlock`)).status).toBe(204);
+  expect((await signIn(username, from, password)).status).toBe(200);
+});
+
+test('a hundred guesses at once are no more than one after the other', async () => {
+  const username = await newUser();
+  const answers = await statuses(Array.from({ length: 30 }, () => signIn(username, '192.0.2.10')));
+  expect(answers.filter(status => status === 401)).toHaveLength(2);
+  expect(answers.filter(status => status === 429)).toHaveLength(28);
+});
+
+test('a stranger with many addresses locks a user, but not where that user always is, and a shell unlocks him', async () => {
+  const username = await newUser();
+  const home = '192.0.2.20';
+  expect((await signIn(username, home, password)).status).toBe(200);
+  const guesses = ['198.51.100.1', '198.51.100.2', '2001:db8:1::1', '2001:db8:2::1'];
+  expect(await statuses(guesses.map(from => signIn(username, from)))).toEqual([401, 401, 401, 401]);
+  expect((await signIn(username, '198.51.100.9', password)).status).toBe(429);
+  expect((await signIn(username, home, password)).status).toBe(200);
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['services/relay/admin/cli.ts', 'unlock', '--username', username],
+    {
+      env: {
+        PATH: process.env.PATH,
+        ...{ DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId },
+      },
+    },
+  );
+  expect(JSON.parse(stdout)).toEqual({ unlocked: username });
+  expect((await signIn(username, '198.51.100.9', password)).status).toBe(200);
+});
+
+test('an address that guesses at many names is locked out of all', async () => {
+  const from = '203.0.113.5';
+  const answers = await statuses(['a', 'b', 'c', 'd', 'e', 'f'].map(name => signIn(`nobody-${name}`, from)));
+  expect(answers).toEqual(Array(6).fill(401));
+  expect((await signIn(await newUser(), from, password)).status).toBe(429);
+});
+
+test('the audit tells of failures without a password, and at a pace that strangers do not set', async () => {
+  const redis = new Redis(relay.redisUrl);
+  const entries = await redis.xrange(`relay:{${relay.pbxId}}:log:audit`, '-', '+');
+  await redis.quit();
+  const texts = entries.map(([, fields]) => fields.join(' '));
+  const failed = texts.filter(text => text.includes('"action":"sign_in"') && text.includes('"outcome":"failed"'));
+  expect(failed).toHaveLength(3);
+  expect(failed[0]).toMatch(/"address":"192\.0\.2\.1","target":"user:\d+".*"reason":"invalid_credentials"/);
+  expect(texts.join()).not.toContain('horse');
+});
+
+test('without Redis nobody signs in, because nobody would count, and who is signed in goes on', async () => {
+  const proxy = await startTcpProxy(relay.redisUrl);
+  const behind = await startTestRelay({ DATABASE_URL: relay.databaseUrl, REDIS_URL: proxy.url, PBX_ID: relay.pbxId });
+  const username = await newUser();
+  const tester = await signInAs({ url: behind.url, databaseUrl: relay.databaseUrl });
+  await proxy.cut();
+  const answer = await askAdmin(behind.url)('POST', '/admin/login', { username, password });
+  expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  expect((await tester.browser('GET', '/admin/session')).status).toBe(200);
+  await proxy.restore();
+  const works = async () => (await askAdmin(behind.url)('POST', '/admin/login', { username, password })).status === 200;
+  await waitFor(works, { what: 'signing in to work again' });
+  await behind.stop();
+  await proxy.stop();
+});
+
+test('a hash of a lower cost is replaced at the next sign-in', async () => {
+  const username = await newUser();
+  const sql = new pg.Client({ connectionString: relay.databaseUrl });
+  await sql.connect();
+  const hash = async () =>
+    (await sql.query('SELECT password FROM admin_users WHERE username = $1', [username])).rows[0].password;
+  expect(await hash()).toMatch(/^\$2b\$04\$/);
+  expect((await signIn(username, '192.0.2.30', password)).status).toBe(200);
+  await waitFor(async () => (await hash()).startsWith('$2b$12$'), { what: 'the password to be hashed anew' });
+  expect((await signIn(username, '192.0.2.30', password)).status).toBe(200);
+  await sql.end();
+});
