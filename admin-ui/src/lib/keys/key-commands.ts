@@ -38,7 +38,10 @@ export function keyCommands(relayUrl: string, { apiKey, permissions }: NewKey): 
 }
 
 /** For a file `.env`; the names are those that the relay's own command line reads. */
-export function keyEnvironment(relayUrl: string, { apiKey, clientName }: { apiKey: string; clientName: string }): string {
+export function keyEnvironment(
+  relayUrl: string,
+  { apiKey, clientName }: { apiKey: string; clientName: string },
+): string {
   return [`# 3CX Relay, API key for ${clientName}`, `RELAY_URL=${relayUrl}`, `API_KEY=${apiKey}`, ''].join('\n');
 }
 

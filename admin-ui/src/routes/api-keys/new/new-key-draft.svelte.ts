@@ -1,6 +1,6 @@
 import type { NewApiKeyRequest } from '@3cx-relay/shared/wire/admin/api-keys.ts';
 import { PERMISSIONS, type Permission } from '@3cx-relay/shared/wire/permissions.ts';
-import { KEY_PRESETS, type KeyPreset } from '../../../lib/keys/presets.ts';
+import type { KeyPreset } from '../../../lib/keys/presets.ts';
 
 export const STEPS = ['purpose', 'permissions', 'restrictions', 'expiry'] as const;
 
@@ -48,9 +48,7 @@ export class NewKeyDraft {
 
   /** In the order in which they are always listed. */
   allow(permission: Permission, isAllowed: boolean): void {
-    this.permissions = PERMISSIONS.filter(each =>
-      each === permission ? isAllowed : this.permissions.includes(each),
-    );
+    this.permissions = PERMISSIONS.filter(each => (each === permission ? isAllowed : this.permissions.includes(each)));
   }
 
   /** Of one step; null: it can be left. */
