@@ -30,6 +30,9 @@ export const relayConfig = {
   ADMIN_MAX_LOCKOUT_MS: integer({ min: 1_000, max: 7 * 86_400_000, default: 3_600_000 }),
   ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE: integer({ min: 1, max: 10_000, default: 30 }),
   ADMIN_TEMPORARY_PASSWORD_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
+  ADMIN_MAX_NEW_KEYS_PER_HOUR: integer({ min: 1, max: 100_000, default: 30 }),
+  RELAY_CLIENTS_WAIT_MS: integer({ min: 50, max: 30_000, default: 1_000 }),
+  RELAY_MAX_LISTED_CLIENTS: integer({ min: 1, max: 100_000, default: 1_000 }),
   /** Pages of other sites that may use the relay from a browser. */
   RELAY_ALLOWED_ORIGINS: allowedOrigins,
   RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),

@@ -13,6 +13,7 @@ import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import { openAdmin, openSessions } from './admin/open-admin.ts';
 import { createValidateHolder } from './admin/session-access/validate-holder.ts';
+import { createClientDirectory } from './clients/client-directory.ts';
 import type { relayConfig } from './config.ts';
 import { createDocuments } from './documents/documents.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
@@ -71,7 +72,7 @@ export async function createRelay(
     adminSecret: config.ADMIN_SECRET,
     passwordHash,
     logger,
-    onOperation: operation => audit.write(toKeyAudit(operation, 'admin')),
+    onOperation: operation => audit.write(toKeyAudit(operation)),
   });
   const sessions = openSessions(config, { pool: store.pool, logger });
   const liveKeys = createLiveKeys(
@@ -171,11 +172,19 @@ export async function createRelay(
     ...{ redis: commands.redis, keys, ring, log, replay },
     watch: { ...tiers.metrics, fellBack: metrics.fellBack },
   };
+  const clients = createClientDirectory(
+    { hub, ring, redis: commands.redis, keys, logger },
+    {
+      redisUrl: config.REDIS_URL,
+      waitMs: config.RELAY_CLIENTS_WAIT_MS,
+      maxClients: config.RELAY_MAX_LISTED_CLIENTS,
+    },
+  );
   const admin = openAdmin(
     config,
     {
       ...{ redis: commands.redis, keys, pool: store.pool, queue, tickets: access.tickets },
-      ...{ passwordHash, audit, errors, logger },
+      ...{ apiKeys, clients, passwordHash, audit, errors, logger },
     },
     sessions,
   );
@@ -295,6 +304,7 @@ export async function createRelay(
             store.stop(),
             tiers.stop(),
             history.stop(),
+            clients.stop(),
             commands.stop(),
             blocking.stop(),
           ]);

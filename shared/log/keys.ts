@@ -34,6 +34,14 @@ export interface LogKeys {
   streamPass(digest: string): string;
   /** Prefix of the counters of failed keys, one for each address. */
   readonly failedKeys: string;
+  /** Prefix of the counters of API keys made in the panel, one for each user. */
+  readonly newKeys: string;
+  /** Prefix of the counters of wallboard links that were not valid, one for each address. */
+  readonly failedWallboards: string;
+  /** Pub/sub channel: what every relay instance is asked about its clients. */
+  readonly clientQuestions: string;
+  /** Pub/sub channel: what one relay instance is answered. */
+  clientAnswers(instance: string): string;
   /** Prefix of the strings with expiry that count the requests of an API key. */
   readonly rateOfKeys: string;
   /** Prefix of the counters of failed sign-ins and of the locks they lead to. */
@@ -69,6 +77,10 @@ export function createLogKeys(pbxId: string): LogKeys {
     ticket: (digest: string) => `${prefix}:ticket:${digest}`,
     streamPass: (digest: string) => `${prefix}:stream-pass:${digest}`,
     failedKeys: `${prefix}:failed-keys`,
+    newKeys: `${prefix}:new-keys`,
+    failedWallboards: `${prefix}:failed-wallboards`,
+    clientQuestions: `${prefix}:clients:ask`,
+    clientAnswers: (instance: string) => `${prefix}:clients:answer:${instance}`,
     rateOfKeys: `${prefix}:rate:key`,
     signIns: `${prefix}:sign-ins`,
     signInLocks: (digest: string) => `${prefix}:sign-in-locks:${digest}`,

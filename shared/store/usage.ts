@@ -4,6 +4,7 @@ import { loadSql } from './sql.ts';
 const INSERT_REQUESTS = loadSql('insert-api-requests');
 const ADD = loadSql('add-usage');
 const SELECT = loadSql('select-usage');
+const SELECT_BY_KEY = loadSql('select-requests-by-key');
 
 /** One request to the public API, as api_requests has it. */
 export interface ApiRequest {
@@ -76,4 +77,10 @@ export async function selectUsage(pool: pg.Pool | pg.ClientBase, query: UsageQue
     durationMs,
     maxDurationMs,
   }));
+}
+
+/** Requests of each key that made any, in the hours that begin at `since` or later. */
+export async function selectRequestsByKey(pool: pg.Pool, since: Date): Promise<Map<number, number>> {
+  const { rows } = await pool.query<{ api_key_id: number; requests: number }>(SELECT_BY_KEY, [since]);
+  return new Map(rows.map(row => [row.api_key_id, row.requests]));
 }

@@ -3,15 +3,17 @@ import type { Tickets } from '../keys/tickets.ts';
 import { type AccountDeps, addAccount } from './account/account-routes.ts';
 import { addSecondFactor } from './account/second-factor-routes.ts';
 import type { AdminState } from './admin-state.ts';
+import { type ApiKeysDeps, addApiKeys } from './api-keys/api-key-routes.ts';
 import { addSession } from './auth/session-routes.ts';
 import type { Totp } from './auth/totp.ts';
+import { addClients, type ClientsDeps } from './clients/client-routes.ts';
 import { addTickets } from './session-access/ticket-routes.ts';
 import { addSetup, type SetupDeps } from './setup/setup-routes.ts';
 import { addUserAccess } from './users/user-access-routes.ts';
 import { addUsers, type UserDeps } from './users/user-routes.ts';
 
 /** What the areas of the admin API are made of; each takes what it needs. */
-export interface AdminDeps extends SetupDeps, AccountDeps, UserDeps {
+export interface AdminDeps extends SetupDeps, AccountDeps, UserDeps, ApiKeysDeps, ClientsDeps {
   readonly totp: Totp;
   readonly tickets: Tickets;
 }
@@ -29,4 +31,6 @@ export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): voi
   addUsers(router, deps);
   addUserAccess(router, deps);
   addTickets(router, deps);
+  addApiKeys(router, deps);
+  addClients(router, deps);
 }

@@ -6,6 +6,8 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Middleware } from 'koa';
+import type { ClientDirectory } from '../clients/client-directory.ts';
+import type { APIKeyManager } from '../keys/api-key-manager.ts';
 import type { Tickets } from '../keys/tickets.ts';
 import type { PasswordHash } from '../passwords/password-hash.ts';
 import { createOrigins } from '../public/origins.ts';
@@ -27,6 +29,8 @@ export interface OpenAdminDeps {
   readonly pool: PostgresPool['pool'];
   readonly queue: JobQueue<'pbx'>;
   readonly tickets: Tickets;
+  readonly apiKeys: APIKeyManager;
+  readonly clients: ClientDirectory;
   readonly passwordHash: PasswordHash;
   readonly audit: AuditLog;
   readonly errors: ErrorSink;
@@ -67,6 +71,7 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
     auth,
     confirmPassword: createConfirmPassword({ ...shared, ...signingIn }),
     temporaryPasswordMs: config.ADMIN_TEMPORARY_PASSWORD_MS,
+    keyLimits: { newKeysPerHour: config.ADMIN_MAX_NEW_KEYS_PER_HOUR },
     panel: servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, deps.logger)),
     // No other origin, whatever RELAY_ALLOWED_ORIGINS says: those are for the relay's public API.
     ownOrigin: createOrigins([]),

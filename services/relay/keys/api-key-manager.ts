@@ -17,7 +17,7 @@ import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { PasswordHash } from '../passwords/password-hash.ts';
 import { prefixOf, randomApiKey } from './api-key-format.ts';
-import type { KeyOperation } from './key-audit.ts';
+import { type KeyOperation, type KeyOperator, operatorNamed } from './key-audit.ts';
 import { createKeyDigest, isSameDigest, type KeyDigest } from './key-digest.ts';
 import { isKeyId, type KeyOptions, parseNewKey, parseRevocation, parseRotation } from './key-input.ts';
 import { hasExpired, keyIdOf, toValidation, type Validation } from './validation.ts';
@@ -32,6 +32,9 @@ export interface APIKeyManagerDeps {
   /** Called behind each operation that the auditors want to know of. */
   readonly onOperation?: (operation: KeyOperation) => void;
 }
+
+/** Whose name goes on record with the key; of a name alone the audit knows no more. */
+export type KeyAuthor = string | KeyOperator;
 
 /** A key is shown to whoever made it this once: nothing that is stored leads back to it. */
 export interface GeneratedKey {
@@ -80,15 +83,16 @@ export class APIKeyManager {
   async generateKey(
     clientName: string,
     permissions: readonly string[],
-    createdBy: string,
+    createdBy: KeyAuthor,
     options: KeyOptions = {},
   ): Promise<GeneratedKey> {
-    const input = parseNewKey({ clientName, permissions, createdBy, options }, this.#now());
+    const by = toOperator(createdBy);
+    const input = parseNewKey({ clientName, permissions, createdBy: by.actor.name, options }, this.#now());
     const { apiKey, secret } = await this.#createSecret();
     const { restrictions, ...who } = input;
     const id = await insertApiKey(this.#deps.pool, { ...who, ...secret, ...restrictions });
     const prefix = secret.keyPrefix;
-    this.#deps.onOperation?.({ action: 'api_key.create', id, prefix, by: input.createdBy, input });
+    this.#deps.onOperation?.({ action: 'api_key.create', id, prefix, by, input });
     return { id, apiKey, prefix };
   }
 
@@ -118,8 +122,9 @@ export class APIKeyManager {
    *
    * @throws OperatorError `API_KEY_INVALID`; `API_KEY_NOT_ROTATABLE` when the old key is not in force or was rotated
    */
-  async rotateKey(keyId: number, rotation: { overlapMs: number; rotatedBy: string }): Promise<RotatedKey> {
-    const { overlapMs, rotatedBy } = parseRotation({ keyId, ...rotation });
+  async rotateKey(keyId: number, rotation: { overlapMs: number; rotatedBy: KeyAuthor }): Promise<RotatedKey> {
+    const by = toOperator(rotation.rotatedBy);
+    const { overlapMs, rotatedBy } = parseRotation({ keyId, ...rotation, rotatedBy: by.actor.name });
     const { apiKey, secret } = await this.#createSecret();
     const now = this.#now();
     const rotated = await rotateApiKey(this.#deps.pool, keyId, {
@@ -135,7 +140,7 @@ export class APIKeyManager {
     this.#deps.onOperation?.({
       action: 'api_key.rotate',
       id: keyId,
-      by: rotatedBy,
+      by,
       clientName,
       oldExpiresAt,
       replacedBy: { id, prefix },
@@ -148,9 +153,10 @@ export class APIKeyManager {
    *
    * @throws OperatorError `API_KEY_INVALID`
    */
-  async revokeKey(keyId: number, revokedBy: string): Promise<boolean> {
-    const { revokedBy: by } = parseRevocation({ keyId, revokedBy });
-    const revoked = await revokeApiKey(this.#deps.pool, keyId, by);
+  async revokeKey(keyId: number, revokedBy: KeyAuthor): Promise<boolean> {
+    const by = toOperator(revokedBy);
+    const { revokedBy: name } = parseRevocation({ keyId, revokedBy: by.actor.name });
+    const revoked = await revokeApiKey(this.#deps.pool, keyId, name);
     this.forgetKey(keyId);
     if (revoked) this.#deps.onOperation?.({ action: 'api_key.revoke', id: keyId, by, ...revoked });
     return revoked !== null;
@@ -278,6 +284,10 @@ export class APIKeyManager {
       this.#deps.logger.debug({ err: error }, 'last use of API keys was not written');
     }
   }
+}
+
+function toOperator(author: KeyAuthor): KeyOperator {
+  return typeof author === 'string' ? operatorNamed(author) : author;
 }
 
 function whyNotRotatable(keyId: number, key: ListedApiKey | undefined): string {

@@ -104,7 +104,7 @@ try {
     }
     for (const operation of operations) {
       const what = `${operation.action} of key ${operation.id}`;
-      await auditFromShell(toKeyAudit(operation, 'system'), { redisUrl: REDIS_URL, pbxId: PBX_ID, logger, what });
+      await auditFromShell(toKeyAudit(operation), { redisUrl: REDIS_URL, pbxId: PBX_ID, logger, what });
     }
   } finally {
     await manager.stop();

@@ -1,8 +1,11 @@
 import type { AuditRecord } from '@3cx-relay/shared/log/audit-entry.ts';
 import type { NewKeyInput } from './key-input.ts';
 
-/** What was done to a key, with everything about it but the key itself. `by` is the name of who did it. */
-export type KeyOperation = { readonly id: number; readonly by: string } & (
+/** Who does something to keys, and from where, as the audit has it. */
+export type KeyOperator = Pick<AuditRecord, 'actor' | 'address'>;
+
+/** What was done to a key, with everything about it but the key itself. */
+export type KeyOperation = { readonly id: number; readonly by: KeyOperator } & (
   | { readonly action: 'api_key.create'; readonly prefix: string; readonly input: NewKeyInput }
   | { readonly action: 'api_key.revoke'; readonly clientName: string; readonly prefix: string }
   | {
@@ -13,12 +16,16 @@ export type KeyOperation = { readonly id: number; readonly by: string } & (
     }
 );
 
-export function toKeyAudit(operation: KeyOperation, actorKind: 'admin' | 'system'): AuditRecord {
+/** For who is only a name: a shell, or a program. */
+export function operatorNamed(name: string): KeyOperator {
+  return { actor: { kind: 'system', id: name, name }, address: null };
+}
+
+export function toKeyAudit(operation: KeyOperation): AuditRecord {
   const { action, id, by } = operation;
   return {
     action,
-    actor: { kind: actorKind, id: by, name: by },
-    address: null,
+    ...by,
     target: `api_key:${id}`,
     outcome: 'done',
     details: detailsOf(operation),

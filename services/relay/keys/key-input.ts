@@ -5,6 +5,16 @@ import { PERMISSIONS, type Permission } from '@3cx-relay/shared/wire/permissions
 import { z } from 'zod';
 import { isAddressRange } from './address-list.ts';
 
+/** What was asked for cannot be; `field` says where. */
+export class KeyInputError extends OperatorError {
+  readonly field: string;
+
+  constructor(field: string, rule: string) {
+    super('API_KEY_INVALID', `${field} ${rule}`);
+    this.field = field;
+  }
+}
+
 /** What a key may be narrowed to when it is made; what is left out, or null, narrows nothing. */
 export interface KeyOptions {
   readonly expiresAt?: Date | null | undefined;
@@ -144,5 +154,5 @@ function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.outp
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const { field, message } = firstIssue(result.error);
-  throw new OperatorError('API_KEY_INVALID', `${field.replace(/^permissions\.\d+$/, 'permissions')} ${message}`);
+  throw new KeyInputError(field.replace(/^permissions\.\d+$/, 'permissions'), message);
 }

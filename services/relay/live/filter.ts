@@ -5,6 +5,8 @@ import type { DnScope } from '../keys/dn-scope.ts';
 /** What of an entry a filter looks at: stream fields, never the body. */
 export type EntryAttributes = Pick<LogEntry, 'type' | 'dn' | 'call' | 'event'>;
 
+export type AskedFilters = Pick<SubscriptionRequest, 'dn' | 'event' | 'call'>;
+
 export interface Filter {
   /** Equal filters have equal keys, so that what one client needs is prepared once for all that need the same. */
   readonly key: string;
@@ -15,10 +17,7 @@ export interface Filter {
  * Null when nothing is filtered. Every filter given must match, and so must the scope, which is what the client's key
  * lets it see; a gap passes always, because it concerns everybody.
  */
-export function toFilter(
-  request: Pick<SubscriptionRequest, 'dn' | 'event' | 'call'>,
-  scope: DnScope | null,
-): Filter | null {
+export function toFilter(request: AskedFilters, scope: DnScope | null): Filter | null {
   const dns = request.dn && new Set(request.dn);
   const events = request.event && new Set(request.event);
   const calls = request.call && new Set(request.call);

@@ -3,14 +3,16 @@ import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
 import type { Block } from './block.ts';
+import type { ClientOwner } from './client-owner.ts';
 import type { LiveClient } from './live-client.ts';
 
 /** Everyone who is connected: hands them what the tail reads, keeps their positions fresh, and says goodbye. */
 export interface Hub {
   readonly size: number;
-  add(client: LiveClient): void;
+  add(client: LiveClient, owner: ClientOwner): void;
   remove(client: LiveClient): void;
   clients(): Iterable<LiveClient>;
+  owners(): Iterable<readonly [LiveClient, ClientOwner]>;
   onBlock(channel: Channel, block: Block): void;
   onReset(channel: Channel, info: LogInfo): void;
   /**
@@ -25,32 +27,33 @@ export interface Hub {
 const CLOSE_GRACE_MS = 1_000;
 
 export function createHub(options: { heartbeatMs: number }, random: () => number = Math.random): Hub {
-  const clients = new Set<LiveClient>();
+  const clients = new Map<LiveClient, ClientOwner>();
   const idleMs = options.heartbeatMs / 2;
   const positions = setInterval(() => {
-    for (const client of clients)
+    for (const client of clients.keys())
       for (const subscription of client.subscriptions.values()) subscription.sendPosition(idleMs);
   }, idleMs);
   const beats = setInterval(() => {
-    for (const client of clients) client.beat();
+    for (const client of clients.keys()) client.beat();
   }, options.heartbeatMs);
 
   return {
     get size() {
       return clients.size;
     },
-    add: client => void clients.add(client),
+    add: (client, owner) => void clients.set(client, owner),
     remove: client => void clients.delete(client),
-    clients: () => clients,
+    clients: () => clients.keys(),
+    owners: () => clients,
     onBlock(channel, block) {
-      for (const client of clients) client.subscriptions.get(channel)?.onBlock(block);
+      for (const client of clients.keys()) client.subscriptions.get(channel)?.onBlock(block);
     },
     onReset(channel, info) {
-      for (const client of clients) client.subscriptions.get(channel)?.onReset(info);
+      for (const client of clients.keys()) client.subscriptions.get(channel)?.onReset(info);
     },
     async drain(windowMs) {
       await Promise.all(
-        [...clients].map(async client => {
+        [...clients.keys()].map(async client => {
           const leaveInMs = random() * windowMs;
           client.leave(Math.round(random() * windowMs));
           await delay(leaveInMs);
@@ -59,7 +62,7 @@ export function createHub(options: { heartbeatMs: number }, random: () => number
       );
       const deadline = performance.now() + CLOSE_GRACE_MS;
       while (clients.size > 0 && performance.now() < deadline) await delay(10);
-      for (const client of clients) client.terminate();
+      for (const client of clients.keys()) client.terminate();
     },
     stop() {
       clearInterval(positions);

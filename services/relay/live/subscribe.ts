@@ -81,7 +81,12 @@ export function beginSubscription(
   const { channel, after = 'now' } = plan.request;
   client.subscriptions.get(channel)?.end();
   const subscription = new Subscription(
-    { channel, filter: toFilter(plan.request, plan.request.scope), cursor: plan.start.cursor },
+    {
+      channel,
+      filter: toFilter(plan.request, plan.request.scope),
+      asked: plan.request,
+      cursor: plan.start.cursor,
+    },
     { ring: deps.ring(channel), replay: deps.replay, outlet: client, onError: to.onError, watch: deps.watch },
   );
   client.subscriptions.set(channel, subscription);

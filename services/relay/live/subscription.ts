@@ -5,7 +5,7 @@ import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
 import type { Replay } from '../replay/replay.ts';
 import type { Block } from './block.ts';
-import type { Filter } from './filter.ts';
+import type { AskedFilters, Filter } from './filter.ts';
 import type { Outlet, OutletMessage } from './outlet.ts';
 import type { Ring } from './ring.ts';
 
@@ -43,6 +43,8 @@ export interface SubscriptionWatch {
 export class Subscription {
   readonly channel: Channel;
   readonly filter: Filter | null;
+  /** What `filter` was made of, but for what the key lets the client see. */
+  readonly asked: AskedFilters;
   readonly #deps: SubscriptionDeps;
   #cursor: number;
   #isAdvancing = false;
@@ -52,15 +54,24 @@ export class Subscription {
   /** Monotonic ms of the last message on this channel. */
   #sentAt = performance.now();
 
-  constructor(parts: { channel: Channel; filter: Filter | null; cursor: number }, deps: SubscriptionDeps) {
+  constructor(
+    parts: { channel: Channel; filter: Filter | null; cursor: number; asked?: AskedFilters },
+    deps: SubscriptionDeps,
+  ) {
     this.channel = parts.channel;
     this.filter = parts.filter;
+    this.asked = parts.asked ?? {};
     this.#cursor = parts.cursor;
     this.#deps = deps;
   }
 
   get cursor(): number {
     return this.#cursor;
+  }
+
+  /** It came with an old position, or is slow, and is walked forward. */
+  get isCatchingUp(): boolean {
+    return this.#isAdvancing;
   }
 
   /** Entries that exist and were not sent yet. */

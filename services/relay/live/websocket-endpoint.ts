@@ -15,6 +15,7 @@ import { type CloseLive, endOf, type LiveKeys } from '../keys/live-keys.ts';
 import type { ApiKey } from '../keys/validation.ts';
 import { clientAddress } from '../public/client-address.ts';
 import type { RequestLog } from '../request-log.ts';
+import { type ClientOwner, ownerOf } from './client-owner.ts';
 import { parseQuery } from './connect-query.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Hub } from './hub.ts';
@@ -167,7 +168,7 @@ export function createWebSocketEndpoint(
             onWrite: options.onWrite,
           });
           end = endOf(connection);
-          serve(connection, decision).catch(err => {
+          serve(connection, { ...decision, owner: ownerOf(decision.key, request) }).catch(err => {
             logger.error({ err }, 'a connection could not be served');
             connection.terminate();
           });
@@ -192,7 +193,7 @@ export function createWebSocketEndpoint(
 
   async function serve(
     connection: Connection,
-    { key, first }: { key: ApiKey; first: Map<Channel, SubscriptionRequest> },
+    { key, first, owner }: { key: ApiKey; first: Map<Channel, SubscriptionRequest>; owner: ClientOwner },
   ): Promise<void> {
     const greeting = greet(connection, key);
     connection.listen(
@@ -205,7 +206,7 @@ export function createWebSocketEndpoint(
         logger.debug({ session: connection.session }, 'client left');
       },
     );
-    hub.add(connection);
+    hub.add(connection, owner);
     logger.debug({ session: connection.session, client: key.clientName }, 'client connected');
     await greeting;
     for (const [channel, request] of first) {

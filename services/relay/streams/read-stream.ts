@@ -1,7 +1,9 @@
 import { problem } from '@3cx-relay/shared/wire/problem.ts';
 import type { Context } from 'koa';
 import { type CloseLive, endOf } from '../keys/live-keys.ts';
+import type { ClientOwner } from '../live/client-owner.ts';
 import type { Hub } from '../live/hub.ts';
+import type { Place } from '../live/live-client.ts';
 import type { OnWrite } from '../live/outlet.ts';
 import type { SendBudget } from '../live/send-budget.ts';
 import { ProblemError } from '../public/problem-error.ts';
@@ -34,6 +36,9 @@ export interface ReadAsked {
    *
    * @throws ProblemError when one more may not connect
    */
+  readonly owner: ClientOwner;
+  /** What is followed, for who asks. */
+  readonly followed: Omit<Place, 'position'>;
   readonly onConnect?: (close: CloseLive) => () => void;
 }
 
@@ -88,7 +93,11 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
     }
   }
 
-  async function follow(context: Context, source: StreamSource, { query, onConnect }: ReadAsked): Promise<void> {
+  async function follow(
+    context: Context,
+    source: StreamSource,
+    { query, onConnect, owner, followed }: ReadAsked,
+  ): Promise<void> {
     if (deps.hub.size >= options.maxConnections) {
       throw new ProblemError('too_many_connections', `${options.maxConnections} clients are connected already`);
     }
@@ -110,10 +119,11 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
     const connection: StreamConnection = new StreamConnection(context.res, source, {
       ...deps,
       cursor: query.cursor ?? null,
+      followed,
       onClose: () => deps.hub.remove(connection),
     });
     end = endOf(connection);
-    deps.hub.add(connection);
+    deps.hub.add(connection, owner);
     // Those who came together after an outage should not come together every minute.
     const lifeMs = options.sseMs * (0.9 + Math.random() * 0.2);
     connection.follow(first, lifeMs).catch((error: unknown) => context.app.emit('error', error, context));

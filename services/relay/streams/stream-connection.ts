@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { LiveClient } from '../live/live-client.ts';
+import type { LiveClient, Place } from '../live/live-client.ts';
 import type { OnWrite } from '../live/outlet.ts';
 import type { SendBudget } from '../live/send-budget.ts';
 import { SocketQueue } from '../live/socket-queue.ts';
@@ -28,6 +28,7 @@ export class StreamConnection implements LiveClient {
   readonly #deps: { budget: SendBudget; onWrite: OnWrite };
   readonly #queue: SocketQueue;
   readonly #left = new AbortController();
+  readonly #followed: Omit<Place, 'position'>;
   #cursor: string;
   /** Where the client stands, and what the last control event told it. */
   #next = '';
@@ -37,11 +38,18 @@ export class StreamConnection implements LiveClient {
   constructor(
     response: ServerResponse,
     source: StreamSource,
-    deps: { budget: SendBudget; onWrite: OnWrite; onClose: () => void; cursor: string | null },
+    deps: {
+      budget: SendBudget;
+      onWrite: OnWrite;
+      onClose: () => void;
+      cursor: string | null;
+      followed: Omit<Place, 'position'>;
+    },
   ) {
     this.#response = response;
     this.#source = source;
     this.#deps = deps;
+    this.#followed = deps.followed;
     this.#queue = new SocketQueue(response, deps.budget);
     this.#cursor = nextCursor(deps.cursor);
     response.on('close', () => {
@@ -49,6 +57,10 @@ export class StreamConnection implements LiveClient {
       this.#queue.close();
       deps.onClose();
     });
+  }
+
+  get place(): Place {
+    return { ...this.#followed, position: this.#next };
   }
 
   get queuedBytes(): number {

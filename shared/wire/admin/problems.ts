@@ -24,6 +24,13 @@ export const ADMIN_PROBLEMS = {
   cross_site: { status: 403, title: 'Forbidden' },
   /** Somebody else chose the password: nothing else is allowed before it is changed. */
   password_change_required: { status: 403, title: 'Forbidden' },
+  /** One user made as many API keys in an hour as he may. */
+  too_many_new_keys: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
+  /** It is revoked, has expired, or another was made in its place already. */
+  not_rotatable: { status: 409, title: 'Conflict' },
+  /** The link of a wallboard is not valid, has expired or was revoked. */
+  invalid_wallboard: { status: 401, title: 'Unauthorized' },
+  too_many_wallboards: { status: 429, title: 'Too Many Requests', retryAfterMs: 5_000 },
 } as const;
 
 export type AdminProblemCode = keyof typeof ADMIN_PROBLEMS;

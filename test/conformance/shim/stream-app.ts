@@ -38,7 +38,11 @@ export function createStreamApp({ streams, readStream }: Deps): Koa {
       context.status = 204;
       return;
     }
-    await readStream(context, stream.source, { query: parseReadQuery(context.query, readQuery) });
+    await readStream(context, stream.source, {
+      query: parseReadQuery(context.query, readQuery),
+      owner: { keyId: null, clientName: 'conformance', user: null, address: null, connectedAt: Date.now() },
+      followed: { channel: 'calls', asked: {} },
+    });
   });
 
   async function create(context: Context, existing: WritableStream | undefined): Promise<void> {

@@ -4,6 +4,7 @@ import { EXAMPLES } from '../../documents/message-examples.ts';
 import type { RouteDescription } from '../../documents/route-description.ts';
 import { type AuthenticateStream, STREAM_PATH } from '../../keys/authenticate-stream.ts';
 import { type CloseLive, endOf, type LiveKeys } from '../../keys/live-keys.ts';
+import { ownerOf } from '../../live/client-owner.ts';
 import { EventStream } from '../../live/event-stream.ts';
 import type { Hub } from '../../live/hub.ts';
 import type { OnWrite } from '../../live/outlet.ts';
@@ -91,7 +92,7 @@ export function addEventStream(
     const stream: EventStream = new EventStream(res, { ...deps, onClose: () => deps.hub.remove(stream) });
     end = endOf(stream);
     stream.open(RETRY_MS);
-    deps.hub.add(stream);
+    deps.hub.add(stream, ownerOf(key, context.req));
     beginSubscription(deps.subscribeDeps, plan, {
       client: stream,
       sendText: (text, id) => stream.sendText(text, id),

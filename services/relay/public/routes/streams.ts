@@ -8,6 +8,7 @@ import type { RouteDescription } from '../../documents/route-description.ts';
 import { channelScopeOf, refuseChannel } from '../../keys/dn-scope.ts';
 import type { LiveKeys } from '../../keys/live-keys.ts';
 import type { ApiKey } from '../../keys/validation.ts';
+import { ownerOf } from '../../live/client-owner.ts';
 import { toFilter } from '../../live/filter.ts';
 import { type ChannelSourceDeps, createChannelSource } from '../../streams/channel-source.ts';
 import { channelStreamQuery, parseReadQuery } from '../../streams/read-query.ts';
@@ -74,7 +75,14 @@ export function addStreams(router: Router<RelayState>, deps: StreamsDeps): void 
       const filter = toFilter(query, channelScopeOf(key, name));
       const source = createChannelSource(deps, { channel: name, filter });
       const onConnect = takePlace(deps.liveKeys, key);
-      await untilKeyEnds(deps.liveKeys, key, () => deps.readStream(context, source, { query, onConnect }));
+      await untilKeyEnds(deps.liveKeys, key, () =>
+        deps.readStream(context, source, {
+          query,
+          onConnect,
+          owner: ownerOf(key, context.req),
+          followed: { channel: name, asked: query },
+        }),
+      );
     });
   });
 }
