@@ -1,4 +1,5 @@
 import type { ClientsAnswer, ConnectedClient } from '@3cx-relay/shared/wire/admin/clients.ts';
+import { untrack } from 'svelte';
 import type { AdminApi } from '../api/admin-api.ts';
 import { Loaded } from '../api/loaded.svelte.ts';
 import { type HeldRow, holdRows } from './held-rows.ts';
@@ -33,9 +34,11 @@ export class Clients {
 
   /** Shows the newest answer. `isNewChoice`: somebody asked for other rows, which then may move. */
   arrange({ order, isShown }: ClientChoice, { isNewChoice }: { isNewChoice: boolean }): void {
+    // What is arranged must not be what makes it be arranged again.
+    const shown = untrack(() => this.rows);
     const clients = (this.answer.value?.clients ?? []).filter(isShown).toSorted(COMPARE[order]);
     const isHeld = this.isHeld && !isNewChoice;
-    this.rows = holdRows(this.rows, clients, { isHeld, keyOf: ({ session }) => session });
+    this.rows = holdRows(shown, clients, { isHeld, keyOf: ({ session }) => session });
   }
 }
 
