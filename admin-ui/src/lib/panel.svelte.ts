@@ -16,11 +16,13 @@ export class Panel {
   feed = $state.raw<Feed | null>(null);
   /** Reads the log as whoever is signed in. */
   readonly client: ReturnType<typeof createRelayClient>;
+  /** What stands in front of `relay/`, with its slash. */
+  readonly relayUrl: string;
   readonly #session: Session;
 
-  /** `relayUrl` is what stands in front of `relay/`, with its slash. */
   constructor(session: Session, relayUrl: string) {
     this.#session = session;
+    this.relayUrl = relayUrl;
     this.client = createRelayClient({
       url: relayUrl,
       reconnect: RECONNECT,
