@@ -17,3 +17,5 @@ export const callTimeline = z
     more: z.boolean(),
   })
   .meta({ id: 'CallTimeline', description: 'Everything the log holds of one call.' });
+
+export type CallTimeline = z.infer<typeof callTimeline>;

@@ -19,6 +19,8 @@ export type Call = {
   readonly callee: Party;
   /** The queue or ring group through which it came. */
   readonly via: { readonly dn: string; readonly type: string | null } | null;
+  /** The extensions that are in it now. */
+  readonly dns: readonly string[];
   readonly answeredBy: string | null;
   readonly disposition: string | null;
 };
@@ -84,6 +86,7 @@ export function decodeCall(raw: unknown): Call | null {
     caller: decodeParty(field(raw, 'caller')),
     callee: decodeParty(field(raw, 'callee')),
     via: decodeVia(field(raw, 'via')),
+    dns: [...new Set(list(field(raw, 'legs')).flatMap(leg => text(field(leg, 'dn')) ?? []))],
     answeredBy: text(field(raw, 'answeredBy')),
     disposition: text(field(raw, 'disposition')),
   };
