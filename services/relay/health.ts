@@ -6,6 +6,7 @@ import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { z } from 'zod';
 import type { Hub } from './live/hub.ts';
 import type { Tail } from './live/tail.ts';
+import { shareAnswer } from './share-answer.ts';
 
 export interface ComponentHealth {
   /** `absent`: not configured, and nothing is wrong with that. */
@@ -48,20 +49,9 @@ const ingestStatus = z.looseObject({
   components: z.array(z.unknown()).default([]),
 });
 
-/** Anybody may ask, so that asking often must cost nothing: everybody within the same moment gets the same report. */
+/** Anybody may ask, so that asking often must cost nothing. */
 export function createHealthReport(deps: HealthDeps): () => Promise<HealthReport> {
-  let report: Promise<HealthReport> | undefined;
-  return () => {
-    if (!report) {
-      report = readHealth(deps);
-      const forget = () => {
-        report = undefined;
-      };
-      const forgetSoon = () => void setTimeout(forget, REPORT_VALID_MS).unref();
-      report.then(forgetSoon, forgetSoon);
-    }
-    return report;
-  };
+  return shareAnswer(() => readHealth(deps), REPORT_VALID_MS);
 }
 
 async function readHealth(deps: HealthDeps): Promise<HealthReport> {

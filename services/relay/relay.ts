@@ -175,7 +175,7 @@ export async function createRelay(
     config,
     {
       ...{ redis: commands.redis, keys, pool: store.pool, queue, tickets: access.tickets },
-      ...{ passwordHash, audit, errors, logger },
+      ...{ report, passwordHash, audit, errors, logger },
     },
     sessions,
   );
@@ -288,7 +288,7 @@ export async function createRelay(
           liveKeys.stop();
           admin?.stop();
           await keyWatch.stop();
-          await Promise.all([apiKeys.stop(), sessions?.stop(), queue.stop(), reporting.stop()]);
+          await Promise.all([apiKeys.stop(), sessions?.stop(), admin?.stop(), queue.stop(), reporting.stop()]);
           await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);
           await Promise.all([
             passwordHash.stop(),

@@ -5,6 +5,8 @@ import { addSecondFactor } from './account/second-factor-routes.ts';
 import type { AdminState } from './admin-state.ts';
 import { addSession } from './auth/session-routes.ts';
 import type { Totp } from './auth/totp.ts';
+import { addConnections } from './connections/connection-routes.ts';
+import type { Operator } from './open-operator.ts';
 import { addTickets } from './session-access/ticket-routes.ts';
 import { addSetup, type SetupDeps } from './setup/setup-routes.ts';
 import { addUserAccess } from './users/user-access-routes.ts';
@@ -14,6 +16,7 @@ import { addUsers, type UserDeps } from './users/user-routes.ts';
 export interface AdminDeps extends SetupDeps, AccountDeps, UserDeps {
   readonly totp: Totp;
   readonly tickets: Tickets;
+  readonly operator: Operator;
 }
 
 /**
@@ -29,4 +32,6 @@ export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): voi
   addUsers(router, deps);
   addUserAccess(router, deps);
   addTickets(router, deps);
+  const operator = { ...deps.operator.deps, auth: deps.auth };
+  addConnections(router, operator, deps.operator.options);
 }

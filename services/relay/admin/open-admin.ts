@@ -6,6 +6,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Middleware } from 'koa';
+import type { HealthReport } from '../health.ts';
 import type { Tickets } from '../keys/tickets.ts';
 import type { PasswordHash } from '../passwords/password-hash.ts';
 import { createOrigins } from '../public/origins.ts';
@@ -16,6 +17,7 @@ import { AdminAuth } from './auth/admin-auth.ts';
 import { createConfirmPassword } from './auth/confirm-password.ts';
 import { openSignIn } from './auth/open-sign-in.ts';
 import { type AdminSessions, createAdminSessions } from './auth/sessions.ts';
+import { openOperator } from './open-operator.ts';
 import { createPanelFiles } from './panel/panel-files.ts';
 import { servePanel } from './panel/panel-route.ts';
 import { readAsSession } from './session-access/read-as-session.ts';
@@ -26,6 +28,7 @@ export interface OpenAdminDeps {
   readonly keys: LogKeys;
   readonly pool: PostgresPool['pool'];
   readonly queue: JobQueue<'pbx'>;
+  readonly report: () => Promise<HealthReport>;
   readonly tickets: Tickets;
   readonly passwordHash: PasswordHash;
   readonly audit: AuditLog;
@@ -38,7 +41,7 @@ export interface Admin {
   /** To stand before the public routes. */
   readonly readAsSession: Middleware<AdminState>;
   /** Before the audit stops, which it still writes to. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Before all else, because those who are signed in come in where clients do; null when this instance has no panel. */
@@ -61,9 +64,11 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
   const shared = { ...deps, sessions, now: Date.now };
   const signingIn = openSignIn(config, shared);
   const auth = new AdminAuth({ ...shared, ...signingIn }, { adminSecret: config.ADMIN_SECRET });
+  const operator = openOperator(config, shared);
   const app = createAdminApp({
     ...shared,
     ...signingIn,
+    operator,
     auth,
     confirmPassword: createConfirmPassword({ ...shared, ...signingIn }),
     temporaryPasswordMs: config.ADMIN_TEMPORARY_PASSWORD_MS,
@@ -71,5 +76,12 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
     // No other origin, whatever RELAY_ALLOWED_ORIGINS says: those are for the relay's public API.
     ownOrigin: createOrigins([]),
   });
-  return { app, readAsSession: readAsSession(auth), stop: () => signingIn.failures.stop() };
+  return {
+    app,
+    readAsSession: readAsSession(auth),
+    async stop() {
+      signingIn.failures.stop();
+      await operator.stop();
+    },
+  };
 }
