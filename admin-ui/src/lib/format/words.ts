@@ -7,7 +7,7 @@ export type Tone = 'ok' | 'warn' | 'bad' | 'calm';
 /** `quiet`: there are many of them and they tell little. */
 export type EventTone = Tone | 'quiet';
 
-export const COMPONENT_WORDS: Readonly<Record<ComponentName, { title: string; does: string }>> = {
+export const COMPONENT_WORDS: Readonly<Record<ComponentName | 'persist', { title: string; does: string }>> = {
   pbx: { title: 'Phone system', does: '3CX call control' },
   websocket: { title: 'Call socket', does: 'tells what happens' },
   xapi: { title: 'XAPI', does: 'lists calls and records' },
@@ -16,6 +16,7 @@ export const COMPONENT_WORDS: Readonly<Record<ComponentName, { title: string; do
   redis: { title: 'Redis', does: 'holds the log' },
   log: { title: 'Event log', does: 'is read for clients' },
   postgres: { title: 'PostgreSQL', does: 'keeps the history' },
+  persist: { title: 'Copying', does: 'brings the log to PostgreSQL' },
 };
 
 export const STATE_WORDS: Readonly<Record<ComponentState, { word: string; tone: Tone }>> = {
