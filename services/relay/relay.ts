@@ -26,6 +26,7 @@ import { createKeyRate } from './keys/key-rate.ts';
 import { watchKeys } from './keys/key-watch.ts';
 import { createLiveKeys } from './keys/live-keys.ts';
 import { createArrivals } from './live/arrivals.ts';
+import { createDeliveryWindow } from './live/delivery-window.ts';
 import { createHub } from './live/hub.ts';
 import { createRelayMetrics } from './live/relay-metrics.ts';
 import { createSendBudget } from './live/send-budget.ts';
@@ -90,6 +91,7 @@ export async function createRelay(
   await compareSettings({ redis: commands.redis, keys, logger, audit: audit.write }, 'relay', config);
   const budget = createSendBudget({ clientBytes: config.RELAY_CLIENT_BYTES, totalBytes: config.RELAY_SEND_BYTES });
   const hub = createHub({ heartbeatMs: config.RELAY_HEARTBEAT_MS });
+  const deliveries = createDeliveryWindow();
   const metrics = createRelayMetrics(deps.registry, { hub, budget });
   const tiers = createTiers(
     { redis: commands.redis, keys, registry: deps.registry, errors, logger },
@@ -116,6 +118,7 @@ export async function createRelay(
         arrivals.wake(channel);
       },
       onEntries(channel, entries) {
+        deliveries.delivered(channel, entries);
         metrics.delivered(channel, entries.at(-1)?.at ?? Date.now());
         if (channel === 'errors') tracker.take(entries);
       },
@@ -174,8 +177,8 @@ export async function createRelay(
   const admin = openAdmin(
     config,
     {
-      ...{ redis: commands.redis, keys, pool: store.pool, queue, tickets: access.tickets },
-      ...{ report, passwordHash, audit, errors, logger },
+      ...{ connection: commands, redis: commands.redis, keys, pool: store.pool, queue, tickets: access.tickets },
+      ...{ report, deliveries, tracker, liveKeys, passwordHash, audit, errors, logger },
     },
     sessions,
   );

@@ -1,3 +1,4 @@
+import type { JobPayload } from '@3cx-relay/shared/jobs/catalogue.ts';
 import { connectForJobs } from '@3cx-relay/shared/jobs/connection.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createJobWorker, type JobReport } from '@3cx-relay/shared/jobs/job-worker.ts';
@@ -34,6 +35,7 @@ export interface JobsDeps {
   readonly dropPastRows: (signal: AbortSignal) => Promise<void>;
   readonly anchorAudit: () => Promise<unknown>;
   readonly sealAudit: () => Promise<unknown>;
+  readonly verifyAudit: (request: JobPayload<'verify-audit'>) => Promise<unknown>;
   readonly retryDeadLetters: (signal: AbortSignal) => Promise<Retried>;
 }
 
@@ -99,6 +101,10 @@ export function createJobs(deps: JobsDeps): Jobs {
         },
         'seal-audit': async () => {
           await deps.sealAudit();
+          return null;
+        },
+        'verify-audit': async request => {
+          await deps.verifyAudit(request);
           return null;
         },
       },

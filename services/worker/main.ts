@@ -10,6 +10,7 @@ import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
 import { anchorAudit } from './audit/anchor-audit.ts';
+import { proveAudit } from './audit/prove-audit.ts';
 import { sealPastAudit } from './audit/seal-audit.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
 import { createJobs, DRAINS, UPKEEPS } from './jobs.ts';
@@ -66,6 +67,11 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     retryDeadLetters: signal => retryDeadLetters({ pool, months, logger }, signal),
     anchorAudit: () =>
       anchorAudit({ pool, logger, errors }, { file: config.AUDIT_ANCHOR_FILE, everyHours: config.AUDIT_ANCHOR_HOURS }),
+    verifyAudit: request =>
+      proveAudit(
+        { pool, logger, audit, errors },
+        { ...request, file: config.AUDIT_ANCHOR_FILE, historyDays: historyDays.audit },
+      ),
     sealAudit: () => sealPastAudit({ pool, logger, audit }, historyDays.audit),
   });
   const probes = [

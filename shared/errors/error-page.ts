@@ -2,11 +2,7 @@ import type pg from 'pg';
 import type { Logger } from '../runtime/logger.ts';
 import { messageOf } from '../runtime/operator-error.ts';
 import { within } from '../runtime/within.ts';
-import { selectErrorsPage, selectOpenErrors } from '../store/error-log.ts';
-import { readPositions } from '../store/log-positions.ts';
-import { inTransaction } from '../store/transaction.ts';
-import { formatPosition } from '../wire/position.ts';
-import type { ErrorEvent } from './error-event.ts';
+import { selectErrorsPage } from '../store/error-log.ts';
 import { type ErrorGroup, foldErrors } from './error-groups.ts';
 import {
   compareNewestFirst,
@@ -17,6 +13,7 @@ import {
   isMatch,
   parseCursor,
 } from './error-query.ts';
+import { inMergedErrors } from './merged-errors.ts';
 import type { RecentEvents } from './recent-events.ts';
 
 /** One page of groups, newest first. */
@@ -44,7 +41,7 @@ interface Wanted {
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
 /** A PostgreSQL that froze must not take the list of errors with it: it may be what they are about. */
-const STORE_WITHIN_MS = 2_000;
+export const STORE_WITHIN_MS = 2_000;
 
 /** @throws OperatorError `INVALID_CURSOR` */
 export async function listErrors(sources: Sources, query: ErrorQuery): Promise<ErrorPage> {
@@ -67,31 +64,12 @@ async function readGroups(sources: Sources, wanted: Wanted) {
   }
 }
 
-/** One snapshot of PostgreSQL: rows and the position they stand for must belong together. */
-async function readMerged({ pool, recent }: Sources, wanted: Wanted) {
-  return inTransaction(pool, async client => {
-    await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-    const persisted = (await readPositions(client)).get('errors');
-    const position = persisted ? formatPosition(persisted) : null;
-    const events = recent.after(position);
-    const changed = await foldOnto(client, events);
+async function readMerged(sources: Sources, wanted: Wanted) {
+  return inMergedErrors(sources, async ({ client, changed, incomplete }) => {
     const without = changed.map(group => group.id);
     const stored = await selectErrorsPage(client, wanted.filters, { ...wanted, without });
-    const incomplete = recent.isWholeAfter(position)
-      ? null
-      : 'PostgreSQL is behind the log by more than is kept in memory: the newest counts may be too low';
     return { groups: pick([...changed, ...stored], wanted), incomplete };
   });
-}
-
-async function foldOnto(client: pg.ClientBase, events: readonly ErrorEvent[]): Promise<ErrorGroup[]> {
-  const fingerprints = new Set(events.flatMap(fingerprintsOf));
-  if (fingerprints.size === 0) return [];
-  return foldErrors(await selectOpenErrors(client, [...fingerprints]), events);
-}
-
-export function fingerprintsOf(event: ErrorEvent): readonly string[] {
-  return event.kind === 'occurrence' ? [event.fingerprint] : event.errors.map(({ fingerprint }) => fingerprint);
 }
 
 function pick(groups: readonly ErrorGroup[], { filters, after, limit }: Wanted): ErrorGroup[] {

@@ -5,6 +5,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { messageOf, OperatorError } from '../runtime/operator-error.ts';
 import { selectErrorsByPosition } from '../store/error-log.ts';
 import { formatPosition, type LogPosition } from '../wire/position.ts';
+import { type ErrorDetail, findError } from './error-detail.ts';
 import {
   acknowledgementEntry,
   decodeErrorEvent,
@@ -16,6 +17,7 @@ import {
 import { type ErrorPage, listErrors } from './error-page.ts';
 import type { ErrorFilters, ErrorQuery } from './error-query.ts';
 import type { ErrorSink } from './error-sink.ts';
+import { countOpen, type OpenErrors } from './open-errors.ts';
 import { RecentEvents } from './recent-events.ts';
 import type { RecentLog } from './recent-log.ts';
 import type { Severity } from './severity.ts';
@@ -74,7 +76,17 @@ export class ErrorTracker extends EventEmitter<ErrorTrackerEvents> implements Er
 
   /** Groups, newest first. @throws OperatorError `INVALID_CURSOR` */
   getErrors(query: ErrorQuery = {}): Promise<ErrorPage> {
-    return listErrors({ pool: this.#deps.pool, recent: this.#recent, logger: this.#deps.logger }, query);
+    return listErrors({ ...this.#deps, recent: this.#recent }, query);
+  }
+
+  /** With its newest occurrences. @throws OperatorError `STORE_AWAY` when nobody can say */
+  findError(id: string): Promise<ErrorDetail | null> {
+    return findError({ ...this.#deps, recent: this.#recent }, id);
+  }
+
+  /** Groups that nobody has acknowledged. */
+  countOpen(): Promise<OpenErrors> {
+    return countOpen({ ...this.#deps, recent: this.#recent });
   }
 
   /** @throws OperatorError `LOG_AWAY` when it could not be written; those already written stay acknowledged */

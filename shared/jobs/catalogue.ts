@@ -66,6 +66,13 @@ export const JOBS = {
   'anchor-audit': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Removes from the beginning of the chain what is past retention. */
   'seal-audit': { queue: 'upkeep', payload: z.strictObject({}), result: nothing, options: REPEATED },
+  /** Proves the audit, and writes down what that came to. */
+  'verify-audit': {
+    queue: 'upkeep',
+    payload: z.strictObject({ requestedBy: actor, address: z.string().max(64).nullable() }),
+    result: nothing,
+    options: KEPT,
+  },
   /** Samples every component that ingest is connected to. */
   'check-connections': { queue: 'pbx', payload: z.strictObject({}), result: nothing, options: REPEATED },
   /** Gives a connection up and makes it anew. */

@@ -23,6 +23,8 @@ export interface JobQueue<Name extends QueueName> {
     payload: JobPayload<Job>,
     options: AskOptions,
   ): Promise<Asked<JobResult<Job>>>;
+  /** Adds a job that nobody waits for. One of the same name that is still to be done counts for this one. */
+  request<Job extends JobNameIn<Name>>(job: Job, payload: JobPayload<Job>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,6 +51,10 @@ export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDep
       return found?.next === undefined || found.next < Date.now() - OVERDUE_MS;
     },
     run: (job, payload, options) => ask({ queue, redis: deps.connection.redis }, { job, payload }, options),
+    async request(job, payload) {
+      const { payload: schema, options } = JOBS[job];
+      await queue.add(job, schema.parse(payload), { ...options, deduplication: { id: job } });
+    },
     stop: () => endWithin(queue.close(), CLOSE_MS),
   };
 }

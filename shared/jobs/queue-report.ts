@@ -1,5 +1,5 @@
 import { type Job, Queue } from 'bullmq';
-import { isJobName, isRetriable, type QueueName } from './catalogue.ts';
+import { isJobName, isRetriable, JOBS, type JobName, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
 import { endWithin } from './end-within.ts';
 
@@ -33,13 +33,23 @@ export interface QueueInspector {
   failed(limit: number): Promise<FailedJob[]>;
   /** One of them or all that may be retried; how many were put back. Zero for one that is gone or may not be. */
   retryFailed(which: 'all' | { readonly queue: QueueName; readonly id: string }): Promise<number>;
+  /** The runs of a job that wait or go on, oldest first. */
+  unfinished(name: JobName): Promise<UnfinishedJob[]>;
   stop(): Promise<void>;
+}
+
+export interface UnfinishedJob {
+  readonly requestedAt: Date;
+  /** Null: it waits for a worker. */
+  readonly startedAt: Date | null;
 }
 
 const QUEUES: readonly QueueName[] = ['persist', 'upkeep', 'pbx'];
 /** What is kept of failed jobs is fewer. */
 const MAX_FAILED = 1_000;
 const MAX_SCHEDULES = 100;
+/** Looked at for a job that is still to be done. */
+const MAX_UNFINISHED = 1_000;
 const CLOSE_MS = 500;
 
 export function createQueueInspector(deps: JobsDeps): QueueInspector {
@@ -79,6 +89,15 @@ export function createQueueInspector(deps: JobsDeps): QueueInspector {
         }
       }
       return retried;
+    },
+    async unfinished(name) {
+      const jobs = (await queues.get(JOBS[name].queue)?.getJobs(['active', 'waiting'], 0, MAX_UNFINISHED, true)) ?? [];
+      return jobs
+        .filter(job => job?.name === name)
+        .map(({ timestamp, processedOn }) => ({
+          requestedAt: new Date(timestamp),
+          startedAt: processedOn === undefined ? null : new Date(processedOn),
+        }));
     },
     async stop() {
       await Promise.all([...queues.values()].map(queue => endWithin(queue.close(), CLOSE_MS)));

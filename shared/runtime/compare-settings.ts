@@ -49,6 +49,23 @@ export async function compareSettings(deps: SettingsDeps, service: string, setti
   }
 }
 
+/** What each service ran with when it last started; of a secret only that it is set. @throws when Redis is away */
+export async function readSettings(redis: Redis, keys: LogKeys): Promise<ReadonlyMap<string, Settings>> {
+  const kept = await redis.hgetall(keys.settings);
+  return new Map(
+    Object.entries(kept).map(([service, text]) => {
+      const { settings } = JSON.parse(text) as Kept;
+      return [service, Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, shown(value)]))];
+    }),
+  );
+}
+
+/** The settings of this process, as others may see them. */
+export function showSettings(settings: Settings): Settings {
+  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries.map(([name, value]) => [name, isSecret(name, value) ? SECRET : value]));
+}
+
 function toKept(settings: Settings, salt: string): Kept['settings'] {
   const kept = Object.entries(settings)
     .filter(([name, value]) => !OF_AN_INSTANCE.has(name) && value !== undefined)
@@ -80,6 +97,7 @@ function toRecord(service: string, changes: readonly Change[]): AuditRecord {
   };
 }
 
+const SECRET = '[secret]';
 const DIGEST = 'digest:';
 
 function digest(salt: string, value: unknown): string {
@@ -90,7 +108,7 @@ function digest(salt: string, value: unknown): string {
 /** Null: not set. */
 function shown(kept: string | undefined): unknown {
   if (kept === undefined) return null;
-  return kept.startsWith(DIGEST) ? '[secret]' : (JSON.parse(kept) as unknown);
+  return kept.startsWith(DIGEST) ? SECRET : (JSON.parse(kept) as unknown);
 }
 
 /** By its name, or because a password stands in it, as in the address of a database. */

@@ -79,9 +79,15 @@ export async function insertDeadLetters(client: pg.ClientBase, letters: readonly
 /** Newest first, behind the id `before`. */
 export async function selectDeadLetters(
   pool: pg.Pool | pg.ClientBase,
-  page: { readonly channel?: Channel; readonly isOpen?: boolean; readonly before?: number; readonly limit: number },
+  page: {
+    readonly channel?: Channel | undefined;
+    /** Undefined: whether or not it was taken since. */
+    readonly isResolved?: boolean | undefined;
+    readonly before?: number | undefined;
+    readonly limit: number;
+  },
 ): Promise<DeadLetter[]> {
-  const values = [page.channel ?? null, page.isOpen ?? false, page.before ?? null, page.limit];
+  const values = [page.channel ?? null, page.isResolved ?? null, page.before ?? null, page.limit];
   const { rows } = await pool.query<LetterRow>(SELECT_PAGE, values);
   return rows.map(toLetter);
 }

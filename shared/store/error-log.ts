@@ -8,6 +8,7 @@ import { loadSql } from './sql.ts';
 const SELECT_OPEN = loadSql('select-open-errors');
 const SELECT_BY_POSITION = loadSql('select-errors-by-position');
 const SELECT_PAGE = loadSql('select-errors-page');
+const COUNT_OPEN = loadSql('count-open-errors');
 const UPSERT = loadSql('upsert-errors');
 const INSERT_AUDIT_LINES = loadSql('insert-audit-lines');
 const DROP = loadSql('drop-errors');
@@ -35,7 +36,10 @@ export async function selectOpenErrors(client: pg.ClientBase, fingerprints: read
   return rows.map(toGroup);
 }
 
-export async function selectErrorsByPosition(pool: pg.Pool, positions: readonly string[]): Promise<ErrorGroup[]> {
+export async function selectErrorsByPosition(
+  pool: pg.Pool | pg.ClientBase,
+  positions: readonly string[],
+): Promise<ErrorGroup[]> {
   const { rows } = await pool.query<ErrorRow>(SELECT_BY_POSITION, [positions]);
   return rows.map(toGroup);
 }
@@ -59,6 +63,12 @@ export async function selectErrorsPage(
     page.limit,
   ]);
   return rows.map(toGroup);
+}
+
+/** Groups that nobody has acknowledged; a severity that has none is absent. */
+export async function countOpenErrors(client: pg.ClientBase): Promise<ReadonlyMap<Severity, number>> {
+  const { rows } = await client.query<{ severity: Severity; groups: number }>(COUNT_OPEN);
+  return new Map(rows.map(({ severity, groups }) => [severity, groups]));
 }
 
 export async function upsertErrors(client: pg.ClientBase, groups: readonly ErrorGroup[]): Promise<void> {

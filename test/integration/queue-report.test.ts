@@ -41,6 +41,7 @@ const quiet = {
   'fill-past-calls': async () => null,
   'anchor-audit': async () => null,
   'seal-audit': async () => null,
+  'verify-audit': async () => null,
 };
 
 test('what waits, what failed and why, and what runs next can be seen, and a failed job can be put back', async () => {

@@ -70,6 +70,8 @@ test.each([
   ['select-open-errors', [['print50', 'print100', 'print7']]],
   ['select-errors-by-position', [['errors50', 'errors7']]],
   ['select-latest-samples', [['c1', 'c2', 'c9']]],
+  ['select-samples', [['c1'], new Date(Date.now() - 3_600_000)]],
+  ['select-connection-changes', ['c1', new Date(Date.now() - 3_600_000), new Date(), 100]],
   ['drop-errors', ['errors', new Date(Date.now() - 400 * 86_400_000), 10_000]],
   ['drop-samples', [new Date(Date.now() - 400 * 86_400_000), 10_000]],
 ])('%s does not read the table', async (name, values) => {

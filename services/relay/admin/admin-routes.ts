@@ -1,14 +1,20 @@
 import type Router from '@koa/router';
 import type { Tickets } from '../keys/tickets.ts';
+import { addAbout } from './about/about-routes.ts';
 import { type AccountDeps, addAccount } from './account/account-routes.ts';
 import { addSecondFactor } from './account/second-factor-routes.ts';
 import type { AdminState } from './admin-state.ts';
+import { addVerification } from './audit/verification-routes.ts';
 import { addSession } from './auth/session-routes.ts';
 import type { Totp } from './auth/totp.ts';
 import { addConnections } from './connections/connection-routes.ts';
+import { addErrors } from './errors/error-routes.ts';
 import type { Operator } from './open-operator.ts';
+import { addDeadLetters } from './queues/dead-letter-routes.ts';
+import { addQueues } from './queues/queue-routes.ts';
 import { addTickets } from './session-access/ticket-routes.ts';
 import { addSetup, type SetupDeps } from './setup/setup-routes.ts';
+import { addStats } from './stats/stats-routes.ts';
 import { addUserAccess } from './users/user-access-routes.ts';
 import { addUsers, type UserDeps } from './users/user-routes.ts';
 
@@ -33,5 +39,11 @@ export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): voi
   addUserAccess(router, deps);
   addTickets(router, deps);
   const operator = { ...deps.operator.deps, auth: deps.auth };
+  addStats(router, operator);
+  addAbout(router, operator);
   addConnections(router, operator, deps.operator.options);
+  addErrors(router, operator, deps.operator.options);
+  addQueues(router, operator);
+  addDeadLetters(router, operator);
+  addVerification(router, operator);
 }

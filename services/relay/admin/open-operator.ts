@@ -1,15 +1,33 @@
-import type { JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
+import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
+import { createJobQueue, type JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
+import { createQueueInspector } from '@3cx-relay/shared/jobs/queue-report.ts';
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import type { RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { HealthReport } from '../health.ts';
+import type { LiveKeys } from '../keys/live-keys.ts';
+import type { DeliveryWindow } from '../live/delivery-window.ts';
 import type { RelayConfig } from '../relay.ts';
+import type { AboutDeps } from './about/about-routes.ts';
+import type { VerificationDeps } from './audit/verification-routes.ts';
 import type { ConnectionRoutesDeps, ConnectionRoutesOptions } from './connections/connection-routes.ts';
+import type { ErrorExportOptions } from './errors/answer-export.ts';
+import type { ErrorRoutesDeps } from './errors/error-routes.ts';
+import type { DeadLetterDeps } from './queues/dead-letter-routes.ts';
+import type { QueueRoutesDeps } from './queues/queue-routes.ts';
+import type { StatsRoutesDeps } from './stats/stats-routes.ts';
 
 /** What the relay has opened already. */
 export interface OpenOperatorDeps {
+  readonly connection: RedisConnection;
+  readonly keys: LogKeys;
   readonly queue: JobQueue<'pbx'>;
+  readonly deliveries: DeliveryWindow;
   readonly report: () => Promise<HealthReport>;
+  readonly tracker: ErrorTracker;
+  readonly liveKeys: LiveKeys;
   readonly audit: AuditLog;
   readonly logger: Logger;
   readonly now: () => number;
@@ -17,8 +35,17 @@ export interface OpenOperatorDeps {
 
 /** What the areas of the admin API need that show how the relay works and change it. */
 export interface Operator {
-  readonly deps: Omit<ConnectionRoutesDeps, 'auth'>;
-  readonly options: ConnectionRoutesOptions;
+  readonly deps: Omit<
+    StatsRoutesDeps &
+      AboutDeps &
+      ConnectionRoutesDeps &
+      ErrorRoutesDeps &
+      QueueRoutesDeps &
+      DeadLetterDeps &
+      VerificationDeps,
+    'auth'
+  >;
+  readonly options: ConnectionRoutesOptions & ErrorExportOptions;
   stop(): Promise<void>;
 }
 
@@ -34,12 +61,19 @@ export function openOperator(config: RelayConfig, deps: OpenOperatorDeps): Opera
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     logger: deps.logger,
   });
+  const jobs = { connection: deps.connection, keys: deps.keys, logger: deps.logger };
+  const inspector = createQueueInspector(jobs);
+  const upkeep = createJobQueue('upkeep', jobs);
   return {
-    deps: { ...deps, pool: store.pool },
+    deps: { ...deps, redis: deps.connection.redis, pool: store.pool, inspector, upkeep, config },
     options: {
       maxHistoryDays: config.ADMIN_MAX_CONNECTION_HISTORY_DAYS,
       reconnectTimeoutMs: config.ADMIN_RECONNECT_TIMEOUT_MS,
+      maxExports: config.RELAY_MAX_EXPORTS,
+      stallMs: config.RELAY_EXPORT_STALL_MS,
     },
-    stop: () => store.stop(),
+    async stop() {
+      await Promise.all([inspector.stop(), upkeep.stop(), store.stop()]);
+    },
   };
 }

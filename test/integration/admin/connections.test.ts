@@ -89,11 +89,19 @@ test('a reconnect is done by ingest, which answers what it came to and audits wh
   const failed = await reconnect('xapi');
   expect(failed.status).toBe(200);
   expect(failed.body).toMatchObject({ outcome: 'failed', state: 'down', error: expect.stringMatching(/500/) });
-  await stand.sim.request('DELETE', '/sim/faults');
 
-  const { body } = await viewer.browser('GET', '/admin/connections');
-  const xapi = connectionsAnswer.parse(body).components.find(({ component }) => component === 'xapi');
-  expect(xapi).toMatchObject({ isReconnectable: true, checkedAt: expect.any(String) });
+  // Ingest says every few seconds how its connections are.
+  const seen = await waitFor(
+    async () => {
+      const { components } = connectionsAnswer.parse((await viewer.browser('GET', '/admin/connections')).body);
+      const xapi = components.find(({ component }) => component === 'xapi');
+      return xapi?.state === 'down' && xapi;
+    },
+    { what: 'XAPI to be down' },
+  );
+  expect(seen).toMatchObject({ isReconnectable: true, checkedAt: expect.any(String), since: expect.any(String) });
+  expect(seen.error).toMatch(/500/);
+  await stand.sim.request('DELETE', '/sim/faults');
 });
 
 test('only admins reconnect, and only what can be', async () => {

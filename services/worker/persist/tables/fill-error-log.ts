@@ -1,6 +1,6 @@
 import { decodeErrorEvent } from '@3cx-relay/shared/errors/error-event.ts';
 import { type ErrorGroup, foldErrors } from '@3cx-relay/shared/errors/error-groups.ts';
-import { fingerprintsOf } from '@3cx-relay/shared/errors/error-page.ts';
+import { fingerprintsOf } from '@3cx-relay/shared/errors/merged-errors.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { selectOpenErrors, upsertErrors } from '@3cx-relay/shared/store/error-log.ts';
 import { storeInHalves } from '../in-halves.ts';

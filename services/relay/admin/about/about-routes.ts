@@ -1,0 +1,67 @@
+import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { readSettings, showSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { within } from '@3cx-relay/shared/runtime/within.ts';
+import type { AboutAnswer } from '@3cx-relay/shared/wire/admin/about.ts';
+import type Router from '@koa/router';
+import type { HealthReport } from '../../health.ts';
+import { noParameters, parseQuery } from '../../public/parse-query.ts';
+import type { RelayConfig } from '../../relay.ts';
+import type { AdminState } from '../admin-state.ts';
+import type { AdminAuth } from '../auth/admin-auth.ts';
+
+export interface AboutDeps {
+  readonly auth: AdminAuth;
+  readonly redis: Redis;
+  readonly keys: LogKeys;
+  readonly report: () => Promise<HealthReport>;
+  readonly config: RelayConfig;
+}
+
+const WITHIN_MS = 1_500;
+/** From the panel, which is served at `admin/`, whatever stands before that. */
+const LINKS = {
+  health: '../relay/health',
+  docs: '../relay/docs',
+  openapi: '../relay/openapi.json',
+  asyncapi: '../relay/asyncapi.json',
+};
+
+/** `GET /admin/about`: what runs here, and with which settings. */
+export function addAbout(router: Router<AdminState>, deps: AboutDeps): void {
+  const { redis, keys, config } = deps;
+  const startedAt = new Date(Date.now() - process.uptime() * 1_000).toISOString();
+
+  router.get('/admin/about', deps.auth.requireAuth, async context => {
+    parseQuery(context.query, noParameters);
+    const settings = within(WITHIN_MS, readSettings(redis, keys)).catch((error: unknown) => messageOf(error));
+    const [health, found] = await Promise.all([deps.report(), settings]);
+    const { pid, state, error = null, ...pbx } = health.components.pbx;
+    const running = new Map([
+      ['relay', process.pid],
+      ['ingest', typeof pid === 'number' ? pid : null],
+    ]);
+    const known = typeof found === 'string' ? new Map<string, Readonly<Record<string, unknown>>>() : found;
+    context.body = {
+      version: health.version,
+      node: process.version,
+      startedAt,
+      pbx: { ...pbx, id: keys.pbxId, state, error, url: urlOf(known.get('ingest')) },
+      services: ['ingest', 'relay', 'worker'].map(service => ({
+        service,
+        pid: running.get(service) ?? null,
+        settings: known.get(service) ?? null,
+      })),
+      config: showSettings(config),
+      links: LINKS,
+      missing: typeof found === 'string' ? [`settings of the services: Redis does not answer (${found})`] : [],
+    } satisfies AboutAnswer;
+  });
+}
+
+function urlOf(settings: Readonly<Record<string, unknown>> | undefined): string | null {
+  const { PBX_URL: url, FQDN: fqdn } = settings ?? {};
+  if (typeof url === 'string') return url;
+  return typeof fqdn === 'string' ? `https://${fqdn}` : null;
+}

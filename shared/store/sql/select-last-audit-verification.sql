@@ -1,0 +1,4 @@
+SELECT started_at, finished_at, requested_by, outcome, report, error
+FROM audit_verifications
+ORDER BY id DESC
+LIMIT 1

@@ -1,0 +1,115 @@
+import { aboutAnswer } from '@3cx-relay/shared/wire/admin/about.ts';
+import { statsAnswer } from '@3cx-relay/shared/wire/admin/stats.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLogFiller, type LogFiller } from '../../harness/log-filler.ts';
+import { adminSecret, startTestRelay, type TestRelay } from '../../harness/relay.ts';
+import { type SignedInTester, signInAs } from '../../harness/sign-in.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+import { startTcpProxy, type TcpProxy } from '../fixtures/tcp-proxy.ts';
+
+/** The numbers of the dashboard, and that no store which is away takes the others with it. */
+let own: TestRelay;
+let relay: TestRelay;
+let postgres: TcpProxy;
+let redis: TcpProxy;
+let log: LogFiller;
+let viewer: SignedInTester;
+
+beforeAll(async () => {
+  own = await startTestRelay();
+  postgres = await startTcpProxy(own.databaseUrl);
+  redis = await startTcpProxy(own.redisUrl);
+  relay = await startTestRelay({ DATABASE_URL: postgres.url, REDIS_URL: redis.url, PBX_ID: own.pbxId });
+  log = createLogFiller(own);
+  viewer = await signInAs({ url: relay.url, databaseUrl: own.databaseUrl }, { role: 'viewer' });
+}, 60_000);
+
+afterAll(async () => {
+  await log?.stop();
+  await relay?.stop();
+  await postgres?.stop();
+  await redis?.stop();
+  await own?.stop();
+});
+
+async function stats() {
+  const startedAt = performance.now();
+  const { status, body } = await viewer.browser('GET', '/admin/stats');
+  expect(status).toBe(200);
+  return { ...statsAnswer.parse(body), tookMs: performance.now() - startedAt };
+}
+
+test('what the relay does can be seen at a glance', async () => {
+  await log.redis.hset(log.keys.calls, {
+    a: '{"state":"ringing"}',
+    b: '{"state":"connected"}',
+    c: '{"state":"ringing"}',
+  });
+  await log.fill(50);
+  const seen = await waitFor(
+    async () => {
+      const answer = await stats();
+      return answer.latency.samples >= 50 && (answer.eventsPerSecond.calls ?? 0) > 0 && answer;
+    },
+    { what: 'the entries to be counted', everyMs: 200 },
+  );
+  expect(seen).toMatchObject({
+    activeCalls: { total: 3, byState: { ringing: 2, connected: 1 } },
+    errors: { open: { critical: 0 } },
+    redis: { usedBytes: expect.any(Number) },
+    missing: [],
+  });
+  expect([seen.callsPerHour?.length, seen.errors.last24h?.length]).toEqual([24, 24]);
+  expect(seen.persistLag?.calls?.entries).toBe(50);
+  expect(seen.latency.p99Ms).toBeGreaterThanOrEqual(seen.latency.p50Ms ?? Number.NaN);
+});
+
+test('what runs and with which settings is told without secrets', async () => {
+  const { status, body } = await viewer.browser('GET', '/admin/about');
+  expect(status).toBe(200);
+  const about = aboutAnswer.parse(body);
+  expect(about.config).toMatchObject({ PBX_ID: own.pbxId, ADMIN_SECRET: '[secret]', DATABASE_URL: '[secret]' });
+  expect(JSON.stringify(body)).not.toContain(adminSecret);
+  expect(about.services.find(({ service }) => service === 'relay')).toMatchObject({ pid: process.pid });
+});
+
+test('while PostgreSQL is frozen the numbers of Redis are there within two seconds', { timeout: 20_000 }, async () => {
+  postgres.freeze();
+  try {
+    const frozen = await waitFor(
+      async () => {
+        const answer = await stats();
+        expect(answer.tookMs).toBeLessThan(2_500);
+        return answer.callsPerHour === null && answer;
+      },
+      { what: 'PostgreSQL to be missed', timeoutMs: 18_000, everyMs: 500 },
+    );
+    expect(frozen).toMatchObject({
+      activeCalls: { total: 3 },
+      errors: { last24h: null },
+      health: { status: 'degraded' },
+    });
+    expect(frozen.missing.join('\n')).toContain('calls per hour: PostgreSQL does not answer');
+  } finally {
+    await postgres.restore();
+  }
+});
+
+test('while Redis is away its numbers are null, and the others are there', { timeout: 20_000 }, async () => {
+  await redis.cut();
+  try {
+    const away = await waitFor(
+      async () => {
+        const answer = await stats();
+        return answer.activeCalls === null && answer;
+      },
+      { what: 'Redis to be missed', everyMs: 200 },
+    );
+    expect(away).toMatchObject({ redis: null, persistLag: null, health: { status: 'down' } });
+    const queues = await viewer.browser('GET', '/admin/queues');
+    expect([queues.status, queues.body.code]).toEqual([503, 'unavailable']);
+    expect((await viewer.browser('GET', '/admin/about')).body.missing).toHaveLength(1);
+  } finally {
+    await redis.restore();
+  }
+});
