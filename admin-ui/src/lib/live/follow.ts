@@ -25,7 +25,7 @@ export interface FollowHandlers {
 }
 
 export interface Follower {
-  /** Tries at once, and puts a connection that may be dead to the test: it is made anew, and goes on behind the last item. */
+  /** Tries at once, or makes a connection anew that may be dead, and goes on behind the last item. */
   check(): void;
   stop(): void;
 }
@@ -50,6 +50,7 @@ export function follow(
   const last = new Map<string, string>();
   let attempt = new AbortController();
   let isStopped = false;
+  let isConnecting = false;
   let connection: Connection = { state: 'connecting' };
 
   function enter(next: Connection): void {
@@ -87,6 +88,7 @@ export function follow(
         if (connection.state === 'live') enter({ ...connection, isBehind: false });
       },
       onState(state) {
+        isConnecting = state.state === 'connecting';
         if (state.state === 'open') open();
         else if (state.state === 'waiting') lose(state.reason, state.retryInMs);
         else if (state.state === 'connecting' && connection.state === 'disconnected') lose(connection.reason, 0);
@@ -114,7 +116,10 @@ export function follow(
 
   void run();
   return {
-    check: () => attempt.abort(),
+    check() {
+      // What is being tried is not begun again: on a slow line it would never come to its end.
+      if (!isConnecting) attempt.abort();
+    },
     stop() {
       isStopped = true;
       attempt.abort();

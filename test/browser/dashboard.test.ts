@@ -1,0 +1,73 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
+import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
+import { startTestRelay, type TestRelay } from '../harness/relay.ts';
+import { signInAs } from '../harness/sign-in.ts';
+import { waitFor } from '../harness/wait-for.ts';
+
+/** The dashboard, with no ingest and no worker running: a relay alone, which has much to complain about. */
+describe.skipIf(!hasBrowser)('the dashboard', () => {
+  let relay: TestRelay;
+  let log: LogFiller;
+  let browser: Browser;
+  let admin: PanelTab;
+  let viewer: PanelTab;
+
+  beforeAll(async () => {
+    relay = await startTestRelay({ ADMIN_RECONNECT_TIMEOUT_MS: '500' });
+    log = createLogFiller(relay);
+    browser = await launchBrowser();
+    admin = await openPanelTab(browser, relay.url, await signInAs(relay));
+    viewer = await openPanelTab(browser, relay.url, await signInAs(relay, { role: 'viewer' }));
+  });
+
+  afterEach(() => {
+    const complaints = [...admin.complaints.splice(0), ...viewer.complaints.splice(0)];
+    expect(complaints.filter(text => !/status of (503|504|409)/.test(text))).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await log?.stop();
+    await relay?.stop();
+  });
+
+  it('shows the numbers of now, the components and the last day', async () => {
+    await admin.open('#/');
+    await admin.page.getByRole('heading', { name: '3CX database' }).waitFor();
+    const figures = admin.page.getByRole('list', { name: 'Now' });
+    await waitFor(async () => /Active calls\s*0/.test(await figures.innerText()), { what: 'the calls' });
+    await waitFor(async () => (await admin.page.getByText('Calls per hour').count()) === 1, { what: 'the charts' });
+    expect(await admin.page.getByRole('img', { name: /24 hours/ }).count()).toBeGreaterThan(0);
+  });
+
+  it('follows the rate of events while it is open', async () => {
+    const figures = admin.page.getByRole('list', { name: 'Now' });
+    const rate = async () => /Events\s*([\d.]+)\/s/.exec(await figures.innerText())?.[1];
+    await waitFor(async () => (await rate()) === '0', { what: 'nothing to happen' });
+    await log.fill(200);
+    await waitFor(async () => Number(await rate()) >= 10, { what: 'the rate to show it', timeoutMs: 10_000 });
+  });
+
+  it('tells an admin what a reconnect really came to', async () => {
+    const { page } = admin;
+    await page.getByRole('button', { name: 'Reconnect' }).first().click();
+    const card = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: '3CX database' }) });
+    // Nobody is there who could do it.
+    await waitFor(async () => (await card.getByRole('status').innerText()).length > 10, { what: 'the result' });
+    expect(await page.getByRole('button', { name: 'Reconnect' }).first().isEnabled()).toBe(true);
+  });
+
+  it('shows a viewer all of it, and nothing that changes anything', async () => {
+    await viewer.open('#/');
+    await viewer.page.getByRole('heading', { name: '3CX database' }).waitFor();
+    expect(await viewer.page.getByRole('button', { name: 'Reconnect' }).count()).toBe(0);
+  });
+
+  it('has nothing that axe finds, in light and in dark', async () => {
+    expect(await admin.findings()).toEqual([]);
+    expect(await viewer.findings()).toEqual([]);
+  });
+});
