@@ -7,7 +7,11 @@ import { announce, succeed, warn } from '../terminal.js';
  * Builds the panel when a source is newer than the build. It runs beside the product: nobody who waits for events
  * should wait for a page, and a panel that does not build keeps nothing else from running.
  */
-export type PanelBuild = { stop(): Promise<void> };
+export type PanelBuild = {
+  /** It has ended, well or not. */
+  done: Promise<void>;
+  stop(): Promise<void>;
+};
 
 const stopDeadlineMs = 2_000;
 
@@ -33,7 +37,10 @@ export async function startPanelBuild(root: string, onSpawn: (pid: number) => vo
       warn(`the panel could not be built: ${reason}; "npm run build -w admin-ui" shows all of it`);
     }
   });
-  return { stop: async () => void (await child.stop({ signal: 'SIGTERM', deadlineMs: stopDeadlineMs })) };
+  return {
+    done: child.exited.then(() => undefined),
+    stop: async () => void (await child.stop({ signal: 'SIGTERM', deadlineMs: stopDeadlineMs })),
+  };
 }
 
 function hasBuildScript(folder: string): boolean {

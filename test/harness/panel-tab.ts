@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { ADMIN_COOKIE } from '@3cx-relay/shared/wire/admin/session.ts';
+import type { Browser, Page } from 'playwright-core';
+import type { SignedInTester } from './sign-in.ts';
+
+export type PanelTab = {
+  page: Page;
+  /** What the browser complained about: of scripts, of the policy, of requests. */
+  complaints: string[];
+  /** Goes to a page of the panel: `#/tail`. */
+  open(hash: string): Promise<void>;
+  /** What axe finds in light and in dark, as rule and element. */
+  findings(): Promise<string[]>;
+  close(): Promise<void>;
+};
+
+/** A tab in which somebody is signed in to the panel at `url`. */
+export async function openPanelTab(browser: Browser, url: string, tester: SignedInTester): Promise<PanelTab> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' });
+  await context.addCookies([{ name: ADMIN_COOKIE, value: tester.token, url, httpOnly: true, sameSite: 'Strict' }]);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', error => complaints.push(error.message));
+  return {
+    page,
+    complaints,
+    async open(hash) {
+      await page.goto(new URL(`admin/${hash}`, url).href);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+    },
+    async findings() {
+      const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+      // As a function of the page's own: the policy forbids another script.
+      await page.evaluate(axe);
+      const found: string[] = [];
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        found.push(...(await page.evaluate(runAxe)).map(finding => `${colorScheme}: ${finding}`));
+      }
+      return found;
+    },
+    close: () => context.close(),
+  };
+}
+
+type Axe = { run(): Promise<{ violations: { id: string; nodes: { target: unknown[] }[] }[] }> };
+
+async function runAxe(): Promise<string[]> {
+  const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id} ${target.join(' ')}`));
+}
