@@ -62,7 +62,7 @@ describe.skipIf(!hasBrowser)('the audit', () => {
   it('shows the newest entries first, and nothing to find fault with in light and dark', async () => {
     await tab.open('#/audit');
     await hasRows(50);
-    expect(await rows(tab).first().innerText()).toContain(`#${ENTRIES}`);
+    expect(await rows(tab).first().textContent()).toContain(`#${ENTRIES}`);
     await tab.page.getByText('Not verified yet').waitFor();
     expect(await tab.findings()).toEqual([]);
   });

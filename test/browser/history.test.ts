@@ -96,6 +96,25 @@ describe.skipIf(!hasBrowser)('the history', () => {
     await shows(down(131, 50));
   });
 
+  it('looks on by itself when the relay answers with no calls and the place it reached', async () => {
+    const { page } = tab;
+    const searches = /history\/calls\?.*number=/;
+    let asked = 0;
+    await page.route(searches, async route => {
+      asked += 1;
+      if (asked > 2) return route.continue();
+      const reached = await (await stand.get(`/relay/history/calls?call=${calls[50 - asked]?.callId}`)).json();
+      await route.fulfill({ json: { calls: [], next: reached.calls[0].cursor, more: true } });
+    });
+    await page.getByLabel('Number').fill('+49 30 1000040');
+    await page.keyboard.press('Enter');
+    await shows([40]);
+    expect(asked).toBe(3);
+    await page.unroute(searches);
+    await page.getByRole('button', { name: 'Clear filters' }).click();
+    await shows(down(131, 50));
+  });
+
   it('a call leads to its timeline', async () => {
     const link = callsCard().locator('tbody a').first();
     expect(await link.getAttribute('href')).toBe(`#/calls/${endedCall(131, FIRST_AT + 130 * STEP_MS).callId}`);
