@@ -103,8 +103,9 @@ describe.skipIf(!hasBrowser)('the history', () => {
     await page.route(searches, async route => {
       asked += 1;
       if (asked > 2) return route.continue();
-      const reached = await (await stand.get(`/relay/history/calls?call=${calls[50 - asked]?.callId}`)).json();
-      await route.fulfill({ json: { calls: [], next: reached.calls[0].cursor, more: true } });
+      const reached = await stand.get(`/relay/history/calls?call=${calls[50 - asked]?.callId}`);
+      const [call] = ((await reached.json()) as { calls: { cursor: string }[] }).calls;
+      await route.fulfill({ json: { calls: [], next: call?.cursor, more: true } });
     });
     await page.getByLabel('Number').fill('+49 30 1000040');
     await page.keyboard.press('Enter');
