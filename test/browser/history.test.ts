@@ -171,7 +171,7 @@ describe.skipIf(!hasBrowser)('the history', () => {
     expect(address()).toBe('#/history/events?range=30d');
     await page.getByText('"call.ended"').first().waitFor();
     const tail = await page.getByRole('link', { name: 'In the live tail' }).getAttribute('href');
-    expect(tail).toMatch(/^#\/tail\?channel=calls&entry=\w+_0{13}\d{3}$/);
+    expect(tail).toMatch(/^#\/tail\?entry=\w+_0{13}\d{3}$/);
     expect(await tab.findings()).toEqual([]);
   });
 
