@@ -48,7 +48,10 @@ describe.skipIf(!hasBrowser)('the history', () => {
     await shows(down(130, 50));
     const figures = tab.page.getByRole('region', { name: 'Figures' });
     await figures.getByText(String(CALLS), { exact: true }).first().waitFor();
-    await figures.getByText(`${Math.round((100 * answered) / CALLS)}%`).first().waitFor();
+    await figures
+      .getByText(`${Math.round((100 * answered) / CALLS)}%`)
+      .first()
+      .waitFor();
     expect(await tab.findings()).toEqual([]);
   });
 
@@ -85,11 +88,31 @@ describe.skipIf(!hasBrowser)('the history', () => {
 
   it('shows a filter that is not understood beside its field', async () => {
     const dn = tab.page.getByLabel('Extension', { exact: true });
-    await dn.fill('1'.repeat(80));
+    await dn.fill('1'.repeat(150));
     await dn.press('Enter');
     await waitFor(async () => (await dn.getAttribute('aria-invalid')) === 'true', { what: 'the field to be marked' });
     await dn.fill('');
     await dn.press('Enter');
+    await shows(down(131, 50));
+  });
+
+  it('looks on by itself when the relay answers with no calls and the place it reached', async () => {
+    const { page } = tab;
+    const searches = /history\/calls\?.*number=/;
+    let asked = 0;
+    await page.route(searches, async route => {
+      asked += 1;
+      if (asked > 2) return route.continue();
+      const reached = await stand.get(`/relay/history/calls?call=${calls[50 - asked]?.callId}`);
+      const [call] = ((await reached.json()) as { calls: { cursor: string }[] }).calls;
+      await route.fulfill({ json: { calls: [], next: call?.cursor, more: true } });
+    });
+    await page.getByLabel('Number').fill('+49 30 1000040');
+    await page.keyboard.press('Enter');
+    await shows([40]);
+    expect(asked).toBe(3);
+    await page.unroute(searches);
+    await page.getByRole('button', { name: 'Clear filters' }).click();
     await shows(down(131, 50));
   });
 
@@ -148,7 +171,7 @@ describe.skipIf(!hasBrowser)('the history', () => {
     expect(address()).toBe('#/history/events?range=30d');
     await page.getByText('"call.ended"').first().waitFor();
     const tail = await page.getByRole('link', { name: 'In the live tail' }).getAttribute('href');
-    expect(tail).toMatch(/^#\/tail\?channel=calls&entry=\w+_0{13}\d{3}$/);
+    expect(tail).toMatch(/^#\/tail\?entry=\w+_0{13}\d{3}$/);
     expect(await tab.findings()).toEqual([]);
   });
 
