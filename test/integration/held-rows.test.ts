@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type HeldRow, holdRows } from './held-rows.ts';
+import { type HeldRow, holdRows } from '../../admin-ui/src/lib/clients/held-rows.ts';
 
 const keyOf = (row: { id: string }) => row.id;
 const shownAs = (rows: HeldRow<{ id: string }>[]) => rows.map(({ row, isGone }) => `${row.id}${isGone ? ' gone' : ''}`);
