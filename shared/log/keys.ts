@@ -36,8 +36,6 @@ export interface LogKeys {
   readonly failedKeys: string;
   /** Prefix of the counters of API keys made in the panel, one for each user. */
   readonly newKeys: string;
-  /** Prefix of the counters of wallboard links that were not valid, one for each address. */
-  readonly failedWallboards: string;
   /** Pub/sub channel: what every relay instance is asked about its clients. */
   readonly clientQuestions: string;
   /** Pub/sub channel: what one relay instance is answered. */
@@ -78,7 +76,6 @@ export function createLogKeys(pbxId: string): LogKeys {
     streamPass: (digest: string) => `${prefix}:stream-pass:${digest}`,
     failedKeys: `${prefix}:failed-keys`,
     newKeys: `${prefix}:new-keys`,
-    failedWallboards: `${prefix}:failed-wallboards`,
     clientQuestions: `${prefix}:clients:ask`,
     clientAnswers: (instance: string) => `${prefix}:clients:answer:${instance}`,
     rateOfKeys: `${prefix}:rate:key`,

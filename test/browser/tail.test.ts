@@ -41,7 +41,7 @@ describe.skipIf(!hasBrowser)('the live tail', () => {
   const shown = () =>
     tab.page
       .locator('[data-row]')
-      .evaluateAll(rows => rows.map(row => Number((row as HTMLElement).dataset.row?.slice(-16))));
+      .evaluateAll(rows => rows.map(row => Number(row.getAttribute('data-row')?.slice(-16))));
   const shows = (seq: number) =>
     waitFor(async () => (await shown()).at(-1) === seq, { what: `row ${seq}`, timeoutMs: 15_000 });
 

@@ -14,8 +14,6 @@ import { sentence, type Tone } from '../../lib/format/words.ts';
 const EVERY_MS = 5_000;
 const PAGE = 25;
 
-export type FailedJob = QueuesAnswer['failed'][number];
-
 /** What the worker and ingest have to do, what of it failed, and what PostgreSQL refused. */
 export class Jobs {
   readonly queues: Loaded<QueuesAnswer>;
