@@ -1,16 +1,22 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { alivePids, createLauncherBox, occupy, readStack } from '../harness/launcher.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
+/**
+ * The first start makes the data folder, and every test after it starts in that one, as people do every day: a new
+ * cluster and its migrations cost more than all the rest of a start. Nothing of a test runs on into the next.
+ */
 let box: Awaited<ReturnType<typeof createLauncherBox>>;
 
-beforeEach(async () => {
+beforeAll(async () => {
   box = await createLauncherBox();
 });
 
-afterEach(() => box.remove());
+afterEach(() => box.stop());
+
+afterAll(() => box.remove());
 
 async function newestPosition(stack: { relayUrl: string; apiKey: string | null }): Promise<string> {
   const response = await fetch(`${stack.relayUrl}/relay/events?limit=1&order=desc`, {
@@ -138,13 +144,19 @@ test('a setting that is wrong is named with what would be right, and everything 
   expect(existsSync(join(box.dataDir, 'lock'))).toBe(false);
 });
 
-test('Ctrl-C during the start stops what was started', async () => {
-  const launcher = box.start();
-  await waitFor(() => launcher.output().includes('Redis'), { what: 'Redis to run' });
+test('Ctrl-C during the first start stops what was started', async () => {
+  // The cluster is being made: a folder of its own.
+  const first = await createLauncherBox();
+  const launcher = first.start();
+  try {
+    await waitFor(() => launcher.output().includes('Redis'), { what: 'Redis to run' });
 
-  launcher.signal('SIGINT');
+    launcher.signal('SIGINT');
 
-  expect(await launcher.ended()).toBe(0);
-  expect(existsSync(join(box.dataDir, 'lock'))).toBe(false);
-  expect(existsSync(join(box.dataDir, 'postgres', 'cluster', 'postmaster.pid'))).toBe(false);
+    expect(await launcher.ended()).toBe(0);
+    expect(existsSync(join(first.dataDir, 'lock'))).toBe(false);
+    expect(existsSync(join(first.dataDir, 'postgres', 'cluster', 'postmaster.pid'))).toBe(false);
+  } finally {
+    await first.remove();
+  }
 });

@@ -26,12 +26,19 @@ export async function createLauncherBox(): Promise<{
   dataDir: string;
   port: number;
   start(env?: Record<string, string>, command?: readonly [string, ...string[]]): Launcher;
+  /** Whatever still runs; the data stays. */
+  stop(): Promise<void>;
   remove(): Promise<void>;
 }> {
   const parent = await mkdtemp(join(tmpdir(), 'launcher-'));
   const dataDir = join(parent, 'data');
   const port = await findFreePort();
   const launched: ChildProcess[] = [];
+  const stop = async (): Promise<void> => {
+    for (const child of launched) if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT');
+    await Promise.all(launched.map(child => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
+    launched.length = 0;
+  };
   return {
     dataDir,
     port,
@@ -48,9 +55,9 @@ export async function createLauncherBox(): Promise<{
       launched.push(child);
       return observe(child, join(env.RELAY_DATA_DIR ?? dataDir, 'stack.json'));
     },
+    stop,
     async remove() {
-      for (const child of launched) if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT');
-      await Promise.all(launched.map(child => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
+      await stop();
       await rm(parent, { recursive: true, force: true });
     },
   };

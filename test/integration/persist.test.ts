@@ -102,11 +102,11 @@ test('killed before or during any statement, the rows are the log and none is do
   let written = 0;
   const program = fileURLToPath(new URL('./fixtures/drain-and-die.ts', import.meta.url));
   for (const moment of ['before', 'sent']) {
-    // Two batches of seven statements each, and the first of a third.
+    // Two batches of 100 and seven statements each, and the first of a third.
     for (let nth = 1; nth <= 15; nth += 1) {
-      await writer.append(entries(written + 1, written + 2_100));
-      written += 2_100;
-      const args = [program, server.pbxId, server.url, database.url, String(nth), moment];
+      await writer.append(entries(written + 1, written + 105));
+      written += 105;
+      const args = [program, server.pbxId, server.url, database.url, String(nth), moment, 'calls', '100'];
       const child = spawn(process.execPath, args, { stdio: 'inherit' });
       await once(child, 'exit');
       expect([child.signalCode, nth]).toEqual(['SIGKILL', nth]);

@@ -21,11 +21,9 @@ export interface ScheduleOptions {
   readonly everyMs: number;
 }
 
-const OPTIONS: ScheduleOptions = { patienceMs: 15_000, everyMs: 5_000 };
-
 export function createConnectionSchedule(
   deps: { monitor: Pick<ConnectionMonitor, 'checkAll'>; logger: Logger },
-  options: ScheduleOptions = OPTIONS,
+  options: ScheduleOptions,
 ): ConnectionSchedule {
   const { monitor, logger } = deps;
   let isDriven = true;

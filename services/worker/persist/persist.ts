@@ -41,6 +41,8 @@ export interface PersistDeps {
   readonly logger: Logger;
   readonly errors?: ErrorSink;
   readonly quarantine?: Quarantine;
+  /** Entries that one transaction copies at most. */
+  readonly batchRows?: number;
 }
 
 type BatchOutcome =
@@ -114,7 +116,10 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
   if (log.epochs.length === 0) return nothing;
   const { cursor, gap } = startOf(log, position);
   const isApart = deps.quarantine?.isOpen(channel) ?? false;
-  const entries = await readBatch(deps, log, { cursor, maxRows: isApart ? QUARANTINE_ROWS : BATCH_ROWS });
+  const entries = await readBatch(deps, log, {
+    cursor,
+    maxRows: isApart ? QUARANTINE_ROWS : (deps.batchRows ?? BATCH_ROWS),
+  });
   const last = entries.at(-1);
   deps.metrics.lag.set({ channel }, Math.max(0, log.head - (last?.seq ?? cursor)));
   if (!last && !(gap && cursor === log.head)) return nothing;

@@ -71,7 +71,8 @@ test(
     const played = await callsPlayed(system);
     // Records come late, and are looked for a last time after twelve seconds.
     const settled = async () => judge(played, foldEntries(await entriesLogged(system)));
-    await waitFor(async () => (await settled()).lost.length === 0, {
+    // What a restart cut may be lost for good: it is not waited for.
+    await waitFor(async () => (await settled()).lost.every(call => call.cut), {
       what: 'every call in the log',
       timeoutMs: 40_000,
       everyMs: 1_000,
