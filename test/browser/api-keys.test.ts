@@ -89,7 +89,7 @@ describe.skipIf(!hasBrowser)('the pages of API keys', () => {
 
   it('shows the key never again', async () => {
     await tab.page.getByRole('link', { name: 'I have stored it' }).click();
-    await tab.page.getByRole('heading', { name: "Lena's CRM", level: 1 }).waitFor();
+    await tab.page.getByRole('heading', { name: "Lena's CRM", level: 1, exact: true }).waitFor();
     await tab.page.goBack();
     await tab.page.getByRole('heading', { name: 'New API key' }).waitFor();
     expect(await tab.page.content()).not.toContain(made.apiKey);
@@ -170,7 +170,7 @@ describe.skipIf(!hasBrowser)('the pages of API keys', () => {
     const { page } = tab;
     await tab.open('#/api-keys?q=lena');
     await page.getByRole('link', { name: "Lena's CRM" }).waitFor();
-    await page.getByText(/^All \d/).click();
+    await page.locator('label', { hasText: /All \d/ }).click();
     await page.waitForURL(/show=all/);
     await page.getByRole('link', { name: "Lena's CRM" }).nth(1).waitFor();
     await page.goBack();

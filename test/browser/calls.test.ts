@@ -51,7 +51,7 @@ describe.skipIf(!hasBrowser)('the calls', () => {
     await tab.open('#/calls');
     await tab.page.getByText('No calls right now').waitFor();
     await happens(0, 'call.ringing', { legs: [{ ...leg, status: 'Ringing' }] });
-    const row = tab.page.getByRole('link', { name: 'Timeline of +4930123456 → Ada' });
+    const row = tab.page.getByRole('link', { name: /^Timeline of \+4930123456 to Ada/ });
     await row.waitFor();
     expect(await tab.page.getByText('via queue 800').count()).toBe(1);
   });
