@@ -59,8 +59,6 @@ export const ingestConfig = {
   INGEST_RECORDS_TOLERANCE_MS: integer({ min: 100, max: 60_000, default: 3_000 }),
   INGEST_RECORDS_GIVE_UP_MS: integer({ min: 1_000, max: 86_400_000, default: 3_600_000 }),
   INGEST_SILENCE_MS: integer({ min: 0, max: 3_600_000, default: 15_000 }),
-  /** The worker's schedule comes every 5 s: less would take each of its jobs for late. */
-  INGEST_SCHEDULE_PATIENCE_MS: integer({ min: 6_000, max: 3_600_000, default: 15_000 }),
   INGEST_XAPI_TIMEOUT_MS: integer({ min: 100, max: 300_000, default: 10_000 }),
   INGEST_XAPI_ATTEMPTS: integer({ min: 1, max: 10, default: 3 }),
   INGEST_XAPI_MAX_BYTES: integer({ min: 64 * 1024, max: 1024 * MIB, default: 16 * MIB }),

@@ -204,7 +204,7 @@ test('a restart of ingest is no change, and states keep their age', { timeout: 6
 });
 
 test('without the worker ingest looks by itself and says so', { timeout: 60_000 }, async () => {
-  await stand.start({ DATABASE_URL: postgres.url, INGEST_SCHEDULE_PATIENCE_MS: '6000' });
+  await startIngest();
   const drivenBy = async () => {
     const status = await stand.redis.get(stand.keys.ingestStatus);
     return (JSON.parse(status ?? '{}') as { checksDrivenBy?: string }).checksDrivenBy;

@@ -53,7 +53,7 @@ export async function createPbxControl(config: IngestConfig, deps: PbxControlDep
     reconnect: (why: string) => pbx.socket.reconnect(why),
   };
   const watched = await watchConnections(
-    { databaseUrl: config.DATABASE_URL, patienceMs: config.INGEST_SCHEDULE_PATIENCE_MS },
+    { databaseUrl: config.DATABASE_URL },
     { ...deps, database: pbx.database, xapi: pbx.xapi, socket, toldRefusal: () => pbx.token.refusal },
   );
   const { monitor, schedule } = watched;

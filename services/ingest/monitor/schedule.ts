@@ -21,9 +21,11 @@ export interface ScheduleOptions {
   readonly everyMs: number;
 }
 
+const OPTIONS: ScheduleOptions = { patienceMs: 15_000, everyMs: 5_000 };
+
 export function createConnectionSchedule(
   deps: { monitor: Pick<ConnectionMonitor, 'checkAll'>; logger: Logger },
-  options: ScheduleOptions,
+  options: ScheduleOptions = OPTIONS,
 ): ConnectionSchedule {
   const { monitor, logger } = deps;
   let isDriven = true;

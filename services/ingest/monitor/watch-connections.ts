@@ -42,11 +42,9 @@ export interface WatchDeps {
 }
 
 const POSTGRES_TIMEOUT_MS = 2_000;
-/** The pace of the worker's schedule. */
-const LOOK_EVERY_MS = 5_000;
 
 export async function watchConnections(
-  settings: { databaseUrl: string | undefined; patienceMs: number },
+  settings: { databaseUrl: string | undefined },
   deps: WatchDeps,
 ): Promise<WatchedConnections> {
   const { redis, keys, logger } = deps;
@@ -71,10 +69,7 @@ export async function watchConnections(
   monitor.restore(await readLastSamples({ redis, keys }).catch(() => []));
   logConnections(monitor, (channel, entry) => deps.log.write(channel, entry));
   reportComponents(monitor, deps);
-  const schedule = createConnectionSchedule(
-    { monitor, logger },
-    { patienceMs: settings.patienceMs, everyMs: LOOK_EVERY_MS },
-  );
+  const schedule = createConnectionSchedule({ monitor, logger });
   return {
     monitor,
     schedule,
