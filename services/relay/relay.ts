@@ -298,7 +298,6 @@ export async function createRelay(
           storesWatch.stop();
           schema.stop();
           liveKeys.stop();
-          admin?.stop();
           await keyWatch.stop();
           await Promise.all([apiKeys.stop(), sessions?.stop(), admin?.stop(), queue.stop(), reporting.stop()]);
           await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);

@@ -1,8 +1,8 @@
-import { Queue } from 'bullmq';
 import { type Asked, type AskOptions, ask } from './ask.ts';
 import { JOBS, type JobNameIn, type JobPayload, type JobResult, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
 import { endWithin } from './end-within.ts';
+import { openQueue } from './open-queue.ts';
 
 export interface Schedule<Name extends QueueName> {
   /** Names the schedule; the same id replaces what was there. */
@@ -28,19 +28,12 @@ export interface JobQueue<Name extends QueueName> {
   stop(): Promise<void>;
 }
 
-/** BullMQ keeps a stream of its own events per queue, answers included, which are large; nobody reads ours. */
-const EVENTS_KEPT = 1;
 /** A run that is this late was not merely waiting for a free worker. */
 const OVERDUE_MS = 30_000;
 const CLOSE_MS = 500;
 
 export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDeps): JobQueue<Name> {
-  const queue = new Queue(name, {
-    connection: deps.connection.redis,
-    prefix: deps.keys.jobs,
-    streams: { events: { maxLen: EVENTS_KEPT } },
-  });
-  queue.on('error', error => deps.logger.debug({ queue: name, err: error }, 'job queue: Redis is away'));
+  const queue = openQueue(name, deps);
   return {
     async schedule({ id, everyMs, job, payload }) {
       const { payload: schema, options } = JOBS[job];

@@ -1,7 +1,8 @@
-import { type Job, Queue } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
 import { isJobName, isRetriable, JOBS, type JobName, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
 import { endWithin } from './end-within.ts';
+import { openQueue } from './open-queue.ts';
 
 /** What the queues of this PBX are at, for an operator: how much waits, what failed, what runs next and when. */
 export interface QueueReport {
@@ -53,12 +54,7 @@ const MAX_UNFINISHED = 1_000;
 const CLOSE_MS = 500;
 
 export function createQueueInspector(deps: JobsDeps): QueueInspector {
-  const queues = new Map(
-    QUEUES.map(name => [name, new Queue(name, { connection: deps.connection.redis, prefix: deps.keys.jobs })]),
-  );
-  for (const [name, queue] of queues) {
-    queue.on('error', error => deps.logger.debug({ queue: name, err: error }, 'job queue: Redis is away'));
-  }
+  const queues = new Map(QUEUES.map(name => [name, openQueue(name, deps)]));
 
   async function failedOf(name: QueueName, queue: Queue, limit: number): Promise<{ job: Job; failed: FailedJob }[]> {
     const jobs = await queue.getFailed(0, limit - 1);

@@ -34,6 +34,8 @@ export interface LogKeys {
   streamPass(digest: string): string;
   /** Prefix of the counters of failed keys, one for each address. */
   readonly failedKeys: string;
+  /** Prefix of the counters of wallboard links that were not valid, one for each address. */
+  readonly failedWallboards: string;
   /** Prefix of the counters of API keys made in the panel, one for each user. */
   readonly newKeys: string;
   /** Pub/sub channel: what every relay instance is asked about its clients. */
@@ -75,6 +77,7 @@ export function createLogKeys(pbxId: string): LogKeys {
     ticket: (digest: string) => `${prefix}:ticket:${digest}`,
     streamPass: (digest: string) => `${prefix}:stream-pass:${digest}`,
     failedKeys: `${prefix}:failed-keys`,
+    failedWallboards: `${prefix}:failed-wallboards`,
     newKeys: `${prefix}:new-keys`,
     clientQuestions: `${prefix}:clients:ask`,
     clientAnswers: (instance: string) => `${prefix}:clients:answer:${instance}`,

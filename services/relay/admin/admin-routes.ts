@@ -19,9 +19,11 @@ import { addSetup, type SetupDeps } from './setup/setup-routes.ts';
 import { addStats } from './stats/stats-routes.ts';
 import { addUserAccess } from './users/user-access-routes.ts';
 import { addUsers, type UserDeps } from './users/user-routes.ts';
+import { addBoard, type BoardRoutesDeps } from './wallboards/board-routes.ts';
+import { addWallboards } from './wallboards/wallboard-routes.ts';
 
 /** What the areas of the admin API are made of; each takes what it needs. */
-export interface AdminDeps extends SetupDeps, AccountDeps, UserDeps, ApiKeysDeps, ClientsDeps {
+export interface AdminDeps extends SetupDeps, AccountDeps, UserDeps, ApiKeysDeps, ClientsDeps, BoardRoutesDeps {
   readonly totp: Totp;
   readonly tickets: Tickets;
   readonly operator: Operator;
@@ -50,4 +52,6 @@ export function addAdminRoutes(router: Router<AdminState>, deps: AdminDeps): voi
   addVerification(router, operator);
   addApiKeys(router, deps);
   addClients(router, deps);
+  addWallboards(router, deps);
+  addBoard(router, deps);
 }

@@ -83,6 +83,10 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
     auth,
     confirmPassword: createConfirmPassword({ ...shared, ...signingIn }),
     temporaryPasswordMs: config.ADMIN_TEMPORARY_PASSWORD_MS,
+    failedWallboards: {
+      perMinute: config.RELAY_FAILED_KEYS_PER_MINUTE,
+      blockMs: config.RELAY_FAILED_KEYS_BLOCK_MS,
+    },
     keyLimits: { newKeysPerHour: config.ADMIN_MAX_NEW_KEYS_PER_HOUR },
     panel: servePanel(createPanelFiles(config.ADMIN_PANEL_DIR, deps.logger)),
     // No other origin, whatever RELAY_ALLOWED_ORIGINS says: those are for the relay's public API.

@@ -28,6 +28,8 @@ export const ADMIN_PROBLEMS = {
   too_many_new_keys: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
   /** It is revoked, has expired, or another was made in its place already. */
   not_rotatable: { status: 409, title: 'Conflict' },
+  /** The link of a wallboard is not valid, has ended or was revoked. */
+  invalid_wallboard: { status: 401, title: 'Unauthorized' },
 } as const;
 
 export type AdminProblemCode = keyof typeof ADMIN_PROBLEMS;

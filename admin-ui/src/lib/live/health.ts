@@ -43,7 +43,7 @@ export const COMPONENTS: readonly ComponentName[] = [
 ];
 
 /** Not there until ingest has looked at them, or while it says nothing: a card without a state would only alarm. */
-const OPTIONAL: ReadonlySet<ComponentName> = new Set(['websocket', 'xapi', 'database']);
+const OPTIONAL: ReadonlySet<ComponentName> = new Set(['websocket', 'xapi', 'database', 'persist']);
 
 const STATES: ReadonlySet<unknown> = new Set(['up', 'degraded', 'down', 'absent']);
 

@@ -34,6 +34,7 @@ export const NAVIGATION: readonly { readonly title: string; readonly pages: read
     pages: [
       { path: '/api-keys', title: 'API keys', icon: 'key', key: 'k' },
       { path: '/clients', title: 'Clients', icon: 'plug', key: 'c' },
+      { path: '/wallboards', title: 'Wallboards', icon: 'screen', key: 'w', isForAdmins: true },
     ],
   },
   {

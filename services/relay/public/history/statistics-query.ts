@@ -66,7 +66,8 @@ export function parseStatisticsQuery(raw: RawQuery, now: number): StatisticsQuer
   };
 }
 
-function isTimeZone(name: string): boolean {
+/** Whether PostgreSQL knows it, too. */
+export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     // Offsets such as +01:00 are known here and not to PostgreSQL, which would take them the other way round.
