@@ -29,7 +29,19 @@ beforeAll(async () => {
 
 afterAll(() => stand?.stop());
 
-afterEach(() => stand.sim.request('DELETE', '/sim/faults'));
+/** What a fault has cut off is read again in a while; until then records come from elsewhere. */
+afterEach(async () => {
+  await stand.sim.request('DELETE', '/sim/faults');
+  await waitFor(
+    async () => {
+      const page = (await (await stand.get(`/relay/cdr?${MONTH}&limit=1`)).json()) as {
+        records?: { source: string }[];
+      };
+      return page.records?.[0]?.source === 'database';
+    },
+    { what: "the PBX's database to be read", timeoutMs: 25_000, everyMs: 50 },
+  );
+}, 30_000);
 
 /** A client that reads when it is told to. */
 function open(format: 'ndjson' | 'csv', apiKey = stand.relay.apiKey): Promise<IncomingMessage> {

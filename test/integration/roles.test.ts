@@ -25,7 +25,7 @@ afterAll(async () => {
 /** What is no history: it goes when it is over. */
 const PASSING = new Set(['admin_sessions', 'admin_recovery_codes', 'admin_setup_codes']);
 /** With columns that something could be guessed from. */
-const SECRET = new Set(['admin_users', 'admin_recovery_codes', 'admin_setup_codes', 'api_keys']);
+const SECRET = new Set(['admin_users', 'admin_recovery_codes', 'admin_setup_codes', 'api_keys', 'wallboards']);
 
 async function tables(): Promise<string[]> {
   const { rows } = await owner.pool.query<{ name: string }>(
@@ -81,6 +81,7 @@ test('an auditor reads all but passwords and keys, and changes nothing', async (
       has_column_privilege('relay_auditor', 'api_keys', 'key_hash', 'SELECT') AS hash,
       has_column_privilege('relay_auditor', 'admin_users', 'password', 'SELECT') AS password,
       has_column_privilege('relay_auditor', 'admin_users', 'totp_secret', 'SELECT') AS totp,
-      has_column_privilege('relay_auditor', 'admin_recovery_codes', 'digest', 'SELECT') AS recovery`);
-  expect(rows).toEqual([{ name: true, hash: false, password: false, totp: false, recovery: false }]);
+      has_column_privilege('relay_auditor', 'admin_recovery_codes', 'digest', 'SELECT') AS recovery,
+      has_column_privilege('relay_auditor', 'wallboards', 'digest', 'SELECT') AS wallboard`);
+  expect(rows).toEqual([{ name: true, hash: false, password: false, totp: false, recovery: false, wallboard: false }]);
 });
