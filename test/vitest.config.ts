@@ -7,6 +7,8 @@ export default defineConfig({
     // Tests wait for processes and sockets more than they compute; one worker, the default of two cores, would idle, and
     // three make tests about time wait for each other.
     maxWorkers: 2,
+    // Node runs the sources as it does in production, and keeps what it compiled; nothing here replaces a module.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
     root: fileURLToPath(new URL('..', import.meta.url)),
     // Once for all projects: one Redis and one PostgreSQL for the whole run.
     globalSetup: [fileURLToPath(new URL('./harness/global-setup.ts', import.meta.url))],

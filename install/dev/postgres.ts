@@ -25,6 +25,8 @@ export type PostgresOptions = {
   port?: number;
   /** Off only where the data dies with the run anyway. */
   fsync?: boolean;
+  /** Off only there, too: its workers keep a database open that is to be dropped, and nobody but they may end them. */
+  autovacuum?: boolean;
   /** The role and its database: `relay` unless told. */
   role?: string;
   mayCreateDatabases?: boolean;
@@ -109,6 +111,7 @@ async function launch(
     fsync: durable,
     synchronous_commit: durable,
     full_page_writes: durable,
+    autovacuum: options.autovacuum === false ? 'off' : 'on',
   };
   const log = await open(logPath(options), 'a', 0o600);
   try {

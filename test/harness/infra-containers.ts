@@ -11,7 +11,7 @@ export async function startContainers(): Promise<Infrastructure> {
     .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'));
   const postgres = new GenericContainer('postgres:17')
     .withEnvironment({ POSTGRES_USER: 'relay', POSTGRES_PASSWORD: password, POSTGRES_DB: 'relay' })
-    .withCommand(['postgres', '-c', 'fsync=off', '-c', 'max_connections=200'])
+    .withCommand(['postgres', '-c', 'fsync=off', '-c', 'autovacuum=off', '-c', 'max_connections=200'])
     .withExposedPorts(5432)
     // The image starts the server twice: once to set it up, once to serve.
     .withWaitStrategy(Wait.forLogMessage('database system is ready to accept connections', 2));

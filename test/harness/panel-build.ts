@@ -8,5 +8,5 @@ export async function setup(): Promise<void> {
   process.env.NODE_ENV = 'production';
   const build = await startPanelBuild(fileURLToPath(new URL('../..', import.meta.url)), () => undefined);
   if (NODE_ENV !== undefined) process.env.NODE_ENV = NODE_ENV;
-  await build?.done;
+  if ((await build?.done) === false) throw new Error('the panel is not built, so no page of it can be looked at');
 }

@@ -8,8 +8,8 @@ import { announce, succeed, warn } from '../terminal.js';
  * should wait for a page, and a panel that does not build keeps nothing else from running.
  */
 export type PanelBuild = {
-  /** It has ended, well or not. */
-  done: Promise<void>;
+  /** It has ended: whether the panel is built. */
+  done: Promise<boolean>;
   stop(): Promise<void>;
 };
 
@@ -38,7 +38,7 @@ export async function startPanelBuild(root: string, onSpawn: (pid: number) => vo
     }
   });
   return {
-    done: child.exited.then(() => undefined),
+    done: child.exited.then(({ code }) => code === 0),
     stop: async () => void (await child.stop({ signal: 'SIGTERM', deadlineMs: stopDeadlineMs })),
   };
 }
