@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import adapterStatic from '@sveltejs/adapter-static';
@@ -11,8 +11,8 @@ const BUILD = 'build';
 
 /**
  * The static adapter, with relative paths in its page: SvelteKit names assets from the root of the host, but the panel
- * lives under whatever prefix a proxy gives it. The page is written last, which is how the relay knows that a build is
- * complete.
+ * lives under whatever prefix a proxy gives it. Every file gets its encodings beside it, so that the relay has nothing to
+ * compress. The page is touched last, which is how the relay knows that a build is complete.
  */
 function relativeStatic(): ReturnType<typeof adapterStatic> {
   const adapter = adapterStatic({ pages: BUILD });
@@ -23,6 +23,9 @@ function relativeStatic(): ReturnType<typeof adapterStatic> {
       const path = join(BUILD, 'index.html');
       const page = await readFile(path, 'utf8');
       await writeFile(path, page.replaceAll('"/_app/', '"./_app/'));
+      await builder.compress(BUILD);
+      const now = new Date();
+      await utimes(path, now, now);
     },
   };
 }

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 
@@ -32,6 +32,8 @@ afterAll(async () => {
 async function build(title: string): Promise<void> {
   await mkdir(join(folder, '_app/immutable'), { recursive: true });
   await writeFile(join(folder, '_app/immutable/start.abc123.js'), asset);
+  await writeFile(join(folder, '_app/immutable/start.abc123.js.br'), brotliCompressSync(asset));
+  await writeFile(join(folder, '_app/immutable/start.abc123.js.gz'), gzipSync(asset));
   await writeFile(join(folder, '_app/version.json'), '{"version":"1"}');
   await writeFile(join(folder, 'icon.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
   await writeFile(join(folder, 'index.html'), page(title));
@@ -90,6 +92,19 @@ describe('/admin/', () => {
     expect(gzip.headers['content-encoding']).toBe('gzip');
     expect(gunzipSync(gzip.body).toString()).toBe(asset);
     expect(new Set([plain, br, gzip].map(answer => answer.headers.etag)).size).toBe(3);
+  });
+
+  it('serves a file as it is where its encoding is of another content, broken, or not there', async () => {
+    await writeFile(join(folder, 'index.html.br'), brotliCompressSync(page('yesterday')));
+    await writeFile(join(folder, 'index.html.gz'), gzipSync(page('first')).subarray(0, 20));
+    await build('first');
+    for (const path of ['/admin/', '/admin/icon.svg']) {
+      const answer = await get(path, { 'accept-encoding': 'gzip, br' });
+      expect(answer.status).toBe(200);
+      expect(answer.headers).not.toHaveProperty('content-encoding');
+    }
+    expect((await get('/admin/', { 'accept-encoding': 'gzip, br' })).body.toString()).toBe(page('first'));
+    expect((await get(`${assetPath}.br`)).status).toBe(404);
   });
 
   it('answers 304 without a body when the etag is known', async () => {

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
-import { brotliCompress, gzip, constants as zlib } from 'node:zlib';
+import { brotliDecompress, gunzip } from 'node:zlib';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 
 /**
- * The built panel, whole in memory. A request is looked up by its exact name in a map, so no path can leave the folder,
- * and every encoding is prepared once, so a request costs no CPU.
+ * The built panel, whole in memory. A request is looked up by its exact name in a map, so no path can leave the folder.
+ * The build has left each file's encodings beside it (`x.js.br`, `x.js.gz`), so neither a start nor a request compresses.
  *
  * The page's modification time is compared whenever the page is asked for: a build that ends after the relay has
  * started (the launcher runs both at once) or a later one is taken up without a restart. Until a new page is there the
@@ -20,7 +20,7 @@ export interface PanelFile {
   /** Its name holds a hash of its content, so that it may be kept for ever. */
   readonly isImmutable: boolean;
   readonly identity: Buffer;
-  /** Null where compressing does not pay. */
+  /** Null where the build left none. */
   readonly br: Buffer | null;
   readonly gzip: Buffer | null;
   /** `'sha256-…'` of each inline script; empty for what is not a page. */
@@ -38,13 +38,11 @@ export const PAGE = 'index.html';
 
 type Build = { readonly pageWrittenMs: number; readonly files: ReadonlyMap<string, PanelFile> };
 
-const COMPRESSIBLE = new Set(['.html', '.js', '.css', '.json', '.svg', '.txt', '.webmanifest']);
-const MIN_COMPRESSED_BYTES = 512;
 const IMMUTABLE_FOLDER = '_app/immutable/';
-const BROTLI_QUALITY = 9;
+const ENCODED = /\.(?:br|gz)$/;
 
-const toBrotli = promisify(brotliCompress);
-const toGzip = promisify(gzip);
+const fromBrotli = promisify(brotliDecompress);
+const fromGzip = promisify(gunzip);
 
 /** Begins to read at once; whoever asks meanwhile waits for it. */
 export function createPanelFiles(folder: string, logger: Logger): PanelFiles {
@@ -85,36 +83,47 @@ async function modifiedMs(path: string): Promise<number | null> {
 
 async function readFolder(folder: string): Promise<Map<string, PanelFile>> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = await Promise.all(
-    found
-      .filter(entry => entry.isFile())
-      .map(async entry => {
-        const path = join(entry.parentPath, entry.name);
-        const name = relative(folder, path).replaceAll(sep, '/');
-        return [name, await prepare(name, await readFile(path))] as const;
-      }),
+  const contents = new Map(
+    await Promise.all(
+      found
+        .filter(entry => entry.isFile())
+        .map(async entry => {
+          const path = join(entry.parentPath, entry.name);
+          return [relative(folder, path).replaceAll(sep, '/'), await readFile(path)] as const;
+        }),
+    ),
   );
-  return new Map(files);
+  const names = [...contents.keys()].filter(name => !ENCODED.test(name));
+  return new Map(await Promise.all(names.map(async name => [name, await toPanelFile(name, contents)] as const)));
 }
 
-async function prepare(name: string, identity: Buffer): Promise<PanelFile> {
+async function toPanelFile(name: string, contents: ReadonlyMap<string, Buffer>): Promise<PanelFile> {
   const extension = /\.[a-z0-9]+$/i.exec(name)?.[0].toLowerCase() ?? '';
-  const isCompressible = COMPRESSIBLE.has(extension) && identity.length >= MIN_COMPRESSED_BYTES;
-  const [br, gz] = isCompressible
-    ? await Promise.all([
-        toBrotli(identity, { params: { [zlib.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } }),
-        toGzip(identity, { level: 9 }),
-      ])
-    : [null, null];
+  const identity = contents.get(name) ?? Buffer.alloc(0);
+  const [br, gzip] = await Promise.all([
+    encodingOf(identity, contents.get(`${name}.br`), fromBrotli),
+    encodingOf(identity, contents.get(`${name}.gz`), fromGzip),
+  ]);
   return {
     extension,
     etag: createHash('sha256').update(identity).digest('base64url').slice(0, 22),
     isImmutable: name.startsWith(IMMUTABLE_FOLDER),
     identity,
     br,
-    gzip: gz,
+    gzip,
     scriptHashes: extension === '.html' ? hashInlineScripts(identity.toString('utf8')) : [],
   };
+}
+
+/** Null when it is not there, not shorter, or of another content: of a file that was changed by hand, or half written. */
+async function encodingOf(
+  identity: Buffer,
+  encoded: Buffer | undefined,
+  decode: (encoded: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>,
+): Promise<Buffer | null> {
+  if (!encoded || encoded.length >= identity.length) return null;
+  const decoded = await decode(encoded, { maxOutputLength: identity.length }).catch(() => null);
+  return decoded?.equals(identity) ? encoded : null;
 }
 
 /** Of the file itself and not of what the build announced: a page that was changed by hand still runs. */
