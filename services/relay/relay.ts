@@ -15,7 +15,7 @@ import { openAdmin, openSessions } from './admin/open-admin.ts';
 import { createValidateHolder } from './admin/session-access/validate-holder.ts';
 import { createClientDirectory } from './clients/client-directory.ts';
 import type { relayConfig } from './config.ts';
-import { createDocuments } from './documents/documents.ts';
+import { createDocumentSource } from './documents/document-source.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
 import { watchStores } from './errors/watch-stores.ts';
 import { createHealthReport } from './health.ts';
@@ -214,7 +214,7 @@ export async function createRelay(
     report,
     desk,
     audit,
-    documents: await createDocuments(),
+    documents: createDocumentSource(),
     callsOfPbx: createActiveCallsOfPbx(queue),
     queue,
     records: {

@@ -6,7 +6,7 @@ import { type OpenApiDocument, toOpenApi } from './openapi.ts';
 import { toPage } from './page/page.ts';
 import { ROUTES } from './routes.ts';
 
-/** Made once at the start from the schemas that validate; served as they are. */
+/** Made once from the schemas that validate; served as they are. */
 export interface Documents {
   readonly openapi: ServedDocument;
   readonly asyncapi: ServedDocument;
@@ -29,7 +29,7 @@ export function generateDocuments(): GeneratedDocuments {
   return { openapi: toOpenApi(ROUTES, { version }), asyncapi: toAsyncApi({ version }) };
 }
 
-export async function createDocuments(): Promise<Documents> {
+export async function makeDocuments(): Promise<Documents> {
   const generated = generateDocuments();
   const [style, ...examples] = await Promise.all([
     readText('page/page.css'),

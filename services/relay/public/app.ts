@@ -11,7 +11,7 @@ import Koa from 'koa';
 import helmet from 'koa-helmet';
 import type pg from 'pg';
 import type { Admin } from '../admin/open-admin.ts';
-import type { Documents } from '../documents/documents.ts';
+import type { DocumentSource } from '../documents/document-source.ts';
 import type { HealthReport } from '../health.ts';
 import type { Access } from '../keys/access.ts';
 import type { Admit } from '../keys/admission.ts';
@@ -63,7 +63,7 @@ export interface AppDeps {
   readonly report: () => Promise<HealthReport>;
   readonly desk: CommandDesk;
   readonly audit: AuditLog;
-  readonly documents: Documents;
+  readonly documents: DocumentSource;
   readonly callsOfPbx: ActiveCallsOfPbx;
   readonly queue: RecordQueue;
   readonly records: RecordsOptions;

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
-import type { Documents, ServedDocument } from '../../documents/documents.ts';
+import type { DocumentSource } from '../../documents/document-source.ts';
+import type { ServedDocument } from '../../documents/documents.ts';
 import type { RouteDescription } from '../../documents/route-description.ts';
 import type { RelayState } from '../require-permission.ts';
 
@@ -42,12 +43,13 @@ export const describeDocuments: readonly RouteDescription[] = [
 ];
 
 /** `GET /relay/openapi.json`, `/relay/asyncapi.json`, `/relay/docs`: what this relay can do, for anybody. */
-export function addDocuments(router: Router<RelayState>, documents: Documents): void {
-  router.get('/relay/openapi.json', context => send(context, documents.openapi));
-  router.get('/relay/asyncapi.json', context => send(context, documents.asyncapi));
-  router.get('/relay/docs', context => {
-    context.set('content-security-policy', documents.page.contentSecurityPolicy);
-    send(context, documents.page);
+export function addDocuments(router: Router<RelayState>, documents: DocumentSource): void {
+  router.get('/relay/openapi.json', async context => send(context, (await documents()).openapi));
+  router.get('/relay/asyncapi.json', async context => send(context, (await documents()).asyncapi));
+  router.get('/relay/docs', async context => {
+    const { page } = await documents();
+    context.set('content-security-policy', page.contentSecurityPolicy);
+    send(context, page);
   });
 }
 
