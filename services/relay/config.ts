@@ -77,3 +77,5 @@ export const relayConfig = {
   RELAY_MAX_TIMELINE_ENTRIES: integer({ min: 10, max: 10_000, default: 1_000 }),
   RELAY_DRAIN_MS: integer({ min: 0, max: 60_000, default: 2_000 }),
 };
+
+export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;

@@ -10,11 +10,10 @@ import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
 import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
-import type { z } from 'zod';
 import { openAdmin, openSessions } from './admin/open-admin.ts';
 import { createValidateHolder } from './admin/session-access/validate-holder.ts';
 import { createClientDirectory } from './clients/client-directory.ts';
-import type { relayConfig } from './config.ts';
+import type { RelayConfig } from './config.ts';
 import { createDocumentSource } from './documents/document-source.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
 import { watchStores } from './errors/watch-stores.ts';
@@ -47,8 +46,6 @@ import { createReadStream } from './streams/read-stream.ts';
 
 const FLUSH_MS = 500;
 const READY_SILENCE_MS = 4_000;
-
-export type RelayConfig = z.infer<z.ZodObject<typeof relayConfig>>;
 
 /** The whole relay on one port: everything it needs is opened here, and closed by the phases it returns. */
 export async function createRelay(

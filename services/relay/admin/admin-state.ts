@@ -1,5 +1,6 @@
 import type { StoredAdminSession } from '@3cx-relay/shared/store/admin-sessions.ts';
 import type { Context } from 'koa';
+import { type AdminActor, toAdminActor } from '../admin-actor.ts';
 import { clientAddress } from '../public/client-address.ts';
 import type { RelayState } from '../public/require-permission.ts';
 
@@ -21,13 +22,9 @@ export function signedInOf({ signedIn }: AdminState): SignedIn {
 
 /** Who does it and from where, as the audit wants it. */
 export function actorOf(context: Context & { state: AdminState }): {
-  actor: { kind: 'admin'; id: string; name: string };
+  actor: AdminActor;
   address: string | null;
 } {
   const { user } = signedInOf(context.state);
-  return { actor: toActor(user), address: clientAddress(context.req) };
-}
-
-export function toActor(user: { id: number; username: string }): { kind: 'admin'; id: string; name: string } {
-  return { kind: 'admin', id: String(user.id), name: user.username };
+  return { actor: toAdminActor(user), address: clientAddress(context.req) };
 }

@@ -8,6 +8,7 @@ import type { Redis, RedisConnection } from '@3cx-relay/shared/runtime/redis.ts'
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Middleware } from 'koa';
 import type { ClientDirectory } from '../clients/client-directory.ts';
+import type { RelayConfig } from '../config.ts';
 import type { HealthReport } from '../health.ts';
 import type { APIKeyManager } from '../keys/api-key-manager.ts';
 import type { LiveKeys } from '../keys/live-keys.ts';
@@ -15,7 +16,6 @@ import type { Tickets } from '../keys/tickets.ts';
 import type { DeliveryWindow } from '../live/delivery-window.ts';
 import type { PasswordHash } from '../passwords/password-hash.ts';
 import { createOrigins } from '../public/origins.ts';
-import type { RelayConfig } from '../relay.ts';
 import { createAdminApp } from './admin-app.ts';
 import type { AdminState } from './admin-state.ts';
 import { AdminAuth } from './auth/admin-auth.ts';

@@ -1,6 +1,18 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { Documents } from './documents.ts';
+
+/** Made once from the schemas that validate; served as they are. */
+export interface Documents {
+  readonly openapi: ServedDocument;
+  readonly asyncapi: ServedDocument;
+  readonly page: ServedDocument & { readonly contentSecurityPolicy: string };
+}
+
+export interface ServedDocument {
+  readonly body: string;
+  readonly type: string;
+  readonly etag: string;
+}
 
 /** The same documents for whoever asks; they are made at the first request. */
 export type DocumentSource = () => Promise<Documents>;

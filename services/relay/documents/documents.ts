@@ -2,22 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AsyncApiDocument, toAsyncApi } from './asyncapi.ts';
+import type { Documents, ServedDocument } from './document-source.ts';
 import { type OpenApiDocument, toOpenApi } from './openapi.ts';
 import { toPage } from './page/page.ts';
 import { ROUTES } from './routes.ts';
-
-/** Made once from the schemas that validate; served as they are. */
-export interface Documents {
-  readonly openapi: ServedDocument;
-  readonly asyncapi: ServedDocument;
-  readonly page: ServedDocument & { readonly contentSecurityPolicy: string };
-}
-
-export interface ServedDocument {
-  readonly body: string;
-  readonly type: string;
-  readonly etag: string;
-}
 
 export interface GeneratedDocuments {
   readonly openapi: OpenApiDocument;

@@ -1,6 +1,7 @@
+import type { StoredAdminSession } from '@3cx-relay/shared/store/admin-sessions.ts';
 import type { KeyRestrictions, StoredApiKey } from '@3cx-relay/shared/store/api-keys.ts';
 import { PERMISSIONS, type Permission } from '@3cx-relay/shared/wire/permissions.ts';
-import { type SignedIn, toActor } from '../admin/admin-state.ts';
+import { type AdminActor, toAdminActor } from '../admin-actor.ts';
 
 /** Of a key its number; of somebody who is signed in the id of the session. */
 export type HolderId = number | string;
@@ -14,7 +15,7 @@ export interface ApiKey extends KeyRestrictions {
   readonly clientName: string;
   readonly permissions: readonly Permission[];
   /** Absent of a key. */
-  readonly session?: SignedIn;
+  readonly session?: StoredAdminSession;
 }
 
 /** What may be asked of whoever holds a key or a session. */
@@ -26,8 +27,12 @@ export function keyIdOf(key: ApiKey | null | undefined): number | null {
 }
 
 /** As the audit has it. */
-export function actorOf({ id, clientName, session }: ApiKey): { kind: 'admin' | 'api_key'; id: string; name: string } {
-  return session ? toActor(session.user) : { kind: 'api_key', id: String(id), name: clientName };
+export function actorOf({
+  id,
+  clientName,
+  session,
+}: ApiKey): AdminActor | { kind: 'api_key'; id: string; name: string } {
+  return session ? toAdminActor(session.user) : { kind: 'api_key', id: String(id), name: clientName };
 }
 
 export type Validation =

@@ -5,9 +5,9 @@ import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import type { AboutAnswer } from '@3cx-relay/shared/wire/admin/about.ts';
 import type Router from '@koa/router';
+import type { RelayConfig } from '../../config.ts';
 import type { HealthReport } from '../../health.ts';
 import { noParameters, parseQuery } from '../../public/parse-query.ts';
-import type { RelayConfig } from '../../relay.ts';
 import type { AdminState } from '../admin-state.ts';
 import type { AdminAuth } from '../auth/admin-auth.ts';
 

@@ -2,8 +2,9 @@ import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { ADMIN_COOKIE, CSRF_HEADER } from '@3cx-relay/shared/wire/admin/session.ts';
 import type { Context, Middleware } from 'koa';
 import koaJwt from 'koa-jwt';
+import { toAdminActor } from '../../admin-actor.ts';
 import { ProblemError } from '../../public/problem-error.ts';
-import { type AdminState, type SignedIn, toActor } from '../admin-state.ts';
+import type { AdminState, SignedIn } from '../admin-state.ts';
 import { type AdminTokens, createAdminTokens } from './admin-token.ts';
 import { bearerOf } from './bearer.ts';
 import { type CsrfTokens, createCsrfTokens } from './csrf-tokens.ts';
@@ -110,7 +111,7 @@ export class AdminAuth {
   #tell(action: string, { id, user }: SignedIn, what: { from: Pick<SessionOrigin, 'address'>; details: object }): void {
     this.#deps.audit.write({
       action,
-      actor: toActor(user),
+      actor: toAdminActor(user),
       address: what.from.address,
       target: `session:${id}`,
       outcome: 'done',

@@ -1,4 +1,4 @@
-import type { RelayConfig } from '../../relay.ts';
+import type { RelayConfig } from '../../config.ts';
 import type { OpenAdminDeps } from '../open-admin.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
 import { createSecondFactor } from './second-factor.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import type { RelayConfig } from '../../config.ts';
 import { networkOf } from '../../keys/failed-keys.ts';
 import { ProblemError } from '../../public/problem-error.ts';
-import type { RelayConfig } from '../../relay.ts';
 import { clearGrowingLock, createGrowingLock, type GrowingLockLimits } from './growing-lock.ts';
 
 /**

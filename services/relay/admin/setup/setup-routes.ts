@@ -3,9 +3,10 @@ import { insertFirstAdmin, isSetupCode } from '@3cx-relay/shared/store/admin-set
 import { hasAdminUsers } from '@3cx-relay/shared/store/admin-users.ts';
 import { setupRequest } from '@3cx-relay/shared/wire/admin/users.ts';
 import type Router from '@koa/router';
+import { toAdminActor } from '../../admin-actor.ts';
 import { readJsonBody } from '../../public/json-body.ts';
 import { ProblemError } from '../../public/problem-error.ts';
-import { type AdminState, toActor } from '../admin-state.ts';
+import type { AdminState } from '../admin-state.ts';
 import type { AdminAuth } from '../auth/admin-auth.ts';
 import { tooManySignIns } from '../auth/confirm-password.ts';
 import { digestOfReadableCode } from '../auth/readable-code.ts';
@@ -64,7 +65,7 @@ export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
     if (!created) throw refused;
     await deps.limits.succeeded(attempt, false);
     deps.audit.write({
-      ...{ action: 'setup', actor: toActor(created), address: from.address, target: `user:${created.id}` },
+      ...{ action: 'setup', actor: toAdminActor(created), address: from.address, target: `user:${created.id}` },
       ...{ outcome: 'done', details: { username } },
     });
     const signedIn = await deps.sessions.begin({ id: created.id, passwordHash }, from);

@@ -1,7 +1,6 @@
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
-import type { DocumentSource } from '../../documents/document-source.ts';
-import type { ServedDocument } from '../../documents/documents.ts';
+import type { DocumentSource, ServedDocument } from '../../documents/document-source.ts';
 import type { RouteDescription } from '../../documents/route-description.ts';
 import type { RelayState } from '../require-permission.ts';
 
