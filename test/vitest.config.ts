@@ -10,6 +10,10 @@ export default defineConfig({
     // Node runs the sources as it does in production, and keeps what it compiled; nothing here replaces a module.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     root: fileURLToPath(new URL('..', import.meta.url)),
+    // A process for each file would spend more time on loading the same modules than on tests. What a file starts it
+    // stops; modules keep no state from one file to the next.
+    isolate: false,
+    setupFiles: [fileURLToPath(new URL('./harness/after-each-file.ts', import.meta.url))],
     // Once for all projects: one Redis and one PostgreSQL for the whole run.
     globalSetup: [fileURLToPath(new URL('./harness/global-setup.ts', import.meta.url))],
     projects: [

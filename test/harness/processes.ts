@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
 import { findFreePort } from '../../install/dev/system/ports.ts';
 import { waitFor } from './wait-for.ts';
 
 /**
  * Our real programs as real processes. Whoever starts one stops it; one that is still alive when the test file ends is
- * killed and fails the file.
+ * killed and fails the file (after-each-file.ts).
  */
 export type ServiceName = 'ingest' | 'relay' | 'worker' | 'simulator';
 
@@ -34,12 +33,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const keptOutput = 200_000;
 const alive = new Map<ChildProcess, ServiceName>();
 
-afterAll(() => {
+/** Kills what a test file left running, and throws when there was something. */
+export function endWhatIsLeft(): void {
   const left = [...alive.entries()];
   for (const [child] of left) child.kill('SIGKILL');
   if (left.length === 0) return;
   throw new Error(`left running by this file: ${left.map(([child, name]) => `${name} (pid ${child.pid})`).join(', ')}`);
-});
+}
 
 process.on('exit', () => {
   for (const child of alive.keys()) child.kill('SIGKILL');
