@@ -13,7 +13,7 @@ describe.skipIf(!hasBrowser)('the pages of users', () => {
   let tab: PanelTab;
 
   beforeAll(async () => {
-    relay = await startTestRelay();
+    relay = await startTestRelay({ ADMIN_TEMPORARY_PASSWORD_MS: '5400000' });
     [admin, viewer, browser] = await Promise.all([
       signInAs(relay, { username: 'ada' }),
       signInAs(relay, { role: 'viewer', username: 'vera' }),
@@ -41,10 +41,12 @@ describe.skipIf(!hasBrowser)('the pages of users', () => {
     const { page } = tab;
     await tab.open('#/users');
     await page.getByRole('button', { name: 'New user' }).press('Enter');
+    await page.getByText(/It is good for 1 h 30 min/).waitFor();
     await page.getByLabel('Username').focus();
     await page.keyboard.type('kim');
     await page.keyboard.press('Enter');
     await page.getByRole('dialog', { name: 'User created' }).waitFor();
+    await page.getByText(/within 1 h 30 min/).waitFor();
     const password = (await page.getByRole('dialog').locator('code').textContent()) ?? '';
     await page.keyboard.press('Escape');
     expect(await page.content()).not.toContain(password);

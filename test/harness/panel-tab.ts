@@ -15,10 +15,11 @@ export type PanelTab = {
   close(): Promise<void>;
 };
 
-/** A tab in which somebody is signed in to the panel at `url`. */
-export async function openPanelTab(browser: Browser, url: string, tester: SignedInTester): Promise<PanelTab> {
+/** A tab in which somebody is signed in to the panel at `url`; without a tester nobody is. */
+export async function openPanelTab(browser: Browser, url: string, tester?: SignedInTester): Promise<PanelTab> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' });
-  await context.addCookies([{ name: ADMIN_COOKIE, value: tester.token, url, httpOnly: true, sameSite: 'Strict' }]);
+  const cookie = { name: ADMIN_COOKIE, url, httpOnly: true, sameSite: 'Strict' } as const;
+  if (tester) await context.addCookies([{ ...cookie, value: tester.token }]);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', message => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
@@ -12,13 +13,14 @@ import { auditFromShell, COMMAND_LINE } from '../audit-from-shell.ts';
 import { relayConfig } from '../config.ts';
 import { createPasswordHash } from '../passwords/password-hash.ts';
 import { digestOfReadableCode, randomReadableCode } from './auth/readable-code.ts';
-import { liftLocks } from './auth/sign-in-limits.ts';
+import { liftAddressLock, liftLocks } from './auth/sign-in-limits.ts';
 import { createAdminUser } from './users/new-user.ts';
 
 /** Users from a shell. A password comes on stdin: arguments are visible to every user of the machine. */
 const USAGE = `usage: cli.ts create-user --username NAME --role admin|viewer < file-with-the-password
        cli.ts setup-code                 a code, good once and for an hour, to make the first user in the panel with
-       cli.ts unlock --username NAME     lets a user try again who is locked out after too many failed sign-ins`;
+       cli.ts unlock --username NAME     lets a user try again who is locked out after too many failed sign-ins
+       cli.ts unlock --address IP        lets everybody try again who is locked out because of failures at this address`;
 const EXIT = { failed: 1, usage: 2, exists: 3 } as const;
 const SETUP_CODE_MS = 3_600_000;
 
@@ -64,18 +66,21 @@ async function makeSetupCode(pool: PostgresPool['pool']): Promise<void> {
   await tell('setup.code', { what: 'making the code', target: null, details: { expiresAt } });
 }
 
-async function unlock(username: string): Promise<void> {
+async function unlock(who: { username: string } | { address: string }): Promise<void> {
   const { REDIS_URL, PBX_ID } = readConfig(config, process.env);
   if (REDIS_URL === undefined)
     throw new OperatorError('REDIS_URL_MISSING', 'REDIS_URL is required: locks are kept there');
   const { redis, stop } = connectRedis(REDIS_URL, { name: 'relay shell', logger });
   try {
-    await liftLocks({ redis, keys: createLogKeys(PBX_ID) }, username);
+    const locks = { redis, keys: createLogKeys(PBX_ID) };
+    await ('username' in who ? liftLocks(locks, who.username) : liftAddressLock(locks, who.address));
   } finally {
     await stop();
   }
-  console.log(JSON.stringify({ unlocked: username }));
-  await tell('user.unlock', { what: `unlocking ${username}`, target: null, details: { username } });
+  const unlocked = 'username' in who ? who.username : who.address;
+  console.log(JSON.stringify({ unlocked }));
+  const action = 'username' in who ? 'user.unlock' : 'address.unlock';
+  await tell(action, { what: `unlocking ${unlocked}`, target: null, details: { ...who } });
 }
 
 async function tell(
@@ -96,13 +101,14 @@ async function withPool(work: (pool: PostgresPool['pool']) => Promise<void>): Pr
 try {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { username: { type: 'string' }, role: { type: 'string' } },
+    options: { username: { type: 'string' }, role: { type: 'string' }, address: { type: 'string' } },
   });
-  const { username, role } = values;
+  const { username, role, address } = values;
   const command = positionals.join(' ');
   if (command === 'create-user' && username && role) await withPool(pool => createUser(pool, { username, role }));
   else if (command === 'setup-code') await withPool(makeSetupCode);
-  else if (command === 'unlock' && username) await unlock(username);
+  else if (command === 'unlock' && username && !address) await unlock({ username });
+  else if (command === 'unlock' && address && !username && isIP(address)) await unlock({ address });
   else {
     console.error(USAGE);
     process.exitCode = EXIT.usage;

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, type Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { within } from '@3cx-relay/shared/runtime/within.ts';
 import { type ClientsAnswer, type ConnectedClient, connectedClient } from '@3cx-relay/shared/wire/admin/clients.ts';
 import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
 import { z } from 'zod';
 import { endOf } from '../keys/live-keys.ts';
 import type { Hub } from '../live/hub.ts';
+import { ProblemError } from '../public/problem-error.ts';
 import { type ListClientsDeps, listClients } from './list-clients.ts';
 
 /**
@@ -15,8 +17,13 @@ import { type ListClientsDeps, listClients } from './list-clients.ts';
  * when all have answered. An instance that does not answer in time is missing, and the answer says so.
  */
 export interface ClientDirectory {
+  /** @throws ProblemError `unavailable` when Redis does not answer in time */
   list(): Promise<ClientsAnswer>;
-  /** Whoever is told to leave may come back. False: nobody has such a client. */
+  /**
+   * Whoever is told to leave may come back.
+   *
+   * @throws ProblemError `unavailable` when Redis does not answer in time
+   */
   disconnect(session: string): Promise<DisconnectOutcome>;
   stop(): Promise<void>;
 }
@@ -47,6 +54,10 @@ const answer = z.object({
   truncated: z.int(),
 });
 
+const PULSE_MS = 2_000;
+/** For the server to answer one. */
+const SILENCE_MS = 2_000;
+
 type Question = z.infer<typeof question>;
 type Answer = z.infer<typeof answer>;
 type Asked = { kind: 'list' } | { kind: 'disconnect'; session: string };
@@ -69,11 +80,22 @@ export function createClientDirectory(
   const instance = randomUUID().slice(0, 8);
   const own = { ...deps, instance };
   const waiting = new Map<string, Waiting>();
-  const subscriber = connectRedis(options.redisUrl, { name: 'relay-clients', logger });
+  const subscriber = connectRedis(options.redisUrl, { name: 'relay-clients', logger, silenceMs: SILENCE_MS });
   const channels = { questions: keys.clientQuestions, answers: keys.clientAnswers(instance) };
-  // ioredis subscribes again by itself after an outage.
-  const subscribed = subscriber.redis.subscribe(channels.questions, channels.answers);
-  subscribed.catch((err: unknown) => logger.debug({ err }, 'clients of this instance cannot be listed yet'));
+
+  /**
+   * Again and again, which changes nothing where it has been done: ioredis repeats after an outage only what succeeded
+   * before, and whoever only listens sends nothing and does not notice that the server froze. What is not answered makes
+   * the connection be given up.
+   */
+  function subscribe(): void {
+    subscriber.redis
+      .subscribe(channels.questions, channels.answers)
+      .catch((err: unknown) => logger.debug({ err }, 'clients of this instance cannot be listed yet'));
+  }
+  subscriber.redis.on('ready', subscribe);
+  const pulse = setInterval(subscribe, PULSE_MS).unref();
+
   subscriber.redis.on('message', (channel, text) => {
     if (channel === channels.questions) void hear(text);
     else take(text);
@@ -112,7 +134,6 @@ export function createClientDirectory(
   }
 
   async function ask(asked: Asked, isEnough: (answers: readonly Answer[]) => boolean) {
-    await subscribed;
     const id = randomUUID();
     const { promise, resolve } = Promise.withResolvers<void>();
     let heardBy = Number.POSITIVE_INFINITY;
@@ -125,7 +146,8 @@ export function createClientDirectory(
     waiting.set(id, mine);
     const timer = setTimeout(resolve, options.waitMs);
     try {
-      heardBy = await redis.publish(keys.clientQuestions, JSON.stringify({ ...asked, id, from: instance } as Question));
+      // At least by this instance, which may have lost its subscription: its clients must not be missing unsaid.
+      heardBy = Math.max(1, await publish({ ...asked, id, from: instance }));
       mine.wake();
       await promise;
     } finally {
@@ -133,6 +155,16 @@ export function createClientDirectory(
       waiting.delete(id);
     }
     return { answers: mine.answers, missing: Math.max(0, heardBy - mine.answers.length) };
+  }
+
+  /** Returns how many heard it. */
+  async function publish(asked: Question): Promise<number> {
+    try {
+      return await within(options.waitMs, redis.publish(keys.clientQuestions, JSON.stringify(asked)));
+    } catch (cause) {
+      const detail = 'who is connected cannot be told because Redis does not answer: try again';
+      throw Object.assign(new ProblemError('unavailable', detail), { cause });
+    }
   }
 
   async function list(): Promise<ClientsAnswer> {
@@ -148,7 +180,8 @@ export function createClientDirectory(
   }
 
   function toMissing(count: number): string | null {
-    return count === 0 ? null : `${count} relay instances did not answer within ${options.waitMs} ms`;
+    if (count === 0) return null;
+    return `${count} relay ${count === 1 ? 'instance' : 'instances'} did not answer within ${options.waitMs} ms`;
   }
 
   return {
@@ -164,7 +197,10 @@ export function createClientDirectory(
       const client = answers.flatMap(({ clients }) => clients)[0] ?? null;
       return { client, incomplete: client ? null : toMissing(missing) };
     },
-    stop: () => subscriber.stop(),
+    stop() {
+      clearInterval(pulse);
+      return subscriber.stop();
+    },
   };
 }
 

@@ -19,7 +19,14 @@ import type { PasswordHash } from '../passwords/password-hash.ts';
 import { prefixOf, randomApiKey } from './api-key-format.ts';
 import { type KeyOperation, type KeyOperator, operatorNamed } from './key-audit.ts';
 import { createKeyDigest, isSameDigest, type KeyDigest } from './key-digest.ts';
-import { isKeyId, type KeyOptions, parseNewKey, parseRevocation, parseRotation } from './key-input.ts';
+import {
+  isKeyId,
+  type KeyOptions,
+  type NewKeyInput,
+  parseNewKey,
+  parseRevocation,
+  parseRotation,
+} from './key-input.ts';
 import { hasExpired, keyIdOf, toValidation, type Validation } from './validation.ts';
 import { ValidationCache } from './validation-cache.ts';
 
@@ -85,7 +92,7 @@ export class APIKeyManager {
     permissions: readonly string[],
     createdBy: KeyAuthor,
     options: KeyOptions = {},
-  ): Promise<GeneratedKey> {
+  ): Promise<GeneratedKey & Pick<NewKeyInput, 'clientName' | 'permissions'>> {
     const by = toOperator(createdBy);
     const input = parseNewKey({ clientName, permissions, createdBy: by.actor.name, options }, this.#now());
     const { apiKey, secret } = await this.#createSecret();
@@ -93,7 +100,7 @@ export class APIKeyManager {
     const id = await insertApiKey(this.#deps.pool, { ...who, ...secret, ...restrictions });
     const prefix = secret.keyPrefix;
     this.#deps.onOperation?.({ action: 'api_key.create', id, prefix, by, input });
-    return { id, apiKey, prefix };
+    return { id, apiKey, prefix, clientName: input.clientName, permissions: input.permissions };
   }
 
   /** @throws OperatorError `KEY_STORE_AWAY` when PostgreSQL is away and this key was not seen before */

@@ -25,15 +25,18 @@ export const listedApiKey = z.object({
   maxConnections: z.int().nullable(),
   requestsPerSecond: z.int().nullable(),
   replacedBy: z.int().nullable(),
-  /** Open now, at all instances that answered. */
-  connections: z.int(),
+  /** Open now, at all instances that answered; null: nobody could be asked. */
+  connections: z.int().nullable(),
   /** In the last 24 whole hours and the one that runs. */
   requests24h: z.number(),
 });
 
 export type ListedApiKeyAnswer = z.infer<typeof listedApiKey>;
 
-export const apiKeysAnswer = z.object({ apiKeys: z.array(listedApiKey) });
+/** `incomplete` says in words what is not known of the connections; null: all is. */
+export const apiKeysAnswer = z.object({ apiKeys: z.array(listedApiKey), incomplete: z.string().nullable() });
+
+export type ApiKeysAnswer = z.infer<typeof apiKeysAnswer>;
 
 const texts = z.array(z.string(), 'must be a list of texts').nullish();
 const limit = z.number('must be a whole number, or be left out').nullish();

@@ -26,7 +26,13 @@ export const adminUser = z.object({
 
 export type AdminUser = z.infer<typeof adminUser>;
 
-export const adminUsers = z.object({ users: z.array(adminUser) });
+export const adminUsers = z.object({
+  users: z.array(adminUser),
+  /** How long a password is good for that somebody else chose. */
+  temporaryPasswordMs: z.int(),
+});
+
+export type AdminUsers = z.infer<typeof adminUsers>;
 
 /** Without a password one is made, which must be changed and ends soon. */
 export const newUserRequest = z.strictObject({

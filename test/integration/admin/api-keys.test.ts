@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { askAdmin, type SignedInTester, signInAs } from '../../harness/sign-in.ts';
 import { waitFor } from '../../harness/wait-for.ts';
+import { startTcpProxy } from '../fixtures/tcp-proxy.ts';
 
 /** API keys as the panel manages them. */
 const HOUR_MS = 3_600_000;
@@ -15,7 +16,7 @@ let admin: SignedInTester;
 let viewer: SignedInTester;
 
 beforeAll(async () => {
-  relay = await startTestRelay({ ADMIN_MAX_NEW_KEYS_PER_HOUR: '6' });
+  relay = await startTestRelay({ ADMIN_MAX_NEW_KEYS_PER_HOUR: '3' });
   [admin, viewer] = await Promise.all([signInAs(relay, { role: 'admin' }), signInAs(relay, { role: 'viewer' })]);
 });
 
@@ -43,6 +44,47 @@ test('a key that was made works, is told once and listed without what leads to i
     ...{ dns: ['101'], maxConnections: 3, connections: 0, requests24h: 0, replacedBy: null },
   });
 });
+
+test('a key that was made is answered with its name and its permissions as they are listed', async () => {
+  const asked = { clientName: ' Wallboard ', permissions: ['monitor', 'read', 'monitor'] };
+  const { body } = await (await signInAs(relay)).browser('POST', '/admin/api-keys', asked);
+  const { clientName, permissions } = body;
+  expect({ clientName, permissions }).toEqual({ clientName: 'Wallboard', permissions: ['read', 'monitor'] });
+  expect(await listed(body.id)).toMatchObject({ clientName, permissions });
+});
+
+test.each(['cut', 'freeze'] as const)(
+  'the keys are listed while Redis is away (%s), and that nobody knows who is connected',
+  async how => {
+    const proxy = await startTcpProxy(relay.redisUrl);
+    const behind = await startTestRelay({
+      ...{ DATABASE_URL: relay.databaseUrl, REDIS_URL: proxy.url, PBX_ID: relay.pbxId, RELAY_CLIENTS_WAIT_MS: '200' },
+    });
+    const { id } = await relay.createKey();
+    const tester = await signInAs({ url: behind.url, databaseUrl: relay.databaseUrl }, { role: 'viewer' });
+    const list = async () => {
+      const { status, body } = await tester.browser('GET', '/admin/api-keys');
+      expect(status).toBe(200);
+      const { apiKeys, incomplete } = apiKeysAnswer.parse(body);
+      return { key: apiKeys.find(key => key.id === id), incomplete };
+    };
+    await proxy[how]();
+    const { key, incomplete } = await list();
+    expect(key).toMatchObject({ state: 'active', connections: null, requests24h: 0 });
+    expect(incomplete).toMatch(/Redis/);
+    await proxy.restore();
+    const back = await waitFor(
+      async () => {
+        const answer = await list();
+        return answer.incomplete === null && answer;
+      },
+      { what: 'the connections to be known again' },
+    );
+    expect(back.key).toMatchObject({ connections: 0 });
+    await behind.stop();
+    await proxy.stop();
+  },
+);
 
 test('what cannot be is refused with the field and what would be right', async () => {
   const key = { clientName: 'CRM', permissions: ['read'] };
@@ -158,8 +200,11 @@ test('usage is asked for a span that is bounded', async () => {
 
 test('one user makes so many keys in an hour, and is told when he may go on', async () => {
   const busy = await signInAs(relay, { role: 'admin' });
-  const make = () => busy.browser('POST', '/admin/api-keys', { clientName: '', permissions: ['read'] });
-  for (let made = 0; made < 6; made += 1) expect((await make()).status).toBe(400);
+  const make = (clientName = 'many') => busy.browser('POST', '/admin/api-keys', { clientName, permissions: ['read'] });
+  // What was refused made no key.
+  for (let refused = 0; refused < 4; refused += 1) expect((await make('')).status).toBe(400);
+  const answers = await Promise.all(Array.from({ length: 5 }, () => make()));
+  expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 201, 429, 429]);
   const { status, body, headers } = await make();
   expect([status, body.code]).toEqual([429, 'too_many_new_keys']);
   expect(Number(headers.get('retry-after'))).toBeGreaterThan(3_000);

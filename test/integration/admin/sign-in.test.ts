@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { sessionAnswer } from '@3cx-relay/shared/wire/admin/session.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
@@ -7,7 +9,7 @@ let relay: TestRelay;
 const ada = { username: 'ada', password: 'correct horse battery' };
 
 beforeAll(async () => {
-  relay = await startTestRelay();
+  relay = await startTestRelay({ ADMIN_MAX_SESSIONS_PER_USER: '2' });
   await createUser(relay.databaseUrl, { ...ada, role: 'admin' });
 });
 
@@ -33,6 +35,39 @@ test('whoever signs in gets a cookie that no script reads and no other site send
   const left = await browser('POST', '/admin/logout', undefined, { 'x-csrf-token': session.csrfToken });
   expect([left.status, left.headers.get('set-cookie')]).toEqual([204, expect.stringContaining('Max-Age=0')]);
   expect((await browser('GET', '/admin/session')).status).toBe(401);
+});
+
+/** The cookie of whoever signs in by way of a proxy at `proxy` that says how it was asked. */
+async function cookieBehind(proxy: string, proto: string): Promise<string> {
+  const asking = request(`${relay.url}/admin/login`, {
+    ...{ method: 'POST', localAddress: proxy },
+    headers: { 'content-type': 'application/json', 'x-forwarded-proto': proto },
+  });
+  asking.end(JSON.stringify(ada));
+  const [answer] = await once(asking, 'response');
+  answer.resume();
+  expect(answer.statusCode).toBe(200);
+  return answer.headers['set-cookie'].join();
+}
+
+test('the cookie is for TLS alone when the proxy of this host was asked over TLS, and nobody else is believed', async () => {
+  expect(await cookieBehind('127.0.0.1', 'https')).toMatch(/; HttpOnly; SameSite=Strict; Secure$/);
+  expect(await cookieBehind('127.0.0.1', 'http')).not.toContain('Secure');
+  expect(await cookieBehind('127.0.0.2', 'https')).not.toContain('Secure');
+});
+
+test('a user has so many sessions, and the next one ends the oldest', async () => {
+  const name = { username: 'busy', password: ada.password };
+  await createUser(relay.databaseUrl, { ...name, role: 'viewer' });
+  const enter = async () => {
+    const { body } = await stranger()('POST', '/admin/login', { ...name, answer: 'token' });
+    return askAdmin(relay.url, { authorization: `Bearer ${body.token}` });
+  };
+  const sessions = [await enter(), await enter(), await enter()];
+  const statuses = () => Promise.all(sessions.map(async ask => (await ask('GET', '/admin/session')).status));
+  expect(await statuses()).toEqual([401, 200, 200]);
+  sessions.push(await enter());
+  expect(await statuses()).toEqual([401, 401, 200, 200]);
 });
 
 test('a wrong password and an unknown name get the same answer', async () => {

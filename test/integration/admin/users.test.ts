@@ -122,7 +122,8 @@ test('users and their sessions are for admins', async () => {
     const [own, none] = [await viewer.browser(method, path, body), await askAdmin(relay.url)(method, path, body)];
     expect([method, path, own.status, own.body.code, none.status]).toEqual([method, path, 403, 'forbidden', 401]);
   }
-  const { users } = adminUsers.strict().parse((await admin.browser('GET', '/admin/users')).body);
+  const { users, temporaryPasswordMs } = adminUsers.strict().parse((await admin.browser('GET', '/admin/users')).body);
+  expect(temporaryPasswordMs).toBe(86_400_000);
   expect(users.find(user => user.id === id)).toMatchObject({ role: 'viewer', sessions: 1, lockedUntil: null });
   expect(JSON.stringify(users)).not.toMatch(/\$2b\$|totpSecret|passwordHash/);
   expect((await admin.browser('GET', `/admin/users/${id}/sessions`)).body.sessions).toMatchObject([

@@ -1,12 +1,14 @@
 import type {
   AdminSession,
   AdminUser,
+  AdminUsers,
   NewUserRequest,
   UserChange,
   UserCreated,
 } from '@3cx-relay/shared/wire/admin/users.ts';
 import type { AdminApi } from '../api/admin-api.ts';
 import { Loaded } from '../api/loaded.svelte.ts';
+import { formatSpan } from '../format/time.ts';
 
 /** Locks, sessions and sign-ins change by themselves. */
 const REFRESH_MS = 10_000;
@@ -15,11 +17,13 @@ const REFRESH_MS = 10_000;
 export class Users {
   readonly listed: Loaded<readonly AdminUser[]>;
   readonly #api: AdminApi;
+  #temporaryPasswordMs = $state<number | null>(null);
 
   constructor(api: AdminApi) {
     this.#api = api;
     this.listed = new Loaded(async signal => {
-      const { users } = await api.get<{ users: AdminUser[] }>('users', {}, signal);
+      const { users, temporaryPasswordMs } = await api.get<AdminUsers>('users', {}, signal);
+      this.#temporaryPasswordMs = temporaryPasswordMs;
       return users.toSorted((one, other) => one.username.localeCompare(other.username));
     });
   }
@@ -27,6 +31,11 @@ export class Users {
   /** For an effect. */
   watch(): () => void {
     return this.listed.keepLoading(REFRESH_MS);
+  }
+
+  /** How long a password that somebody else chose is good for; in words, as in "good for". */
+  get temporaryPasswordSpan(): string {
+    return this.#temporaryPasswordMs === null ? 'some time' : formatSpan(this.#temporaryPasswordMs);
   }
 
   /** Nobody else could change anything: the role and the access of this one must stay. */

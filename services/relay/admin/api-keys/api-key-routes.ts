@@ -3,7 +3,13 @@ import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { selectRequestsByKey } from '@3cx-relay/shared/store/usage.ts';
-import { type NewApiKeyAnswer, newApiKeyRequest, rotateApiKeyRequest } from '@3cx-relay/shared/wire/admin/api-keys.ts';
+import {
+  type ApiKeysAnswer,
+  type NewApiKeyAnswer,
+  newApiKeyRequest,
+  rotateApiKeyRequest,
+} from '@3cx-relay/shared/wire/admin/api-keys.ts';
+import type { ClientsAnswer } from '@3cx-relay/shared/wire/admin/clients.ts';
 import type Router from '@koa/router';
 import type { ClientDirectory } from '../../clients/client-directory.ts';
 import type { APIKeyManager } from '../../keys/api-key-manager.ts';
@@ -33,40 +39,39 @@ const HOURS_OF_A_DAY = 24;
 /** `/admin/api-keys`: list, make, rotate, revoke, and what each was used for. */
 export function addApiKeys(router: Router<AdminState>, deps: ApiKeysDeps): void {
   const { auth, apiKeys, pool } = deps;
-  const takeNewKey = createNewKeyLimit(deps, { perHour: deps.keyLimits.newKeysPerHour });
+  const limitNewKeys = createNewKeyLimit(deps, { perHour: deps.keyLimits.newKeysPerHour });
 
   router.get('/admin/api-keys', auth.requireAuth, async context => {
     parseQuery(context.query, noParameters);
     const now = Date.now();
     const since = new Date((Math.floor(now / HOUR_MS) - HOURS_OF_A_DAY) * HOUR_MS);
-    const [listed, requests, { clients }] = await Promise.all([
+    const [listed, requests, { clients, incomplete }] = await Promise.all([
       apiKeys.listKeys(),
       selectRequestsByKey(pool, since),
-      deps.clients.list(),
+      listClients(),
     ]);
-    const connections = Map.groupBy(clients, client => client.keyId);
+    const connections = clients && Map.groupBy(clients, client => client.keyId);
     context.body = {
       apiKeys: listed.map(key =>
         toListedKey(key, now, {
-          connections: connections.get(key.id)?.length ?? 0,
+          connections: connections && (connections.get(key.id)?.length ?? 0),
           requests24h: requests.get(key.id) ?? 0,
         }),
       ),
-    };
+      incomplete,
+    } satisfies ApiKeysAnswer;
   });
 
   router.post('/admin/api-keys', auth.requireAdmin, async context => {
     const { clientName, permissions, expiresAt, ...options } = await readJsonBody(context.req, newApiKeyRequest);
-    await takeNewKey(signedInOf(context.state).user.id);
     const ends = expiresAt ? new Date(expiresAt) : null;
-    const made = await asProblems(
-      apiKeys.generateKey(clientName, permissions, actorOf(context), { ...options, expiresAt: ends }),
+    const made = await limitNewKeys(signedInOf(context.state).user.id, () =>
+      asProblems(apiKeys.generateKey(clientName, permissions, actorOf(context), { ...options, expiresAt: ends })),
     );
     context.status = 201;
     context.body = {
       ...made,
-      clientName: clientName.trim(),
-      permissions: [...new Set(permissions)],
+      permissions: [...made.permissions],
       expiresAt: ends?.toISOString() ?? null,
     } satisfies NewApiKeyAnswer;
   });
@@ -75,8 +80,9 @@ export function addApiKeys(router: Router<AdminState>, deps: ApiKeysDeps): void 
     const id = keyIdOf(context.params.id);
     const { overlapMs } = await readJsonBody(context.req, rotateApiKeyRequest);
     await requireKey(id);
-    await takeNewKey(signedInOf(context.state).user.id);
-    const rotated = await asProblems(apiKeys.rotateKey(id, { overlapMs, rotatedBy: actorOf(context) }));
+    const rotated = await limitNewKeys(signedInOf(context.state).user.id, () =>
+      asProblems(apiKeys.rotateKey(id, { overlapMs, rotatedBy: actorOf(context) })),
+    );
     context.status = 201;
     context.body = { ...rotated, oldExpiresAt: rotated.oldExpiresAt.toISOString() };
   });
@@ -93,6 +99,16 @@ export function addApiKeys(router: Router<AdminState>, deps: ApiKeysDeps): void 
     await requireKey(id);
     context.body = await readKeyUsage(pool, id, span);
   });
+
+  /** Which keys there are does not depend on Redis; who is connected with them does. */
+  async function listClients(): Promise<{ clients: ClientsAnswer['clients'] | null; incomplete: string | null }> {
+    try {
+      return await deps.clients.list();
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      return { clients: null, incomplete: error.message };
+    }
+  }
 
   async function requireKey(id: number): Promise<void> {
     if (!(await apiKeys.listKeys()).some(key => key.id === id)) throw noSuchKey(id);

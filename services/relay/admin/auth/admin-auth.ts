@@ -93,10 +93,7 @@ export class AdminAuth {
 
   readonly requireAuth: Middleware<AdminState> = (context, next) =>
     this.requireSession(context, () => {
-      if (context.state.signedIn?.user.mustChangePassword) {
-        const detail = 'somebody else knows the password: choose another with POST /admin/account/password';
-        throw new ProblemError('password_change_required', detail);
-      }
+      if (context.state.signedIn) requireOwnPassword(context.state.signedIn);
       return next();
     });
 
@@ -125,4 +122,11 @@ export class AdminAuth {
     const detail = `send the session's token in the header ${CSRF_HEADER}: GET /admin/session tells it`;
     throw new ProblemError('csrf_required', detail);
   }
+}
+
+/** @throws ProblemError `password_change_required` */
+export function requireOwnPassword({ user }: SignedIn): void {
+  if (!user.mustChangePassword) return;
+  const detail = 'somebody else knows the password: choose another with POST /admin/account/password';
+  throw new ProblemError('password_change_required', detail);
 }

@@ -13,6 +13,8 @@ export interface GrowingLock {
   attempt(name: string): Promise<number>;
   /** The attempt was no failure. */
   giveBack(name: string): Promise<void>;
+  /** For how many ms the name is locked, without an attempt; 0 when it is not. */
+  lockedFor(name: string): Promise<number>;
   /** As if nothing had happened. */
   clear(name: string): Promise<void>;
 }
@@ -66,6 +68,10 @@ export function createGrowingLock(
       }
     },
     giveBack: async name => void (await failures.reward(name)),
+    async lockedFor(name) {
+      const found = await failures.get(name);
+      return found && found.consumedPoints > limits.failures ? Math.max(0, found.msBeforeNext) : 0;
+    },
     clear: name => clearGrowingLock(deps.redis, deps.keyPrefix, name),
   };
 }

@@ -16,6 +16,9 @@ import { clearGrowingLock, createGrowingLock, type GrowingLockLimits } from './g
  *   the last months. So a stranger who guesses on purpose, from however many addresses, locks out no admin who is where
  *   he always is, and another admin or a shell lifts the rest (`unlock`).
  *
+ * What is lifted for a user is also the lock of the networks that he is known from or locked out of: whoever sits beside
+ * him and guesses at other names locks him out, too. The network of whoever never signed in there is named in a shell.
+ *
  * Without Redis nobody signs in, because nobody would count; who is signed in goes on.
  */
 export interface SignInLimits {
@@ -23,7 +26,7 @@ export interface SignInLimits {
   attempt(who: Attempt): Promise<number>;
   /** The attempt was no failure; `isComplete`: the user is signed in, from a network that is known from now on. */
   succeeded(who: Attempt, isComplete: boolean): Promise<void>;
-  /** Until when somebody is locked out of each of these users, from wherever; null: nobody is. */
+  /** Until when somebody is locked out of each of these users, or he where he always is; null: nobody is. */
   lockedUntil(usernames: readonly string[]): Promise<(Date | null)[]>;
   unlock(username: string): Promise<void>;
 }
@@ -104,6 +107,18 @@ export function createSignInLimits(deps: { redis: Redis; keys: LogKeys }, option
     return lockedMs > 0 || (await isKnown(user, network)) ? lockedMs : byUser.attempt(user);
   }
 
+  /** Unix ms; 0 when there is none. */
+  async function lockOfUserEnds(username: string): Promise<number> {
+    const [, until] = await redis.zrange(keys.signInLocks(digestOf(username)), '0', '0', 'REV', 'WITHSCORES');
+    return Number(until ?? 0);
+  }
+
+  async function lockOfNetworksEnds(username: string): Promise<number> {
+    const known = await redis.smembers(keys.signInNetworks(digestOf(username)));
+    const locked = await Promise.all(known.map(network => byAddress.lockedFor(network)));
+    return Math.max(0, ...locked.map(forMs => (forMs > 0 ? Date.now() + forMs : 0)));
+  }
+
   return {
     async attempt(who) {
       try {
@@ -127,10 +142,8 @@ export function createSignInLimits(deps: { redis: Redis; keys: LogKeys }, option
     },
     async lockedUntil(usernames) {
       const now = Date.now();
-      const highest = usernames.map(name =>
-        redis.zrange(keys.signInLocks(digestOf(name)), '0', '0', 'REV', 'WITHSCORES'),
-      );
-      return (await Promise.all(highest)).map(([, until]) => (Number(until) > now ? new Date(Number(until)) : null));
+      const ends = usernames.map(async name => Math.max(await lockOfUserEnds(name), await lockOfNetworksEnds(name)));
+      return (await Promise.all(ends)).map(end => (end > now ? new Date(end) : null));
     },
     unlock: username => liftLocks(deps, username),
   };
@@ -140,12 +153,19 @@ export function createSignInLimits(deps: { redis: Redis; keys: LogKeys }, option
 export async function liftLocks({ redis, keys }: { redis: Redis; keys: LogKeys }, username: string): Promise<void> {
   const user = digestOf(username);
   const list = keys.signInLocks(user);
-  const locked = await redis.zrange(list, '0', '-1');
+  const [locked, known] = await Promise.all([redis.zrange(list, '0', '-1'), redis.smembers(keys.signInNetworks(user))]);
+  const networks = new Set([...known, ...locked.filter(place => place !== ANYWHERE)]);
   await clearGrowingLock(redis, prefixOf(keys, 'user'), user);
-  for (const where of locked.filter(place => place !== ANYWHERE)) {
-    await clearGrowingLock(redis, prefixOf(keys, 'user-address'), `${user} ${where}`);
+  for (const network of networks) {
+    await clearGrowingLock(redis, prefixOf(keys, 'user-address'), `${user} ${network}`);
+    await clearGrowingLock(redis, prefixOf(keys, 'address'), network);
   }
   await redis.del(list);
+}
+
+/** Whoever is locked out of everybody at this address, or at its network, may try again. */
+export function liftAddressLock({ redis, keys }: { redis: Redis; keys: LogKeys }, address: string): Promise<void> {
+  return clearGrowingLock(redis, prefixOf(keys, 'address'), networkOf(address));
 }
 
 function prefixOf(keys: LogKeys, of: 'address' | 'user' | 'user-address'): string {

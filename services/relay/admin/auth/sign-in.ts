@@ -62,11 +62,17 @@ export function createSignIn(deps: SignInDeps): SignIn {
     return begin(user, secondFactor);
 
     async function begin(known: StoredAdminUser, factor: 'none' | 'totp' | 'recovery_code'): Promise<SignInResult> {
-      const signedIn = await deps.sessions.begin(known, from);
+      const signedIn = (await deps.sessions.begin(known, from)) ?? (await beginAgain());
       if (!signedIn) return { ok: false, reason: 'invalid_credentials' };
       await deps.limits.succeeded(attempt, true);
       void deps.passwords.renew(password, known);
       return { ok: true, signedIn, secondFactor: factor };
+    }
+
+    /** What was compared is not stored any more. It may be the same password, which another sign-in hashed anew. */
+    async function beginAgain(): Promise<SignedIn | null> {
+      const found = await selectAdminUserByName(deps.pool, username);
+      return found && (await deps.passwords.isRight(password, found)) ? deps.sessions.begin(found, from) : null;
     }
   };
 }

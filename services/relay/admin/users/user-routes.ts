@@ -1,7 +1,13 @@
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { insertAdminUser, listAdminUsers, updateAdminUser } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { type AdminUser, newUserRequest, type UserCreated, userChange } from '@3cx-relay/shared/wire/admin/users.ts';
+import {
+  type AdminUser,
+  type AdminUsers,
+  newUserRequest,
+  type UserCreated,
+  userChange,
+} from '@3cx-relay/shared/wire/admin/users.ts';
 import type Router from '@koa/router';
 import { readJsonBody } from '../../public/json-body.ts';
 import { ProblemError } from '../../public/problem-error.ts';
@@ -32,7 +38,8 @@ export function addUsers(router: Router<AdminState>, deps: UserDeps): void {
   const { auth, pool, audit } = deps;
 
   router.get('/admin/users', auth.requireAdmin, async context => {
-    context.body = { users: await readUsers(deps) };
+    const { temporaryPasswordMs } = deps;
+    context.body = { users: await readUsers(deps), temporaryPasswordMs } satisfies AdminUsers;
   });
 
   router.post('/admin/users', auth.requireAdmin, async context => {

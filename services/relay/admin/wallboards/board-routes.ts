@@ -8,6 +8,7 @@ import {
   WALLBOARD_COOKIE,
 } from '@3cx-relay/shared/wire/admin/wallboards.ts';
 import type Router from '@koa/router';
+import type { Context } from 'koa';
 import { z } from 'zod';
 import { createFailedKeys, type FailedKeysLimits } from '../../keys/failed-keys.ts';
 import { digestOfSecret } from '../../keys/random-secret.ts';
@@ -18,7 +19,7 @@ import { readJsonBody } from '../../public/json-body.ts';
 import { parseQuery } from '../../public/parse-query.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 import type { AdminState } from '../admin-state.ts';
-import type { AdminAuth } from '../auth/admin-auth.ts';
+import { type AdminAuth, requireOwnPassword } from '../auth/admin-auth.ts';
 import { createReadBoard } from './read-board.ts';
 
 export interface BoardRoutesDeps {
@@ -61,6 +62,13 @@ export function addBoard(router: Router<AdminState>, deps: BoardRoutesDeps): voi
     return ProblemError.of({ ...tooMany.problem, retryAfterMs: waitMs });
   }
 
+  async function requireSignedIn(context: Context & { state: AdminState }, token: string | undefined): Promise<void> {
+    const signedIn = await auth.verify(context);
+    if (signedIn) return requireOwnPassword(signedIn);
+    if (token !== undefined) throw await refuse(clientAddress(context.req));
+    throw new ProblemError('unauthenticated', 'open the wallboard by its link, or sign in');
+  }
+
   router.post('/admin/wallboards/open', async context => {
     const { token } = await readJsonBody(context.req, openWallboardRequest);
     const wallboard = await find(token);
@@ -82,10 +90,7 @@ export function addBoard(router: Router<AdminState>, deps: BoardRoutesDeps): voi
     const token = context.cookies.get(WALLBOARD_COOKIE);
     const wallboard = await find(token);
     if (wallboard) await touchWallboard(pool, wallboard.id, new Date(now()));
-    else if (!(await auth.verify(context))) {
-      if (token !== undefined) throw await refuse(clientAddress(context.req));
-      throw new ProblemError('unauthenticated', 'open the wallboard by its link, or sign in');
-    }
+    else await requireSignedIn(context, token);
     context.body = await readBoard(zone);
   });
 }
