@@ -93,10 +93,16 @@ async function check(ask: () => Promise<unknown>): Promise<ComponentHealth> {
   }
 }
 
-/** The worker copies every few seconds: what waits for longer says that it, or PostgreSQL, does not. */
+/**
+ * The worker says every few seconds that it runs, in a key that expires, and copies as often: what waits for longer says
+ * that it, or PostgreSQL, does not.
+ */
 async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
   try {
-    const lags = await readPersistLag(deps.redis, deps.keys);
+    const [lags, isRunning] = await Promise.all([
+      readPersistLag(deps.redis, deps.keys),
+      deps.redis.exists(deps.keys.workerStatus),
+    ]);
     const now = Date.now();
     const lag = Object.fromEntries(
       [...lags].map(([channel, each]) => [
@@ -104,10 +110,11 @@ async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
         { entries: each.entries, seconds: Math.round(lagSeconds(each, now) * 10) / 10 },
       ]),
     );
+    if (!isRunning) return { state: 'down', error: 'the worker says nothing: is it running?', lag };
     const behind = Object.entries(lag).filter(([, { seconds }]) => seconds > BEHIND_FROM_S);
     if (behind.length === 0) return { state: 'up', error: null, lag };
     const channels = behind.map(([channel]) => channel).join(', ');
-    const error = `PostgreSQL is behind the log of ${channels}: is the worker running, does PostgreSQL answer?`;
+    const error = `PostgreSQL is behind the log of ${channels}: does PostgreSQL answer?`;
     return { state: 'degraded', error, lag };
   } catch {
     return { state: 'down', error: 'nothing is known of it while Redis does not answer' };

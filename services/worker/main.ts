@@ -24,6 +24,7 @@ import { createJobReport } from './report-jobs.ts';
 import { dropPastRows } from './retention/drop-past-rows.ts';
 import { historyDaysOf } from './retention/history-days.ts';
 import { createMonths } from './retention/months.ts';
+import { createStatusReporter } from './status.ts';
 import { createLogKeeper } from './trim/log-keeper.ts';
 import { createTrimMetrics } from './trim/trim-metrics.ts';
 
@@ -36,6 +37,8 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   const { redis } = log;
   const reporting = createServiceErrors({ redis, keys }, { service: 'worker', logger });
   const { errors } = reporting;
+  // From the beginning: one that waits for PostgreSQL is there as well.
+  const status = createStatusReporter({ redis, keys });
   await migrateAndTell(config.DATABASE_URL, { ...reporting, logger });
   const store = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay worker', max: CONNECTIONS, logger });
   const { pool } = store;
@@ -92,7 +95,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
         name: 'stores',
         deadlineMs: 2_000,
         run: async () => {
-          for (const each of [lag, ...probes]) each.stop();
+          for (const each of [status, lag, ...probes]) each.stop();
           await Promise.all([store.stop(), log.stop()]);
         },
       },

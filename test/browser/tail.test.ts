@@ -124,6 +124,27 @@ describe.skipIf(!hasBrowser)('the live tail', () => {
     expect(rows).toEqual(rows.map((_, place) => 325 - rows.length + 1 + place));
   });
 
+  it('stays at the end, and live, while rows arrive and the window changes', async () => {
+    const { page } = tab;
+    for (let turn = 1; turn <= 8; turn += 1) {
+      await log.fill(3);
+      await page.setViewportSize({ width: 1280, height: turn % 2 === 0 ? 800 : 900 });
+      await shows(325 + turn * 3);
+    }
+    expect(await page.getByText('Paused', { exact: true }).count()).toBe(0);
+  });
+
+  it('leaves room for a notice above it, and keeps the newest row in the window', async () => {
+    const { page } = tab;
+    await page.getByText('Ingest is not running.').waitFor();
+    const newest = page.locator('[data-row]').last();
+    const { bottom, height } = await newest.evaluate(row => ({
+      bottom: row.getBoundingClientRect().bottom,
+      height: (globalThis as unknown as { innerHeight: number }).innerHeight,
+    }));
+    expect(bottom).toBeLessThanOrEqual(height);
+  });
+
   it('has nothing that axe finds, in light and in dark', async () => {
     expect(await tab.findings()).toEqual([]);
   });

@@ -28,6 +28,7 @@ import { waitFor } from './wait-for.ts';
  */
 export type System = {
   relayUrl: string;
+  databaseUrl: string;
   simulatorUrl: string;
   apiKey: string;
   redis: Redis;
@@ -38,6 +39,10 @@ export type System = {
   service(name: ServiceName): ServiceProcess;
   /** SIGKILL, then start again with the same settings; resolves when it is ready. */
   crash(name: ServiceName): Promise<void>;
+  /** Again with the same settings, after it was killed; resolves when it is ready. */
+  restart(name: ServiceName): Promise<void>;
+  /** SIGKILL for Redis; what it returns starts it again on the same port and folder. */
+  killRedis(): Promise<() => Promise<void>>;
   /** Control API of the simulator. */
   sim<Answer = unknown>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Answer>;
   stop(): Promise<void>;
@@ -50,7 +55,7 @@ export async function startSystem(
   options: { pbxLayout?: LayoutName } = {},
 ): Promise<System> {
   const dir = await mkdtemp(join(tmpdir(), 'relay-system-'));
-  const redisServer = await startRedis({ dir: join(dir, 'redis') });
+  let redisServer = await startRedis({ dir: join(dir, 'redis') });
   const database = await createTestDatabase();
   const apiKey = await createKey(database.url);
   const port = await findFreePort();
@@ -89,6 +94,8 @@ export async function startSystem(
   });
   await Promise.all([start('ingest'), start('relay'), start('worker')]);
   const redis = new Redis(redisServer.url);
+  // It comes back by itself when Redis does.
+  redis.on('error', () => undefined);
   const postgres = new pg.Pool({ connectionString: database.url, max: 2 });
   postgres.on('error', () => undefined);
 
@@ -106,6 +113,7 @@ export async function startSystem(
 
   return {
     relayUrl: `http://127.0.0.1:${port}`,
+    databaseUrl: database.url,
     simulatorUrl,
     apiKey,
     redis,
@@ -116,6 +124,15 @@ export async function startSystem(
     async crash(name) {
       await service(name).kill();
       await start(name);
+    },
+    restart: start,
+    async killRedis() {
+      const { port: redisPort } = redisServer;
+      redisServer.kill();
+      await redisServer.exited;
+      return async () => {
+        redisServer = await startRedis({ dir: join(dir, 'redis'), port: redisPort });
+      };
     },
     sim: askSimulator,
     async stop() {

@@ -118,6 +118,7 @@ test('the schedule of the worker brings one sample of every component', { timeou
 
 test('what fails is told as a change, degrades the relay and leaves the others up', { timeout: 60_000 }, async () => {
   await startIngest();
+  await startWorker();
   await becomesConnected();
   await check();
   expect((await relayHealthWith('xapi', 'up')).status).toBe('ok');

@@ -1,10 +1,13 @@
 import { decodeHealth, type Health } from './health.ts';
+import { troublesOf } from './trouble.ts';
 
 const EVERY_MS = 5_000;
+/** While something is wrong, so that nobody waits for the news that it is right again. */
+const IN_TROUBLE_EVERY_MS = 2_000;
 /** The relay gives its own checks 1.5 s. */
 const ANSWER_MS = 4_000;
 
-/** Asks the relay every five seconds how it is. */
+/** Asks the relay every five seconds how it is, and more often while it is not well. */
 export class HealthWatch {
   /** The last answer; null until there was one. */
   health = $state.raw<Health | null>(null);
@@ -30,7 +33,8 @@ export class HealthWatch {
       if (signal.aborted) return;
       this.#take(answer);
       onVerdict(answer !== null);
-      this.#timer = setTimeout(this.#ask, EVERY_MS);
+      const isWell = answer !== null && troublesOf(answer).length === 0;
+      this.#timer = setTimeout(this.#ask, isWell ? EVERY_MS : IN_TROUBLE_EVERY_MS);
     };
     void this.#ask();
   }
