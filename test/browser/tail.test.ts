@@ -76,6 +76,43 @@ describe.skipIf(!hasBrowser)('the live tail', () => {
     await page.getByText('Live', { exact: true }).last().waitFor();
   });
 
+  it('does not go on at the end when it was paused by Space, though a scroll paused it before', async () => {
+    const { page } = tab;
+    const frame = page.getByRole('region', { name: 'Events, the newest last' });
+    await frame.evaluate(list => list.scrollBy(0, -400));
+    await page.getByText('Paused', { exact: true }).waitFor();
+    await page.keyboard.press('End');
+    await page.getByText('Live', { exact: true }).last().waitFor();
+    await page.keyboard.press('Space');
+    await page.getByText('Paused', { exact: true }).waitFor();
+    // The panel's own listener is called first.
+    const scrollTo = (place: 'up' | 'end') =>
+      frame.evaluate(async (list, to) => {
+        const isTold = new Promise(resolve => list.addEventListener('scroll', resolve, { once: true }));
+        list.scrollTo(0, to === 'end' ? list.scrollHeight : list.scrollTop - 400);
+        await isTold;
+      }, place);
+    await scrollTo('up');
+    await scrollTo('end');
+    expect(await page.getByText('Paused', { exact: true }).isVisible()).toBe(true);
+    await page.getByRole('button', { name: 'Jump to live' }).click();
+    await page.getByText('Live', { exact: true }).last().waitFor();
+  });
+
+  it('measures at once what it has made larger: it would take its own growth for scrolling', async () => {
+    const frame = tab.page.getByRole('region', { name: 'Events, the newest last' });
+    const grownBy = await frame.evaluate(list => {
+      const space = list.firstElementChild as HTMLElement;
+      const { height } = space.style;
+      const before = list.scrollHeight;
+      space.style.height = `${before + 70}px`;
+      const after = list.scrollHeight;
+      space.style.height = height;
+      return after - before;
+    });
+    expect(grownBy).toBe(70);
+  });
+
   it('opens a row with the keyboard, and a value in it becomes a filter that stands in the address', async () => {
     const { page } = tab;
     await page.locator('[data-row][tabindex="0"]').focus();
