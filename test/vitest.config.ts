@@ -22,6 +22,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{shared,services,install}/**/*.test.ts', 'test/{simulator,harness}/**/*.test.ts'],
+          // Some start processes and PostgreSQL, beside others that do.
+          testTimeout: 15_000,
         },
       },
       {

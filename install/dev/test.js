@@ -9,8 +9,7 @@ import { runNode24, runScript } from './bootstrap/run-node.js';
 import { formatDuration, paint, say } from './terminal.js';
 
 /**
- * `npm test`: brings what is missing, runs every suite but the pages in a browser (or the files named after `--`) and
- * ends in one line. The pages are run by name: `npm test -- test/browser`.
+ * `npm test`: brings what is missing, runs every suite (or the files named after `--`) and ends in one line.
  * TEST_REPORT=path keeps the runner's JSON report.
  */
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -31,7 +30,7 @@ await runScript(async () => {
       'run',
       ...['--config', 'test/vitest.config.ts'],
       ...['--reporter', 'default', '--reporter', 'json', `--outputFile.json=${report}`],
-      ...(process.argv.length > 2 ? process.argv.slice(2) : ['--project', '!browser']),
+      ...process.argv.slice(2),
     ]);
     return conclude(code, readReport(report), Date.now() - startedAt);
   } finally {
