@@ -37,7 +37,9 @@ export async function startLocalRedis(): Promise<LocalPart> {
 
 /** Without fsync: no test pulls the plug of the machine. */
 export function startLocalPostgres(): Promise<LocalPart> {
-  return inTemporaryFolder('postgres', dir => startPostgres({ dir, fsync: false, autovacuum: false, mayCreateDatabases: true }));
+  return inTemporaryFolder('postgres', dir =>
+    startPostgres({ dir, fsync: false, autovacuum: false, mayCreateDatabases: true }),
+  );
 }
 
 async function inTemporaryFolder(name: string, start: (dir: string) => Promise<RunningServer>): Promise<LocalPart> {
