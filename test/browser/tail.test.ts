@@ -102,7 +102,7 @@ describe.skipIf(!hasBrowser)('the live tail', () => {
   it('measures at once what it has made larger: it would take its own growth for scrolling', async () => {
     const frame = tab.page.getByRole('region', { name: 'Events, the newest last' });
     const grownBy = await frame.evaluate(list => {
-      const space = list.firstElementChild as HTMLElement;
+      const space = list.firstElementChild;
       const { height } = space.style;
       const before = list.scrollHeight;
       space.style.height = `${before + 70}px`;

@@ -10,7 +10,7 @@ export type PanelTab = {
   complaints: string[];
   /** Goes to a page of the panel: `#/tail`. */
   open(hash: string): Promise<void>;
-  /** What axe finds in the page itself, in light and in dark, as rule and element. */
+  /** What axe finds in all that is there, what stands around the page too, in light and in dark: as rule and element. */
   findings(): Promise<string[]>;
   close(): Promise<void>;
 };
@@ -48,9 +48,9 @@ export async function openPanelTab(browser: Browser, url: string, tester?: Signe
   };
 }
 
-type Axe = { run(context: string): Promise<{ violations: { id: string; nodes: { target: unknown[] }[] }[] }> };
+type Axe = { run(): Promise<{ violations: { id: string; nodes: { target: unknown[] }[] }[] }> };
 
 async function runAxe(): Promise<string[]> {
-  const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run('main');
+  const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
   return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id} ${target.join(' ')}`));
 }

@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../../install/dev/system/ports.ts';
 import { waitFor } from './wait-for.ts';
@@ -59,15 +62,19 @@ export async function startService(
 ): Promise<ServiceProcess> {
   const { file, portVariable, readyPath } = entryPoints[name];
   const port = env[portVariable] ?? String(await findFreePort());
+  // Where the audit of a test ended must not be compared with the next one's, nor with that of a stack in this tree.
+  const dir = mkdtempSync(join(tmpdir(), '3cx-relay-test-service-'));
+  const anchors = name === 'worker' ? { AUDIT_ANCHOR_FILE: join(dir, 'audit-anchors.jsonl') } : {};
   const child = spawn(process.execPath, [file], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...inheritedEnvironment(), LOG_LEVEL: 'warn', ...env, [portVariable]: port },
+    env: { ...inheritedEnvironment(), LOG_LEVEL: 'warn', ...anchors, ...env, [portVariable]: port },
   });
   alive.set(child, name);
   const exited = new Promise<void>(resolve => {
     child.once('exit', () => {
       alive.delete(child);
+      rmSync(dir, { recursive: true, force: true });
       resolve();
     });
   });

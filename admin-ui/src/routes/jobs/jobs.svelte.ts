@@ -19,38 +19,47 @@ export class Jobs {
   readonly queues: Loaded<QueuesAnswer>;
   readonly letters: Loaded<DeadLettersAnswer>;
   olderLetters = $state.raw<readonly DeadLetterAnswer[]>([]);
-  nextLetters = $state.raw<number | null>(null);
   isBusy = $state(false);
   outcome = $state.raw<{ readonly tone: Tone; readonly text: string } | null>(null);
   readonly #api: AdminApi;
+  /** Where the letters before the oldest that was read on go on; undefined while nobody has read on. */
+  #nextOlder = $state.raw<number | null | undefined>(undefined);
 
   constructor(api: AdminApi) {
     this.#api = api;
     this.queues = new Loaded(signal => api.get('queues', {}, signal));
-    this.letters = new Loaded(signal => api.get('dead-letters', { limit: PAGE }, signal));
+    this.letters = new Loaded(async signal => {
+      // Who reads on keeps what he has: a newest page that moved would leave a hole before the older ones.
+      if (this.#nextOlder !== undefined && this.letters.value) return this.letters.value;
+      return api.get('dead-letters', { limit: PAGE }, signal);
+    });
+  }
+
+  get nextLetters(): number | null {
+    return this.#nextOlder === undefined ? (this.letters.value?.next ?? null) : this.#nextOlder;
   }
 
   start(): () => void {
-    void this.loadLetters();
-    const stop = this.queues.keepLoading(EVERY_MS);
+    const stops = [this.queues.keepLoading(EVERY_MS), this.letters.keepLoading(EVERY_MS)];
     return () => {
-      stop();
-      this.letters.stop();
+      for (const stop of stops) stop();
     };
   }
 
-  async loadLetters(): Promise<void> {
-    await this.letters.load();
+  /** The newest, and no older ones. */
+  loadLetters(): Promise<void> {
     this.olderLetters = [];
-    this.nextLetters = this.letters.value?.next ?? null;
+    this.#nextOlder = undefined;
+    return this.letters.load();
   }
 
   async readOnLetters(): Promise<void> {
-    if (this.nextLetters === null) return;
+    const before = this.nextLetters;
+    if (before === null) return;
     await this.#act(async () => {
-      const page = await this.#api.get<DeadLettersAnswer>('dead-letters', { limit: PAGE, before: this.nextLetters });
+      const page = await this.#api.get<DeadLettersAnswer>('dead-letters', { limit: PAGE, before });
       this.olderLetters = [...this.olderLetters, ...page.deadLetters];
-      this.nextLetters = page.next;
+      this.#nextOlder = page.next;
       return null;
     });
   }
@@ -67,6 +76,7 @@ export class Jobs {
   retryLetters(): Promise<void> {
     return this.#act(async () => {
       await this.#api.post('dead-letters/retry');
+      void this.loadLetters();
       return { tone: 'ok', text: 'The worker tries them again now; what PostgreSQL takes is marked as resolved.' };
     });
   }
