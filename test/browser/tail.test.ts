@@ -171,6 +171,12 @@ describe.skipIf(!hasBrowser)('the live tail', () => {
     expect(await page.getByText('Paused', { exact: true }).count()).toBe(0);
   });
 
+  it('begins with the entries of a channel in their order, though a clock was set back', async () => {
+    await log.fill(1, { at: Date.now() - 3_600_000 });
+    await tab.open('#/tail');
+    await shows(350);
+  });
+
   it('leaves room for a notice above it, and keeps the newest row in the window', async () => {
     const { page } = tab;
     await page.getByText('Ingest is not running.').waitFor();

@@ -13,8 +13,8 @@ export type LogFiller = {
   stop(): Promise<void>;
 };
 
-/** Writes to the log as ingest would, without a PBX. */
-export function createLogFiller(target: { redisUrl: string; pbxId: string }): LogFiller {
+/** Writes to the log as ingest would, without a PBX. Two that write the same log need a `writerId` each. */
+export function createLogFiller(target: { redisUrl: string; pbxId: string; writerId?: string }): LogFiller {
   const redis = new Redis(target.redisUrl);
   const keys = createLogKeys(target.pbxId);
   const written = new Map<Channel, { writerSeq: number; highest: number }>();
@@ -24,7 +24,7 @@ export function createLogFiller(target: { redisUrl: string; pbxId: string }): Lo
     const state = written.get(channel) ?? { writerSeq: 1, highest: 0 };
     const { lastSeq } = await appendToLog(
       { redis, keys, channel },
-      { writerId: 'filler', firstWriterSeq: state.writerSeq, entries, highestKnownSeq: state.highest },
+      { writerId: target.writerId ?? 'filler', firstWriterSeq: state.writerSeq, entries, highestKnownSeq: state.highest },
     );
     written.set(channel, { writerSeq: state.writerSeq + entries.length, highest: lastSeq });
   }

@@ -75,15 +75,29 @@ async function readNewest(api: AdminApi, query: TailQuery, signal: AbortSignal):
       return { channel, ...page };
     }),
   );
-  // Of several channels only the times say what came first.
-  const rows = pages.flatMap(({ events }) => rowsOf(events.toReversed(), query)).sort((a, b) => a.at - b.at);
   return {
-    rows,
+    rows: mergeByTime(pages.map(({ events }) => rowsOf(events.toReversed(), query))),
     positions: new Map(pages.flatMap(({ channel, head }) => (head === null ? [] : [[channel, head] as const]))),
     isOfNow: true,
     cutOff: new Set(pages.flatMap(({ channel, more }) => (more ? [channel] : []))),
     openKey: null,
   };
+}
+
+/** Of several channels only the times say what came first. Within one its own order does, whatever the clock was then. */
+function mergeByTime(channels: readonly (readonly TailRow[])[]): TailRow[] {
+  const left = channels.map(rows => rows.toReversed());
+  const merged: TailRow[] = [];
+  for (;;) {
+    const [earliest] = left.filter(rows => rows.length > 0).sort((a, b) => atOfNext(a) - atOfNext(b));
+    const row = earliest?.pop();
+    if (!row) return merged;
+    merged.push(row);
+  }
+}
+
+function atOfNext(rows: readonly TailRow[]): number {
+  return rows.at(-1)?.at ?? Number.POSITIVE_INFINITY;
 }
 
 function filters({ event, dn, call }: TailQuery, channel: Channel): Record<string, string> {

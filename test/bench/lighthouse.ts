@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type BrowserContext, chromium } from 'playwright-core';
+import { findChromium } from '../../install/dev/servers/test-tools.ts';
+import { findFreePort } from '../../install/dev/system/ports.ts';
+import { createLogFiller } from '../harness/log-filler.ts';
+import { createUser } from '../harness/sign-in.ts';
+import { toCallEntry } from './call-entries.ts';
+import { type PanelStand, startPanelStand } from './panel/panel-stand.ts';
+
+/**
+ * What Lighthouse says of the panel: the page to sign in and the dashboard, as a telephone and as a desktop, and what the
+ * first load of each transfers. Ends with 1 when a score is below 95 or a load above 250 KB. `npm run bench:panel`
+ *
+ * Lighthouse brings some hundred packages and 176 MB: npm fetches it for the run, and nobody else has to install it. `LIGHTHOUSE`
+ * names a folder in which it is installed already.
+ */
+const LIGHTHOUSE = 'lighthouse@13.5.0';
+const CATEGORIES = ['performance', 'accessibility', 'best-practices'] as const;
+const FORMS = ['mobile', 'desktop'] as const;
+const TARGET = 95;
+const MAX_LOAD_BYTES = 250_000;
+const PASSWORD = 'correct horse battery staple';
+const USERNAME = 'ada';
+
+interface Report {
+  readonly categories: Record<string, { readonly score: number | null }>;
+  readonly audits: Record<
+    string,
+    { readonly score: number | null; readonly title: string; readonly details?: unknown }
+  >;
+}
+
+const run = promisify(execFile);
+const executablePath = findChromium();
+if (executablePath === null) throw new Error('no Chromium here: install it, or name one in CHROMIUM');
+const folder = await mkdtemp(join(tmpdir(), '3cx-relay-lighthouse-'));
+const stand = await startPanelStand();
+try {
+  await createUser(stand.databaseUrl, { username: USERNAME, role: 'admin', password: PASSWORD });
+  await fillLog(stand);
+  const devtoolsPort = await findFreePort();
+  // Lighthouse looks through a port into the same profile, in which somebody signs in between.
+  const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', `--remote-debugging-port=${devtoolsPort}`],
+  });
+  const rows = [];
+  for (const page of ['sign-in', 'dashboard'] as const) {
+    if (page === 'dashboard') await signIn(context);
+    for (const form of FORMS) rows.push(await audit({ page, form, devtoolsPort }));
+  }
+  await context.close();
+  console.table(rows);
+  if (!rows.every(({ met }) => met)) process.exitCode = 1;
+} finally {
+  await stand.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+// Connections of the drivers that are still closing need not be waited for.
+process.exit();
+
+async function audit(of: { page: string; form: (typeof FORMS)[number]; devtoolsPort: number }) {
+  const name = `${of.page}-${of.form}`;
+  const path = join('.data/bench', `lighthouse-${name}.json`);
+  await mkdir('.data/bench', { recursive: true });
+  const args = [
+    ...[`${stand.url}/admin/`, '--quiet', '--output=json', `--output-path=${path}`],
+    ...[`--port=${of.devtoolsPort}`, '--disable-storage-reset', `--only-categories=${CATEGORIES.join()}`],
+    ...(of.form === 'desktop' ? ['--preset=desktop'] : []),
+  ];
+  await run(...lighthouse(args), { timeout: 240_000, maxBuffer: 64 * 1024 * 1024 });
+  const report = JSON.parse(await readFile(path, 'utf8')) as Report;
+  const scores = CATEGORIES.map(category => Math.round((report.categories[category]?.score ?? 0) * 100));
+  const bytes = loadBytes(report);
+  for (const { score, title } of Object.values(report.audits)) {
+    if (score !== null && score < 0.9) console.log(`${name}: ${title} (${score})`);
+  }
+  const met = scores.every(score => score >= TARGET) && bytes <= MAX_LOAD_BYTES;
+  return { name, ...Object.fromEntries(CATEGORIES.map((category, i) => [category, scores[i]])), bytes, met };
+}
+
+function lighthouse(args: string[]): [string, string[]] {
+  const { LIGHTHOUSE: installed } = process.env;
+  if (installed) return [process.execPath, [join(installed, 'node_modules/lighthouse/cli/index.js'), ...args]];
+  return ['npm', ['exec', '--yes', '--ignore-scripts', `--package=${LIGHTHOUSE}`, '--', 'lighthouse', ...args]];
+}
+
+/** Everything that came over the wire, compressed as it was. */
+function loadBytes({ audits }: Report): number {
+  const details = audits['network-requests']?.details as { items?: { transferSize?: number }[] } | undefined;
+  return (details?.items ?? []).reduce((sum, { transferSize = 0 }) => sum + transferSize, 0);
+}
+
+async function signIn(context: BrowserContext): Promise<void> {
+  const page = await context.newPage();
+  await page.goto(`${stand.url}/admin/`);
+  await page.getByLabel('Username').fill(USERNAME);
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  await page.close();
+}
+
+/** Some calls, so that the dashboard has them to show. */
+async function fillLog({ redisUrl, pbxId }: PanelStand): Promise<void> {
+  const log = createLogFiller({ redisUrl, pbxId });
+  await log.append(Array.from({ length: 500 }, (_, n) => toCallEntry(n, Date.now())));
+  await log.stop();
+}
