@@ -24,7 +24,12 @@ export function createLogFiller(target: { redisUrl: string; pbxId: string; write
     const state = written.get(channel) ?? { writerSeq: 1, highest: 0 };
     const { lastSeq } = await appendToLog(
       { redis, keys, channel },
-      { writerId: target.writerId ?? 'filler', firstWriterSeq: state.writerSeq, entries, highestKnownSeq: state.highest },
+      {
+        writerId: target.writerId ?? 'filler',
+        firstWriterSeq: state.writerSeq,
+        entries,
+        highestKnownSeq: state.highest,
+      },
     );
     written.set(channel, { writerSeq: state.writerSeq + entries.length, highest: lastSeq });
   }
