@@ -113,6 +113,17 @@ test('only admins reconnect, and only what can be', async () => {
   expect([unknown.status, unknown.body.detail]).toEqual([404, expect.stringContaining('database, xapi, websocket')]);
 });
 
+test('what is large comes compressed to who takes that', async () => {
+  const ask = async (encoding: string) => {
+    const answer = await viewer.browser('GET', '/admin/connections?history=1', undefined, {
+      'accept-encoding': encoding,
+    });
+    return [answer.headers.get('content-encoding'), answer.headers.get('vary'), answer.body.components.length];
+  };
+  expect(await ask('gzip')).toEqual(['gzip', expect.stringMatching(/accept-encoding/i), 9]);
+  expect(await ask('identity')).toEqual([null, expect.stringMatching(/accept-encoding/i), 9]);
+});
+
 test('the last day and the last hour of what is sampled come with history=1', async () => {
   await database.query(
     `INSERT INTO connection_status_history (component, state, latency, timestamp)
