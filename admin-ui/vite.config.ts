@@ -78,6 +78,20 @@ export default defineConfig({
       version: { name: packageJson.version },
     }),
   ],
+  build: {
+    rolldownOptions: {
+      output: {
+        // Left alone there are fifty files of a kilobyte before the first page, each of them a request.
+        codeSplitting: {
+          groups: [
+            // SvelteKit fills this before it runs anything else: it must not come in one file with the rest.
+            { name: 'start', test: /runtime\/client\/payload\.js|preload-helper/, priority: 1 },
+            { name: 'panel', test: /\/(admin-ui\/src\/lib|node_modules\/svelte)\//, minShareCount: 2 },
+          ],
+        },
+      },
+    },
+  },
   server: {
     proxy: Object.fromEntries(
       ['/relay', '^/admin/.+'].map(path => [

@@ -27,6 +27,7 @@ const PASSWORD = 'correct horse battery staple';
 const USERNAME = 'ada';
 
 interface Report {
+  readonly environment: { readonly benchmarkIndex: number };
   readonly categories: Record<string, { readonly score: number | null }>;
   readonly audits: Record<
     string,
@@ -69,7 +70,7 @@ async function audit(of: { page: string; form: (typeof FORMS)[number]; devtoolsP
   await mkdir('.data/bench', { recursive: true });
   const args = [
     ...[`${stand.url}/admin/`, '--quiet', '--output=json', `--output-path=${path}`],
-    ...[`--port=${of.devtoolsPort}`, '--disable-storage-reset', `--only-categories=${CATEGORIES.join()}`],
+    ...[`--port=${of.devtoolsPort}`, `--only-categories=${CATEGORIES.join()}`],
     ...(of.form === 'desktop' ? ['--preset=desktop'] : []),
   ];
   await run(...lighthouse(args), { timeout: 240_000, maxBuffer: 64 * 1024 * 1024 });
@@ -80,7 +81,9 @@ async function audit(of: { page: string; form: (typeof FORMS)[number]; devtoolsP
     if (score !== null && score < 0.9) console.log(`${name}: ${title} (${score})`);
   }
   const met = scores.every(score => score >= TARGET) && bytes <= MAX_LOAD_BYTES;
-  return { name, ...Object.fromEntries(CATEGORIES.map((category, i) => [category, scores[i]])), bytes, met };
+  // What the machine does at the same time is measured, too: idle it has an index well above 1000.
+  const speed = Math.round(report.environment.benchmarkIndex);
+  return { name, speed, ...Object.fromEntries(CATEGORIES.map((category, i) => [category, scores[i]])), bytes, met };
 }
 
 function lighthouse(args: string[]): [string, string[]] {
@@ -105,9 +108,11 @@ async function signIn(context: BrowserContext): Promise<void> {
   await page.close();
 }
 
-/** Some calls, so that the dashboard has them to show. */
+/** Some calls, so that the dashboard has them to show, and the word of ingest and a worker that all is well. */
 async function fillLog({ redisUrl, pbxId }: PanelStand): Promise<void> {
   const log = createLogFiller({ redisUrl, pbxId });
   await log.append(Array.from({ length: 500 }, (_, n) => toCallEntry(n, Date.now())));
+  await log.redis.set(log.keys.ingestStatus, JSON.stringify({ state: 'connected', components: [] }), 'EX', 3_600);
+  await log.redis.set(log.keys.workerStatus, '{}', 'EX', 3_600);
   await log.stop();
 }

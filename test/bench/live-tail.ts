@@ -53,8 +53,9 @@ try {
   }
   const written = await filled;
   await showsLast(tab.page, perSecond * 5 + written);
-  const rows = await rowNumbers(tab.page);
+  // Before all rows are drawn at once, which is a long task of this script's own.
   const tasks = await tab.page.evaluate(() => (globalThis as unknown as TaskWindow).tasks);
+  const rows = await rowNumbers(tab.page);
 
   const long = tasks.filter(({ ms }) => ms > LONG_TASK_MS);
   // The first sample is of a page that has just begun.

@@ -5,6 +5,7 @@ import type { RelayState } from '../public/require-permission.ts';
 import { type AdminDeps, addAdminRoutes } from './admin-routes.ts';
 import type { AdminState } from './admin-state.ts';
 import { refuseOtherSites } from './auth/request-origin.ts';
+import { compressAnswers } from './compress-answers.ts';
 import { requireJson } from './require-json.ts';
 
 export interface AdminAppDeps extends AdminDeps {
@@ -23,6 +24,7 @@ export function createAdminApp(deps: AdminAppDeps): Middleware<AdminState> {
     context.set('cache-control', 'no-store');
     await next();
   });
+  router.use(compressAnswers);
   router.use(refuseOtherSites(deps.ownOrigin));
   router.use(requireJson);
   addAdminRoutes(router, deps);

@@ -60,7 +60,8 @@ test('without an ingest its connections are unknown, and the stores are told all
   const states = connectionsAnswer.parse(body).components.map(({ component, state }) => [component, state]);
   expect(Object.fromEntries(states)).toEqual({
     ...{ database: 'unknown', xapi: 'unknown', websocket: 'unknown', ingest: 'down', pbx: 'down' },
-    ...{ redis: 'up', postgres: 'up', log: 'up', persist: 'up' },
+    // No worker runs here either.
+    ...{ redis: 'up', postgres: 'up', log: 'up', persist: 'down' },
   });
 });
 
@@ -129,6 +130,17 @@ test('the last day and the last hour of what is sampled come with history=1', as
   expect(sum('unknown')).toBeLessThan(1);
   expect(redis?.latency?.filter(({ ms }) => ms === 3).length).toBeGreaterThanOrEqual(59);
   expect(components.find(({ component }) => component === 'log')).not.toHaveProperty('day');
+});
+
+test('what is large comes compressed to who takes that', async () => {
+  const ask = async (encoding: string) => {
+    const answer = await viewer.browser('GET', '/admin/connections?history=1', undefined, {
+      'accept-encoding': encoding,
+    });
+    return [answer.headers.get('content-encoding'), answer.headers.get('vary'), answer.body.components.length];
+  };
+  expect(await ask('gzip')).toEqual(['gzip', expect.stringMatching(/accept-encoding/i), 9]);
+  expect(await ask('identity')).toEqual([null, expect.stringMatching(/accept-encoding/i), 9]);
 });
 
 test('the past of a connection is its changes page by page, and its incidents with their causes', async () => {
