@@ -7,7 +7,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 
 /**
  * The built panel, whole in memory. A request is looked up by its exact name in a map, so no path can leave the folder,
- * and every encoding is prepared once, so a request costs no CPU.
+ * and every encoding is prepared once, so only the first request of a file costs CPU.
  *
  * The page's modification time is compared whenever the page is asked for: a build that ends after the relay has
  * started (the launcher runs both at once) or a later one is taken up without a restart. Until a new page is there the
@@ -36,7 +36,7 @@ export interface PanelFiles {
 
 export const PAGE = 'index.html';
 
-type Build = { readonly pageWrittenMs: number; readonly files: ReadonlyMap<string, PanelFile> };
+type Build = { readonly pageWrittenMs: number; readonly files: ReadonlyMap<string, () => Promise<PanelFile>> };
 
 const COMPRESSIBLE = new Set(['.html', '.js', '.css', '.json', '.svg', '.txt', '.webmanifest']);
 const MIN_COMPRESSED_BYTES = 512;
@@ -67,10 +67,10 @@ export function createPanelFiles(folder: string, logger: Logger): PanelFiles {
     async page() {
       // Chained, not started beside: two requests must not read the folder twice.
       current = current.then(load);
-      return (await current)?.files.get(PAGE) ?? null;
+      return (await (await current)?.files.get(PAGE)?.()) ?? null;
     },
     async asset(name) {
-      return (await current)?.files.get(name) ?? null;
+      return (await (await current)?.files.get(name)?.()) ?? null;
     },
   };
 }
@@ -83,7 +83,7 @@ async function modifiedMs(path: string): Promise<number | null> {
   }
 }
 
-async function readFolder(folder: string): Promise<Map<string, PanelFile>> {
+async function readFolder(folder: string): Promise<Build['files']> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = await Promise.all(
     found
@@ -91,10 +91,19 @@ async function readFolder(folder: string): Promise<Map<string, PanelFile>> {
       .map(async entry => {
         const path = join(entry.parentPath, entry.name);
         const name = relative(folder, path).replaceAll(sep, '/');
-        return [name, await prepare(name, await readFile(path))] as const;
+        return [name, prepareOnce(name, await readFile(path))] as const;
       }),
   );
   return new Map(files);
+}
+
+/**
+ * When it is first asked for. All at the start they would queue up in Node's few threads, and whoever signs in to
+ * PostgreSQL or checks a password meanwhile, which needs them too, would wait behind them until his time is over.
+ */
+function prepareOnce(name: string, identity: Buffer): () => Promise<PanelFile> {
+  let prepared: Promise<PanelFile> | undefined;
+  return () => (prepared ??= prepare(name, identity));
 }
 
 async function prepare(name: string, identity: Buffer): Promise<PanelFile> {
