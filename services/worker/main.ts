@@ -7,6 +7,7 @@ import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/sha
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createStatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
 import { anchorAudit } from './audit/anchor-audit.ts';
@@ -74,6 +75,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
       ),
     sealAudit: () => sealPastAudit({ pool, logger, audit }, historyDays.audit),
   });
+  const status = createStatusReporter({ redis, key: keys.workerStatus });
   const probes = [
     createProbe({ name: 'Redis', check: () => redis.ping() }),
     createProbe({ name: 'PostgreSQL', check: () => pool.query('SELECT 1') }),
@@ -93,6 +95,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
         deadlineMs: 2_000,
         run: async () => {
           for (const each of [lag, ...probes]) each.stop();
+          await status.stop();
           await Promise.all([store.stop(), log.stop()]);
         },
       },

@@ -22,6 +22,8 @@ export interface LogKeys {
   readonly logPressure: string;
   /** String with expiry: what ingest says of itself, JSON. */
   readonly ingestStatus: string;
+  /** String with expiry: what the worker says of itself, JSON; of several the one that spoke last. */
+  readonly workerStatus: string;
   /** Hash: what each service ran with when it last started, to see a change (shared/runtime/compare-settings.ts). */
   readonly settings: string;
   /** String with expiry: the mark of a call-control command, "started" and then its result as JSON. */
@@ -71,6 +73,7 @@ export function createLogKeys(pbxId: string): LogKeys {
     recovery: `${prefix}:state:recovery`,
     logPressure: `${prefix}:status:log-pressure`,
     ingestStatus: `${prefix}:status:ingest`,
+    workerStatus: `${prefix}:status:worker`,
     settings: `${prefix}:settings`,
     command: (commandId: string) => `${prefix}:command:${commandId}`,
     idempotency: (owner: string, digest: string) => `${prefix}:idempotency:${owner}:${digest}`,
