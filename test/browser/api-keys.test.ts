@@ -217,8 +217,13 @@ describe.skipIf(!hasBrowser)('the pages of API keys', () => {
     await away.open('#/api-keys');
     await away.page.getByText('Who is connected cannot be told because Redis does not answer: try again.').waitFor();
     await away.page.getByRole('row').filter({ hasText: 'Left alone' }).getByText('unknown').waitFor();
-    await away.close();
     await proxy.restore();
+    await away.page
+      .getByRole('row')
+      .filter({ hasText: 'Left alone' })
+      .getByText('unknown')
+      .waitFor({ state: 'detached' });
+    await away.close();
     await behind.stop();
     await proxy.stop();
   });
