@@ -25,7 +25,7 @@ import { Spool } from './log/spool.ts';
 import { lockSpoolFolder } from './log/spool-lock.ts';
 import { connectPbx } from './pbx/connect-pbx.ts';
 import { createRecoveryNotes } from './records/record-entry.ts';
-import { createStatusReporter } from './status.ts';
+import { reportIngestStatus } from './status.ts';
 
 async function start(config: IngestConfig, own: { logger: Logger; registry: Registry }): Promise<RunningService> {
   const { logger } = own;
@@ -71,12 +71,13 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
     ...deps,
   });
   const control = await createPbxControl(config, { pbx, ingestion, redis, keys, log, ...deps });
-  const status = createStatusReporter({ redis, keys }, () => ({
+  const status = reportIngestStatus({ redis, keys }, () => ({
     state: pbx.socket.state,
     socketSince: isoOf(pbx.socket.openSince),
     lastFrameAt: isoOf(ingestion.lastFrameAt),
     spoolBytes: log.spoolBytes,
     error: pbx.socket.error ?? ingestion.error,
+    database: pbx.database.source,
     ...control.status,
   }));
   const connectionReport = reportConnection(pbx.socket, deps);

@@ -7,6 +7,7 @@ import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/sha
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createStatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
 import { anchorAudit } from './audit/anchor-audit.ts';
@@ -24,7 +25,6 @@ import { createJobReport } from './report-jobs.ts';
 import { dropPastRows } from './retention/drop-past-rows.ts';
 import { historyDaysOf } from './retention/history-days.ts';
 import { createMonths } from './retention/months.ts';
-import { createStatusReporter } from './status.ts';
 import { createLogKeeper } from './trim/log-keeper.ts';
 import { createTrimMetrics } from './trim/trim-metrics.ts';
 
@@ -38,7 +38,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   const reporting = createServiceErrors({ redis, keys }, { service: 'worker', logger });
   const { errors } = reporting;
   // From the beginning: one that waits for PostgreSQL is there as well.
-  const status = createStatusReporter({ redis, keys });
+  const status = createStatusReporter({ redis, key: keys.workerStatus });
   await migrateAndTell(config.DATABASE_URL, { ...reporting, logger });
   const store = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay worker', max: CONNECTIONS, logger });
   const { pool } = store;
@@ -95,7 +95,8 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
         name: 'stores',
         deadlineMs: 2_000,
         run: async () => {
-          for (const each of [status, lag, ...probes]) each.stop();
+          for (const each of [lag, ...probes]) each.stop();
+          await status.stop();
           await Promise.all([store.stop(), log.stop()]);
         },
       },

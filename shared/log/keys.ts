@@ -22,7 +22,7 @@ export interface LogKeys {
   readonly logPressure: string;
   /** String with expiry: what ingest says of itself, JSON. */
   readonly ingestStatus: string;
-  /** String with expiry: that a worker runs, JSON. */
+  /** String with expiry: what the worker says of itself, JSON; of several the one that spoke last. */
   readonly workerStatus: string;
   /** Hash: what each service ran with when it last started, to see a change (shared/runtime/compare-settings.ts). */
   readonly settings: string;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSettingMeanings } from '../../admin-ui/setting-meanings.ts';
 import { deviceWords } from '../../admin-ui/src/lib/format/device.ts';
 import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { createLogFiller } from '../harness/log-filler.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { adminSecret, startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { signInAs } from '../harness/sign-in.ts';
@@ -25,8 +26,21 @@ describe.skipIf(!hasBrowser)('the page about the relay', () => {
 
   it('shows versions, documents, keys, and settings with their meaning and without secrets', async () => {
     const { page } = tab;
+    // As the services say it of themselves.
+    const log = createLogFiller(relay);
+    const database = {
+      origin: '/var/lib/3cxpbx/Bin/3CXPhoneSystem.ini',
+      login: 'a at b/c ([D])',
+      records: 'cdroutput',
+    };
+    await log.redis.set(log.keys.ingestStatus, JSON.stringify({ state: 'connected', pid: 4712, database }));
+    await log.redis.set(log.keys.workerStatus, JSON.stringify({ pid: 4711 }));
+    await log.stop();
     await tab.open('#/about');
     await page.getByText(process.version).first().waitFor();
+    for (const words of ['process 4711', 'process 4712', ...Object.values(database)]) {
+      await page.getByText(words, { exact: true }).waitFor();
+    }
     await page.getByRole('link', { name: 'OpenAPI' }).waitFor();
     await page.getByRole('heading', { name: 'Keyboard' }).waitFor();
     expect(await page.content()).not.toContain(adminSecret);

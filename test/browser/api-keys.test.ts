@@ -8,6 +8,7 @@ import { hasBrowser, launchBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { type SignedInTester, signInAs } from '../harness/sign-in.ts';
+import { startTcpProxy } from '../integration/fixtures/tcp-proxy.ts';
 
 const run = promisify(execFile);
 const DAY_MS = 24 * 3_600_000;
@@ -203,5 +204,27 @@ describe.skipIf(!hasBrowser)('the pages of API keys', () => {
       await tab.page.getByText('Loading…').first().waitFor({ state: 'detached' });
       expect(await tab.findings()).toEqual([]);
     }
+  });
+
+  it('lists the keys while Redis is away, and says that nobody knows who is connected', async () => {
+    const proxy = await startTcpProxy(relay.redisUrl);
+    const behind = await startTestRelay({
+      ...{ DATABASE_URL: relay.databaseUrl, REDIS_URL: proxy.url, PBX_ID: relay.pbxId, RELAY_CLIENTS_WAIT_MS: '200' },
+    });
+    await relay.keys.generateKey('Left alone', ['read'], 'test');
+    const away = await openPanelTab(browser, behind.url, admin);
+    await proxy.cut();
+    await away.open('#/api-keys');
+    await away.page.getByText('Who is connected cannot be told because Redis does not answer: try again.').waitFor();
+    await away.page.getByRole('row').filter({ hasText: 'Left alone' }).getByText('unknown').waitFor();
+    await proxy.restore();
+    await away.page
+      .getByRole('row')
+      .filter({ hasText: 'Left alone' })
+      .getByText('unknown')
+      .waitFor({ state: 'detached' });
+    await away.close();
+    await behind.stop();
+    await proxy.stop();
   });
 });

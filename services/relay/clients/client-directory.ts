@@ -81,6 +81,8 @@ export function createClientDirectory(
   const own = { ...deps, instance };
   const waiting = new Map<string, Waiting>();
   const subscriber = connectRedis(options.redisUrl, { name: 'relay-clients', logger, silenceMs: SILENCE_MS });
+  // Done here, where its failure is caught: ioredis leaves that of its own as an unhandled rejection.
+  subscriber.redis.options.autoResubscribe = false;
   const channels = { questions: keys.clientQuestions, answers: keys.clientAnswers(instance) };
 
   /**

@@ -79,6 +79,10 @@ test('a reconnect is done by ingest, which answers what it came to and audits wh
   expect(reconnectAnswer.parse(done)).toMatchObject({
     ...{ component: 'xapi', state: 'up', error: null, latencyMs: expect.any(Number), tookMs: expect.any(Number) },
   });
+  // This PBX has no database for it to find.
+  const { services, pbx } = (await viewer.browser('GET', '/admin/about')).body;
+  const ingest = services.find(({ service }: { service: string }) => service === 'ingest');
+  expect([ingest.pid, pbx.database]).toEqual([expect.any(Number), null]);
   const by = { actor: { name: admin.user.username }, target: 'xapi' };
   await waitFor(async () => (await auditOf('connection.reconnect')).some(({ outcome }) => outcome === 'done'), {
     what: 'the reconnect in the audit',

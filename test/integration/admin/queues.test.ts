@@ -82,6 +82,11 @@ test('the audit is proved by the worker when an admin asks, and what that came t
   worker = await startService('worker', {
     ...{ PBX_ID: relay.pbxId, REDIS_URL: relay.redisUrl, DATABASE_URL: relay.databaseUrl },
   });
+  const workerPid = async () => {
+    const { services } = (await viewer.browser('GET', '/admin/about')).body;
+    return services.find(({ service }: { service: string }) => service === 'worker').pid;
+  };
+  await waitFor(async () => (await workerPid()) === worker.pid, { what: 'the worker to say that it runs' });
   const until = (state: string) =>
     waitFor(
       async () => {

@@ -70,7 +70,18 @@ test('what runs and with which settings is told without secrets', async () => {
   const about = aboutAnswer.parse(body);
   expect(about.config).toMatchObject({ PBX_ID: own.pbxId, ADMIN_SECRET: '[secret]', DATABASE_URL: '[secret]' });
   expect(JSON.stringify(body)).not.toContain(adminSecret);
-  expect(about.services.find(({ service }) => service === 'relay')).toMatchObject({ pid: process.pid });
+  const pidOf = ({ services }: typeof about, name: string) => services.find(({ service }) => service === name)?.pid;
+  expect([pidOf(about, 'relay'), pidOf(about, 'ingest'), pidOf(about, 'worker')]).toEqual([process.pid, null, null]);
+  expect(about.pbx.database).toBeNull();
+
+  // As the services say it of themselves.
+  const database = { origin: '/var/lib/3cxpbx/Bin/3CXPhoneSystem.ini', login: 'a at b/c ([D])', records: 'cdroutput' };
+  await log.redis.set(log.keys.workerStatus, JSON.stringify({ at: new Date().toISOString(), pid: 4711 }));
+  await log.redis.set(log.keys.ingestStatus, JSON.stringify({ state: 'connected', pid: 4712, database }));
+  const said = aboutAnswer.parse((await viewer.browser('GET', '/admin/about')).body);
+  expect([pidOf(said, 'ingest'), pidOf(said, 'worker')]).toEqual([4712, 4711]);
+  expect(said.pbx.database).toEqual(database);
+  await log.redis.del(log.keys.workerStatus, log.keys.ingestStatus);
 });
 
 test('while PostgreSQL is frozen the numbers of Redis are there within two seconds', { timeout: 20_000 }, async () => {

@@ -76,7 +76,7 @@ describe.each(layouts)('C8: the ini file of layout %s', layout => {
       await copyFile(ini, path);
       const database = openDatabase({ root });
       await database.connect();
-      expect(database.login).toContain(layout === 'v20' ? '[DbAdminREADONLY]' : '[CallReports]');
+      expect(database.source?.login).toContain(layout === 'v20' ? '[DbAdminREADONLY]' : '[CallReports]');
       const calls = await waitFor(
         async () => {
           const found = [];

@@ -76,7 +76,9 @@ describe('the way in', () => {
     expect([database.isConfigured, database.state]).toEqual([true, 'idle']);
     expect(await readCalls(database)).toHaveLength(1);
     expect([database.state, database.error]).toEqual(['connected', null]);
-    expect(database.login).toContain(`${stand.role} at`);
+    const { origin, login, records } = database.source ?? {};
+    expect([origin, records]).toEqual([expect.stringMatching(/3CXPhoneSystem\.ini$/), 'cdroutput']);
+    expect(login).toMatch(new RegExp(`^${stand.role} at .* \\(\\[DbAdminREADONLY\\]\\)$`));
     await writeIni({
       CallReports: {
         ...{
@@ -89,7 +91,7 @@ describe('the way in', () => {
       },
     });
     await database.connect();
-    expect(database.login).toContain('[CallReports]');
+    expect(database.source?.login).toContain('[CallReports]');
   });
 
   test('leads past an account that may not read the records', async () => {
@@ -99,7 +101,7 @@ describe('the way in', () => {
     await writeIni(v20Ini({ User: stand.role, Password: stand.password }, owner));
     const database = stand.open({ root: stand.root });
     await database.connect();
-    expect(database.login).toContain('[CfgServerProfile]');
+    expect(database.source?.login).toContain('[CfgServerProfile]');
     await writeIni(v20Ini({ User: stand.role, Password: stand.password }));
     await database.connect();
     await expect(readCalls(database)).rejects.toMatchObject({
@@ -240,7 +242,7 @@ describe('the simulated PBX', () => {
     await pbx.settled;
     const database = stand.open({ root: stand.root });
     await database.connect();
-    expect(database.login).toContain(`logsreader_${stand.name}`);
+    expect(database.source?.login).toContain(`logsreader_${stand.name}`);
     expect(await readCalls(database)).toEqual([]);
     await database.stop();
     await pbx.stop();

@@ -30,6 +30,15 @@ export interface Database3CXOptions {
 /** `absent`: neither a file nor an address, as on a host that is not the PBX. `idle`: not tried yet. */
 export type DatabaseState = 'absent' | 'idle' | 'connected' | 'down';
 
+export interface DatabaseSource {
+  /** The path of the PBX's ini file, or `PBX_DB_URL`. */
+  readonly origin: string;
+  /** Which account is used, where, and in which section of the file it stands. */
+  readonly login: string;
+  /** The table of call records, by which the layouts of 3CX's versions are told apart; null: it has none that we know. */
+  readonly records: string | null;
+}
+
 const CONNECT_TIMEOUT_MS = 3_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const MAX_SEGMENTS = 5_000;
@@ -53,6 +62,7 @@ export class Database3CX implements CdrSource {
   readonly #logger: Logger;
   readonly #now: () => number;
   #session: DatabaseSession | null = null;
+  #source: DatabaseSource | null = null;
   #opening: Promise<DatabaseSession> | null = null;
   #failure: { error: OperatorError; until: number } | null = null;
   #isStopped = false;
@@ -79,9 +89,9 @@ export class Database3CX implements CdrSource {
     return this.#failure?.error.message ?? null;
   }
 
-  /** Which account is used and where it was found; null without a connection. */
-  get login(): string | null {
-    return this.#session?.name ?? null;
+  /** What the connection came from and leads to; null without one. */
+  get source(): DatabaseSource | null {
+    return this.#session && this.#source;
   }
 
   /** Gives up what connections there are, reads the settings again and connects. */
@@ -220,8 +230,11 @@ export class Database3CX implements CdrSource {
       }
       this.#session = session;
       this.#failure = null;
-      const cdr = chooseTable(session.tables, CDR_TABLES)?.name ?? null;
-      this.#logger.info({ login: session.name, origin, cdr }, 'PBX database connected, read-only');
+      this.#source = {
+        ...{ origin, login: session.name },
+        records: chooseTable(session.tables, CDR_TABLES)?.name ?? null,
+      };
+      this.#logger.info({ ...this.#source }, 'PBX database connected, read-only');
       return session;
     } catch (error) {
       const told = toDatabaseError(error);

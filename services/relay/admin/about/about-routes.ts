@@ -3,8 +3,9 @@ import { readSettings, showSettings } from '@3cx-relay/shared/runtime/compare-se
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
-import type { AboutAnswer } from '@3cx-relay/shared/wire/admin/about.ts';
+import { type AboutAnswer, pbxDatabase } from '@3cx-relay/shared/wire/admin/about.ts';
 import type Router from '@koa/router';
+import { z } from 'zod';
 import type { RelayConfig } from '../../config.ts';
 import type { HealthReport } from '../../health.ts';
 import { noParameters, parseQuery } from '../../public/parse-query.ts';
@@ -18,6 +19,8 @@ export interface AboutDeps {
   readonly report: () => Promise<HealthReport>;
   readonly config: RelayConfig;
 }
+
+const serviceStatus = z.object({ pid: z.int(), database: pbxDatabase.nullish().catch(null) });
 
 const WITHIN_MS = 1_500;
 /** From the panel, which is served at `admin/`, whatever stands before that. */
@@ -33,21 +36,40 @@ export function addAbout(router: Router<AdminState>, deps: AboutDeps): void {
   const { redis, keys, config } = deps;
   const startedAt = new Date(Date.now() - process.uptime() * 1_000).toISOString();
 
+  /** Null: it does not say that it runs, or nobody can be asked. */
+  async function readStatus(key: string): Promise<z.output<typeof serviceStatus> | null> {
+    try {
+      return serviceStatus.parse(JSON.parse((await within(WITHIN_MS, redis.get(key))) ?? ''));
+    } catch {
+      return null;
+    }
+  }
+
   router.get('/admin/about', deps.auth.requireAuth, async context => {
     parseQuery(context.query, noParameters);
     const settings = within(WITHIN_MS, readSettings(redis, keys)).catch((error: unknown) => messageOf(error));
-    const [health, found] = await Promise.all([deps.report(), settings]);
-    const { pid, state, error = null, ...pbx } = health.components.pbx;
+    const [health, found, ingest, worker] = await Promise.all([
+      deps.report(),
+      settings,
+      readStatus(keys.ingestStatus),
+      readStatus(keys.workerStatus),
+    ]);
+    const { pid: _, state, error = null, ...pbx } = health.components.pbx;
     const running = new Map([
       ['relay', process.pid],
-      ['ingest', typeof pid === 'number' ? pid : null],
+      ['ingest', ingest?.pid],
+      ['worker', worker?.pid],
     ]);
     const known = typeof found === 'string' ? new Map<string, Readonly<Record<string, unknown>>>() : found;
     context.body = {
       version: health.version,
       node: process.version,
       startedAt,
-      pbx: { ...pbx, id: keys.pbxId, state, error, url: urlOf(known.get('ingest')) },
+      pbx: {
+        ...pbx,
+        ...{ id: keys.pbxId, state, error, url: urlOf(known.get('ingest')) },
+        database: ingest?.database ?? null,
+      },
       services: ['ingest', 'relay', 'worker'].map(service => ({
         service,
         pid: running.get(service) ?? null,
