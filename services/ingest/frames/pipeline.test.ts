@@ -13,6 +13,8 @@ import { OrderedWindow } from './ordered-window.ts';
 import { Pipeline } from './pipeline.ts';
 
 const GRACE_MS = 2_000;
+/** Longer than the retries of a GET that failed. */
+const DEADLINE_MS = 5_000;
 const T0 = Date.UTC(2026, 2, 2);
 
 let written: { channel: Channel; entry: NewEntry; body: Record<string, unknown> }[];
@@ -27,7 +29,7 @@ let line: Promise<void>;
 beforeEach(() => create(100));
 afterEach(() => pipeline.stop());
 
-function create(maxFrames: number, graceMs = GRACE_MS): void {
+function create(maxFrames: number, { graceMs = GRACE_MS, deadlineMs = DEADLINE_MS } = {}): void {
   written = [];
   unresolved = [];
   present = new Map();
@@ -41,11 +43,11 @@ function create(maxFrames: number, graceMs = GRACE_MS): void {
   };
   line = Promise.resolve();
   pipeline = new Pipeline(
-    { maxFrames, getDeadlineMs: 200, graceMs },
+    { maxFrames, getDeadlineMs: deadlineMs, graceMs },
     {
       model: new CallModel({ graceMs }),
       window,
-      enricher: new Enricher({ concurrency: 4, deadlineMs: 200 }, { get, registry }),
+      enricher: new Enricher({ concurrency: 4, deadlineMs }, { get, registry }),
       write: (channel, entry) => written.push({ channel, entry, body: JSON.parse(entry.body) }),
       onUnresolved: reason => unresolved.push(reason),
       lineAnswers: () => line,
@@ -79,7 +81,7 @@ const participant = (more: object = {}) => ({
 describe('a frame', () => {
   test('that was the last of a call lets it end only when the line has answered since', async () => {
     const answer = Promise.withResolvers<void>();
-    create(100, 20);
+    create(100, { graceMs: 20 });
     line = answer.promise;
     present.set('101/1', participant());
     frame(EVENT_UPSERT, ENTITY, Date.now());
@@ -161,6 +163,8 @@ describe('a frame', () => {
   });
 
   test('that nobody answers waits for the deadline, and those behind it keep their place', async () => {
+    pipeline.stop();
+    create(100, { deadlineMs: 200 });
     answer = of => (of.id === 1 ? new Promise(() => undefined) : Promise.resolve({ kind: 'gone' }));
     frame(EVENT_UPSERT, ENTITY, T0);
     frame(EVENT_UPSERT, '/callcontrol/102/participants/2', T0 + 1);
