@@ -34,6 +34,9 @@ async function begin(options: Partial<SimulatorOptions> = {}): Promise<void> {
     ...options,
   });
   sim = createSimulatorClient(simulator.url, credentials);
+  // It is made in the background; a login that is refused before is not tried again for a while.
+  const state = async () => ((await sim.get('/sim/database')).body as { state: string }).state;
+  await waitFor(async () => (await state()) === (options.database ? 'ready' : 'none'), { what: 'its database' });
   xapi = openXapi();
 }
 function openXapi(options: XAPIClientOptions & { clientId?: string } = {}): XAPIClient {

@@ -112,7 +112,10 @@ describe('connections that end', () => {
     await waitFor(async () => (await pbx.openCalls()) === 0, { what: 'no call to be open', timeoutMs: 15_000 });
     const told = (await pbx.bodies()).slice(first);
     const ends = told.filter(body => body.event === 'call.ended').map(body => pbx.callOf(body));
-    expect(ends.map(call => call?.pbxCallId)).toEqual([1, 2, 1, 2, 1, 2]);
+    // Which of two that end together is told first depends on which of them ingest heard of first.
+    const runs = [0, 2, 4].map(begin => ends.slice(begin, begin + 2).map(call => call?.pbxCallId));
+    expect(runs.map(ids => ids.sort())).toEqual(Array(3).fill([1, 2]));
+    expect(ends).toHaveLength(6);
     expect(new Set(ends.map(call => call?.callId)).size).toBe(6);
     expect(new Set(ends.map(call => call?.callId))).toEqual(await answeredSince(first));
   });
