@@ -7,6 +7,7 @@ import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { type SignedInTester, signInAs } from '../harness/sign-in.ts';
 import { waitFor } from '../harness/wait-for.ts';
+import { activeCall } from '../integration/fixtures/active-call.ts';
 
 /** From the admin who makes a link to the screen that shows it, until it is revoked. */
 describe.skipIf(!hasBrowser)('wallboards', () => {
@@ -24,8 +25,11 @@ describe.skipIf(!hasBrowser)('wallboards', () => {
     const at = Date.now();
     await log.append([
       {
-        ...{ type: 'call_event', at, event: 'call.started', body: `{"at":"${iso(at)}"}` },
-        state: [call('c1', { state: 'connected', answeredAt: iso(at) }), call('c2', { state: 'ringing' })],
+        ...{ type: 'call_event', at, event: 'call.started', body: `{"at":"${new Date(at).toISOString()}"}` },
+        state: [
+          activeCall('c1', { state: 'connected', answeredAt: new Date(at).toISOString() }),
+          activeCall('c2', { state: 'ringing' }),
+        ],
       },
     ]);
     browser = await launchBrowser();
@@ -132,17 +136,3 @@ describe.skipIf(!hasBrowser)('wallboards', () => {
     await client.end();
   }
 });
-
-function call(callId: string, more: object) {
-  const value = {
-    ...{ callId, direction: 'inbound', startedAt: iso(Date.now()), ringingAt: null, answeredAt: null },
-    caller: { number: '+4930123456', name: 'Grace', dn: null },
-    callee: { number: '101', name: 'Ada', dn: '101' },
-    ...{ via: { dn: '800', type: 'queue' }, legs: [{ dn: '101' }], ...more },
-  };
-  return { of: 'calls' as const, field: callId, value: JSON.stringify(value) };
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
-}

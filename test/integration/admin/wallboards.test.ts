@@ -5,6 +5,7 @@ import { createLogFiller, type LogFiller } from '../../harness/log-filler.ts';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { type AskAdmin, askAdmin, type SignedInTester, signInAs } from '../../harness/sign-in.ts';
 import { waitFor } from '../../harness/wait-for.ts';
+import { activeCall } from '../fixtures/active-call.ts';
 
 /** A screen in the hall: nobody is signed in at it, and whoever passes by reads it. */
 let relay: TestRelay;
@@ -23,7 +24,10 @@ beforeAll(async () => {
   await log.append([
     {
       ...{ type: 'call_event', at, event: 'call.started', body: `{"at":"${new Date(at).toISOString()}"}` },
-      state: [call('c1', { state: 'connected', answeredAt: iso(at) }), call('c2', { state: 'ringing' })],
+      state: [
+        activeCall('c1', { state: 'connected', answeredAt: new Date(at).toISOString() }),
+        activeCall('c2', { state: 'ringing' }),
+      ],
     },
   ]);
 });
@@ -124,20 +128,6 @@ test('who guesses links is told to stay away', async () => {
   expect(answers).toContain(401);
   expect(answers.at(-1)).toBe(429);
 });
-
-function call(callId: string, more: object) {
-  const value = {
-    ...{ callId, direction: 'inbound', startedAt: iso(Date.now()), ringingAt: null, answeredAt: null },
-    caller: { number: '+4930123456', name: 'Grace', dn: null },
-    callee: { number: '101', name: 'Ada', dn: '101' },
-    ...{ via: { dn: '800', type: 'queue' }, legs: [{ dn: '101' }], ...more },
-  };
-  return { of: 'calls' as const, field: callId, value: JSON.stringify(value) };
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
-}
 
 async function makeLink(name: string): Promise<{ id: number; token: string; path: string }> {
   const { status, body } = await admin.browser('POST', '/admin/wallboards', { name, expiresInDays: 30 });
