@@ -72,4 +72,27 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     expect(await admin.findings()).toEqual([]);
     expect(await viewer.findings()).toEqual([]);
   });
+
+  it('moves nothing when its numbers come, on a phone', async () => {
+    await log.redis.set(log.keys.ingestStatus, JSON.stringify({ state: 'connected', components: [] }), 'EX', 60);
+    await log.redis.set(log.keys.workerStatus, '{}', 'EX', 60);
+    const { page } = viewer;
+    await page.setViewportSize({ width: 412, height: 823 });
+    await page.addInitScript(`
+      globalThis.shifts = [];
+      new PerformanceObserver(list => shifts.push(...list.getEntries().map(({ value }) => value)))
+        .observe({ type: 'layout-shift', buffered: true });
+    `);
+    // The components come last, when everything beneath them is there.
+    await page.route('**/admin/connections', async route => {
+      await page.getByText('Calls per hour').waitFor();
+      await route.continue();
+    });
+    await page.reload();
+    await page.getByRole('heading', { name: '3CX database' }).waitFor();
+    await page.unrouteAll();
+    const shifts = await page.evaluate<number[]>('shifts');
+    // What the Web Vitals call good.
+    expect(shifts.reduce((sum, shift) => sum + shift, 0)).toBeLessThan(0.1);
+  });
 });
