@@ -2,6 +2,7 @@ import { createAdminTokens } from '@3cx-relay/relay/admin/auth/admin-token.ts';
 import { createAdminSessions } from '@3cx-relay/relay/admin/auth/sessions.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import jwt from 'jsonwebtoken';
+import { Secret, TOTP } from 'otpauth';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -144,6 +145,27 @@ test('a change of role or an end of the account is noticed elsewhere within a se
   await waitFor(async () => (await role()) === 'admin', { what: 'the new role', timeoutMs: 1_000 });
   await sql.query('UPDATE admin_users SET active = false WHERE id = $1', [user.id]);
   await waitFor(async () => (await role()) === undefined, { what: 'the session to be over', timeoutMs: 1_000 });
+});
+
+test('what somebody changed of himself is so for his next request, before any news of it comes', async () => {
+  const { browser, user } = await signInAs(relay, { password: 'quiet river violet stone' });
+  await sql.query('UPDATE admin_users SET must_change_password = true WHERE id = $1', [user.id]);
+  const self = async () => (await browser('GET', '/admin/session')).body.user;
+  expect(await self()).toMatchObject({ mustChangePassword: true });
+  await sql.query('ALTER TABLE admin_users DISABLE TRIGGER admin_users_change');
+  try {
+    const [currentPassword, password] = ['quiet river violet stone', 'lamp orbit cactus window'];
+    await browser('POST', '/admin/account/password', { currentPassword, newPassword: password });
+    expect(await self()).toMatchObject({ mustChangePassword: false, hasSecondFactor: false });
+    const { secret } = (await browser('POST', '/admin/account/totp', { password })).body;
+    const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
+    await browser('POST', '/admin/account/totp/confirm', { code });
+    expect(await self()).toMatchObject({ hasSecondFactor: true });
+    await browser('DELETE', '/admin/account/totp', { password });
+    expect(await self()).toMatchObject({ hasSecondFactor: false });
+  } finally {
+    await sql.query('ALTER TABLE admin_users ENABLE TRIGGER admin_users_change');
+  }
 });
 
 test('who is signed in goes on while PostgreSQL is away, until his session is over', async () => {

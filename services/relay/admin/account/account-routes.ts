@@ -63,6 +63,7 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
     if (!(await changeAdminPassword(pool, user.id, change))) {
       throw new ProblemError('wrong_password', 'currentPassword: was changed just now', 'currentPassword');
     }
+    sessions.userChanged(user.id);
     const ended = await sessions.endAll(user.id, signedIn.id);
     const details = { sessionsEnded: ended.length };
     audit.write({

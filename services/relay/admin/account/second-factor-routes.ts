@@ -57,6 +57,7 @@ export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & 
     if (step === null) throw refused;
     const { codes, digests } = createRecoveryCodes();
     if (!(await confirmTotp(pool, user.id, { secret, step, recoveryDigests: digests }))) throw refused;
+    deps.sessions.userChanged(user.id);
     tell(context, 'totp.enable');
     context.body = { recoveryCodes: codes } satisfies RecoveryCodes;
   });
@@ -74,6 +75,7 @@ export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & 
   router.delete('/admin/account/totp', auth.requireAuth, async context => {
     const user = await confirmed(context);
     if (await removeTotp(pool, user.id)) tell(context, 'totp.disable');
+    deps.sessions.userChanged(user.id);
     context.status = 204;
   });
 }

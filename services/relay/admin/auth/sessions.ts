@@ -29,6 +29,8 @@ export interface AdminSessions {
   end(session: { id: string; userId: number }): Promise<boolean>;
   /** All of a user but `keep`; returns the ids of those that ended. */
   endAll(userId: number, keep?: string): Promise<string[]>;
+  /** Something of this user was written: his next request sees it, although the news of it is still on its way. */
+  userChanged(userId: number): void;
   /** Calls `onEnd` within a second of the session's end; returns the function that lets go. */
   hold(session: StoredAdminSession, onEnd: () => void): () => void;
   stop(): Promise<void>;
@@ -179,6 +181,9 @@ export function createAdminSessions(
       const ended = await deleteAdminSessionsOf(pool, userId, keep ?? null);
       for (const id of ended) drop(id);
       return ended;
+    },
+    userChanged(userId) {
+      for (const id of [...known.ids()]) if (known.get(id)?.session.user.id === userId) forget(id);
     },
     hold: held.hold,
     async stop() {
