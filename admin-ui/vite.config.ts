@@ -1,5 +1,5 @@
 import { readFile, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import adapterStatic from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
@@ -8,13 +8,17 @@ import packageJson from './package.json' with { type: 'json' };
 import { readSettingMeanings } from './setting-meanings.ts';
 
 const BUILD = 'build';
+const RELATIONS: Readonly<Record<string, string>> = {
+  '.js': 'rel="modulepreload"',
+  '.css': 'rel="preload" as="style"',
+};
 
 /**
  * The static adapter, with relative paths in its page: SvelteKit names assets from the root of the host, but the panel
  * lives under whatever prefix a proxy gives it. Every file gets its encodings beside it, so that the relay has nothing to
- * compress. The page is touched last, which is how the relay knows that a build is complete.
+ * compress. `preloads` are files that the first page asks for. The page is touched last, which is how the relay knows that a build is complete.
  */
-function relativeStatic(): ReturnType<typeof adapterStatic> {
+function relativeStatic(preloads: readonly string[]): ReturnType<typeof adapterStatic> {
   const adapter = adapterStatic({ pages: BUILD });
   return {
     ...adapter,
@@ -22,7 +26,11 @@ function relativeStatic(): ReturnType<typeof adapterStatic> {
       await adapter.adapt(builder);
       const path = join(BUILD, 'index.html');
       const page = await readFile(path, 'utf8');
-      await writeFile(path, page.replaceAll('"/_app/', '"./_app/'));
+      const links = preloads.map(file => `<link href="./${file}" ${RELATIONS[extname(file)]}>\n\t\t`).join('');
+      const relative = page
+        .replaceAll('"/_app/', '"./_app/')
+        .replace(/(?=<link href="[^"]+" rel="stylesheet">)/, links);
+      await writeFile(path, relative);
       await builder.compress(BUILD);
       const now = new Date();
       await utimes(path, now, now);
@@ -49,6 +57,23 @@ function announcerWithoutInlineStyle(): Plugin {
   };
 }
 
+/**
+ * Which page is opened stands behind the #, which is for scripts to read, so that SvelteKit asks for it a round trip later.
+ * Nearly always it is the first one; that and the page of errors, which comes with every other, are in `files` afterwards.
+ */
+function findFirstPage(files: string[]): Plugin {
+  return {
+    name: 'find-first-page',
+    generateBundle(_, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== 'chunk' || !chunk.fileName.startsWith('_app/immutable/nodes/')) continue;
+        if (!chunk.moduleIds.some(id => /\/src\/routes\/\+(page|error)\.svelte$/.test(id))) continue;
+        files.push(chunk.fileName, ...(chunk.viteMetadata?.importedCss ?? []));
+      }
+    },
+  };
+}
+
 /** `.env.example` is where each setting is explained; the panel says the same beside its value. */
 function settingMeanings(): Plugin {
   const name = 'virtual:setting-meanings';
@@ -67,12 +92,15 @@ function settingMeanings(): Plugin {
   };
 }
 
+const firstPage: string[] = [];
+
 export default defineConfig({
   plugins: [
     settingMeanings(),
     announcerWithoutInlineStyle(),
+    findFirstPage(firstPage),
     sveltekit({
-      adapter: relativeStatic(),
+      adapter: relativeStatic(firstPage),
       router: { type: 'hash' },
       // The default is the time of the build, which would give unchanged files new names.
       version: { name: packageJson.version },

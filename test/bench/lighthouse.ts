@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,7 +13,9 @@ import { type PanelStand, startPanelStand } from './panel/panel-stand.ts';
 
 /**
  * What Lighthouse says of the panel: the page to sign in and the dashboard, as a telephone and as a desktop, and what the
- * first load of each transfers. Ends with 1 when a score is below 95 or a load above 250 KB. `npm run bench:panel`
+ * first load of each transfers. Each is looked at RUNS times, because what else the machine does is measured, too; what
+ * counts is the run in the middle, and the scores of all stand beside it. Ends with 1 when a score is below 95 or a load above 250 KB. `npm run bench:panel`, or
+ * `npm run bench:panel -- dashboard-mobile` for some of it.
  *
  * Lighthouse brings some hundred packages and 176 MB: npm fetches it for the run, and nobody else has to install it. `LIGHTHOUSE`
  * names a folder in which it is installed already.
@@ -21,6 +23,7 @@ import { type PanelStand, startPanelStand } from './panel/panel-stand.ts';
 const LIGHTHOUSE = 'lighthouse@13.5.0';
 const CATEGORIES = ['performance', 'accessibility', 'best-practices'] as const;
 const FORMS = ['mobile', 'desktop'] as const;
+const RUNS = 5;
 const TARGET = 95;
 const MAX_LOAD_BYTES = 250_000;
 const PASSWORD = 'correct horse battery staple';
@@ -52,7 +55,7 @@ try {
   const rows = [];
   for (const page of ['sign-in', 'dashboard'] as const) {
     if (page === 'dashboard') await signIn(context);
-    for (const form of FORMS) rows.push(await audit({ page, form, devtoolsPort }));
+    for (const form of FORMS) if (isWanted(`${page}-${form}`)) rows.push(await audit({ page, form, devtoolsPort }));
   }
   await context.close();
   console.table(rows);
@@ -64,26 +67,51 @@ try {
 // Connections of the drivers that are still closing need not be waited for.
 process.exit();
 
+function isWanted(name: string): boolean {
+  const wanted = process.argv.slice(2);
+  return wanted.length === 0 || wanted.includes(name);
+}
+
 async function audit(of: { page: string; form: (typeof FORMS)[number]; devtoolsPort: number }) {
   const name = `${of.page}-${of.form}`;
   const path = join('.data/bench', `lighthouse-${name}.json`);
   await mkdir('.data/bench', { recursive: true });
-  const args = [
-    ...[`${stand.url}/admin/`, '--quiet', '--output=json', `--output-path=${path}`],
-    ...[`--port=${of.devtoolsPort}`, `--only-categories=${CATEGORIES.join()}`],
-    ...(of.form === 'desktop' ? ['--preset=desktop'] : []),
-  ];
-  await run(...lighthouse(args), { timeout: 240_000, maxBuffer: 64 * 1024 * 1024 });
-  const report = JSON.parse(await readFile(path, 'utf8')) as Report;
-  const scores = CATEGORIES.map(category => Math.round((report.categories[category]?.score ?? 0) * 100));
+  const reports = [];
+  for (let run = 0; run < RUNS; run += 1) reports.push(await look(of));
+  reports.sort((a, b) => scoreOf(a, 'performance') - scoreOf(b, 'performance'));
+  const report = reports[Math.floor(RUNS / 2)] as Report;
+  await writeFile(path, JSON.stringify(report));
+  const scores = CATEGORIES.map(category => scoreOf(report, category));
   const bytes = loadBytes(report);
   for (const { score, title } of Object.values(report.audits)) {
     if (score !== null && score < 0.9) console.log(`${name}: ${title} (${score})`);
   }
   const met = scores.every(score => score >= TARGET) && bytes <= MAX_LOAD_BYTES;
-  // What the machine does at the same time is measured, too: idle it has an index well above 1000.
+  const all = reports.map(report => scoreOf(report, 'performance')).join(' ');
+  // An idle machine has an index well above 1000.
   const speed = Math.round(report.environment.benchmarkIndex);
-  return { name, speed, ...Object.fromEntries(CATEGORIES.map((category, i) => [category, scores[i]])), bytes, met };
+  return {
+    name,
+    speed,
+    ...Object.fromEntries(CATEGORIES.map((category, i) => [category, scores[i]])),
+    all,
+    bytes,
+    met,
+  };
+}
+
+async function look(of: { form: (typeof FORMS)[number]; devtoolsPort: number }): Promise<Report> {
+  const args = [
+    ...[`${stand.url}/admin/`, '--quiet', '--output=json'],
+    ...[`--port=${of.devtoolsPort}`, `--only-categories=${CATEGORIES.join()}`],
+    ...(of.form === 'desktop' ? ['--preset=desktop'] : []),
+  ];
+  const { stdout } = await run(...lighthouse(args), { timeout: 240_000, maxBuffer: 64 * 1024 * 1024 });
+  return JSON.parse(stdout);
+}
+
+function scoreOf(report: Report, category: (typeof CATEGORIES)[number]): number {
+  return Math.round((report.categories[category]?.score ?? 0) * 100);
 }
 
 function lighthouse(args: string[]): [string, string[]] {

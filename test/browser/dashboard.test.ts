@@ -68,6 +68,30 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     expect(await viewer.page.getByRole('button', { name: 'Reconnect' }).count()).toBe(0);
   });
 
+  it('draws a chart when it comes into view, and has its numbers as a table, too', async () => {
+    const { page } = viewer;
+    await page.setViewportSize({ width: 412, height: 823 });
+    await page.reload();
+    const chart = page.getByRole('figure').filter({ hasText: 'Errors per hour' });
+    const isDrawn = () => chart.locator('canvas').evaluate(canvas => canvas.hasAttribute('width'));
+    await chart.waitFor();
+    expect(await isDrawn()).toBe(false);
+    await chart.scrollIntoViewIfNeeded();
+    await waitFor(isDrawn, { what: 'the chart' });
+    expect(await chart.getByRole('row').count()).toBe(0);
+    await chart.getByText('As a table').click();
+    expect(await chart.getByRole('columnheader').allTextContents()).toEqual([
+      ...['When', 'Critical, error', 'Warning', 'Info'],
+    ]);
+  });
+
+  it('says of each part of the last day how it was, to who points at it', async () => {
+    const bar = admin.page.getByRole('img', { name: '3CX database, the last 24 hours' });
+    const { width = 0 } = (await bar.boundingBox()) ?? {};
+    await bar.hover({ position: { x: width - 2, y: 10 } });
+    expect(await bar.locator('title').textContent()).toMatch(/^\d\d:\d\d:\d\d.* – .*: .*(%|no data)/);
+  });
+
   it('has nothing that axe finds, in light and in dark', async () => {
     expect(await admin.findings()).toEqual([]);
     expect(await viewer.findings()).toEqual([]);
@@ -84,7 +108,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
         .observe({ type: 'layout-shift', buffered: true });
     `);
     // The components come last, when everything beneath them is there.
-    await page.route('**/admin/connections', async route => {
+    await page.route(/\/admin\/connections\?/, async route => {
       await page.getByText('Calls per hour').waitFor();
       await route.continue();
     });

@@ -85,19 +85,23 @@ export async function startSystem(
     const databaseUrl = name === 'worker' ? database.url : asService(database.url);
     services.set(name, await startService(name, { ...env, DATABASE_URL: databaseUrl }));
   };
-  await start('simulator');
-  const simulatorUrl = service('simulator').internalUrl;
-  env.PBX_URL = simulatorUrl;
-  await waitFor(async () => (await askSimulator<{ state: string }>('GET', '/sim/database')).state === 'ready', {
-    what: "the PBX's database",
-    timeoutMs: 20_000,
-  });
-  await Promise.all([start('ingest'), start('relay'), start('worker')]);
   const redis = new Redis(redisServer.url);
   // It comes back by itself when Redis does.
   redis.on('error', () => undefined);
   const postgres = new pg.Pool({ connectionString: database.url, max: 2 });
   postgres.on('error', () => undefined);
+  try {
+    await start('simulator');
+    env.PBX_URL = service('simulator').internalUrl;
+    await waitFor(async () => (await askSimulator<{ state: string }>('GET', '/sim/database')).state === 'ready', {
+      what: "the PBX's database",
+      timeoutMs: 20_000,
+    });
+    await Promise.all([start('ingest'), start('relay'), start('worker')]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 
   function service(name: ServiceName): ServiceProcess {
     const found = services.get(name);
@@ -106,15 +110,30 @@ export async function startSystem(
   }
 
   async function askSimulator<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-    const response = await fetch(simulatorUrl + path, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
+    const response = await fetch(service('simulator').internalUrl + path, {
+      method,
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as Answer;
+  }
+
+  async function stop(): Promise<void> {
+    for (const name of ['simulator', 'ingest', 'relay', 'worker'] as const) {
+      if (services.get(name)?.isAlive()) await service(name).stop();
+    }
+    await postgres.end();
+    redis.disconnect();
+    await database.drop();
+    await dropPbxDatabase(databaseUrl(), pbxDatabase);
+    await redisServer.stop();
+    await rm(dir, { recursive: true, force: true });
   }
 
   return {
     relayUrl: `http://127.0.0.1:${port}`,
     databaseUrl: database.url,
-    simulatorUrl,
+    simulatorUrl: service('simulator').internalUrl,
     apiKey,
     redis,
     keys: createLogKeys('main'),
@@ -135,17 +154,7 @@ export async function startSystem(
       };
     },
     sim: askSimulator,
-    async stop() {
-      for (const name of ['simulator', 'ingest', 'relay', 'worker'] as const) {
-        if (services.get(name)?.isAlive()) await service(name).stop();
-      }
-      await postgres.end();
-      redis.disconnect();
-      await database.drop();
-      await dropPbxDatabase(databaseUrl(), pbxDatabase);
-      await redisServer.stop();
-      await rm(dir, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { adminRole } from './session.ts';
+import { adminRole, sessionAnswer } from './session.ts';
 
 const NAME = 'must be 1 to 50 letters, digits, ".", "_", "@" or "-" and begin with a letter or digit';
 
@@ -72,7 +72,10 @@ export type AdminSession = z.infer<typeof adminSession>;
 
 export const adminSessions = z.object({ sessions: z.array(adminSession) });
 
-export const setupState = z.object({ needed: z.boolean(), signedIn: z.boolean() });
+/** `needed`: there is no user yet. `session`: whose the request is; null when nobody is signed in. */
+export const setupState = z.object({ needed: z.boolean(), session: sessionAnswer.nullable() });
+
+export type SetupState = z.infer<typeof setupState>;
 
 export const setupRequest = z.strictObject({
   setupCode: z.string('is required').min(1, 'is required').max(64, 'must have at most 64 characters'),

@@ -53,9 +53,11 @@ test('a session is told what each component says of itself', async () => {
   expect(body.components.redis).toHaveProperty('latencyMs');
 });
 
-test('a page that is opened learns whether somebody is signed in, without being refused', async () => {
-  expect((await viewer.browser('GET', '/admin/setup')).body).toEqual({ needed: false, signedIn: true });
-  expect((await askAdmin(relay.url)('GET', '/admin/setup')).body).toEqual({ needed: false, signedIn: false });
+test('a page that is opened learns who is signed in, without being refused', async () => {
+  const session = (await viewer.browser('GET', '/admin/session')).body;
+  expect(session.user).toMatchObject(viewer.user);
+  expect((await viewer.browser('GET', '/admin/setup')).body).toEqual({ needed: false, session });
+  expect((await askAdmin(relay.url)('GET', '/admin/setup')).body).toEqual({ needed: false, session: null });
 });
 
 test('without a session there is nothing at /admin/relay, and the session is none for /relay', async () => {

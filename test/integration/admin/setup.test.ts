@@ -28,7 +28,7 @@ const ada = { username: 'ada', password: 'six purple elephants' };
 const setUp = (code: string, more = {}) => ask()('POST', '/admin/setup', { setupCode: code, ...ada, ...more });
 
 test('whoever has a shell makes the first user in the panel, with a code that is good once', async () => {
-  expect((await ask()('GET', '/admin/setup')).body).toEqual({ needed: true, signedIn: false });
+  expect((await ask()('GET', '/admin/setup')).body).toEqual({ needed: true, session: null });
   expect(await setUp('0000-0000-0000-0000')).toMatchObject({ status: 401, body: { code: 'invalid_setup_code' } });
   const [first, code] = [await setupCode(), await setupCode()];
   // A new code ends the one before.
@@ -46,7 +46,7 @@ test('whoever has a shell makes the first user in the panel, with a code that is
 });
 
 test('from the first user on there is no setup any more', async () => {
-  expect((await ask()('GET', '/admin/setup')).body).toEqual({ needed: false, signedIn: false });
+  expect((await ask()('GET', '/admin/setup')).body).toEqual({ needed: false, session: null });
   expect(await setUp('0000-0000-0000-0000')).toMatchObject({ status: 409, body: { code: 'setup_done' } });
   await expect(setupCode()).rejects.toMatchObject({
     code: 3,

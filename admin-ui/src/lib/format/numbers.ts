@@ -1,8 +1,10 @@
+import { numberFormat } from './lazy-intl.ts';
+
 /** Numbers in the viewer's language. */
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
-const oneDigit = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
+const whole = numberFormat({ maximumFractionDigits: 0 });
+const short = numberFormat({ notation: 'compact', maximumFractionDigits: 1 });
+const oneDigit = numberFormat({ maximumFractionDigits: 1 });
+const share = numberFormat({ style: 'percent', maximumFractionDigits: 0 });
 
 export function formatCount(value: number): string {
   return whole.format(value);

@@ -1,13 +1,15 @@
+import { dateFormat } from './lazy-intl.ts';
+
 /** In the viewer's language and zone. */
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const millis = new Intl.DateTimeFormat(undefined, {
+const clock = dateFormat({ hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const millis = dateFormat({
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',
   fractionalSecondDigits: 3,
 });
-const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
-const exact = new Intl.DateTimeFormat(undefined, {
+const day = dateFormat({ day: 'numeric', month: 'short' });
+const exact = dateFormat({
   day: 'numeric',
   month: 'long',
   year: 'numeric',
@@ -59,7 +61,7 @@ export function formatSpan(ms: number): string {
   return `${Math.floor(seconds / HOUR_S)} h${minutes > 0 ? ` ${minutes} min` : ''}`;
 }
 
-const dayOfYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: '2-digit' });
+const dayOfYear = dateFormat({ day: 'numeric', month: 'short', year: '2-digit' });
 
 /** `3 Nov`; of another year than that of `now` with the year. */
 export function formatDay(unixMs: number, now: number): string {

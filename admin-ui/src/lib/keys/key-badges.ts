@@ -1,5 +1,6 @@
 import type { ListedApiKeyAnswer } from '@3cx-relay/shared/wire/admin/api-keys.ts';
 import { formatAgo } from '../format/ago.ts';
+import { dateFormat } from '../format/lazy-intl.ts';
 import type { Tone } from '../format/words.ts';
 
 export interface KeyBadge {
@@ -12,7 +13,7 @@ export interface KeyBadge {
 const DAY_MS = 24 * 3_600_000;
 const UNUSED_DAYS = 90;
 const SOON_DAYS = 14;
-const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
+const day = dateFormat({ day: 'numeric', month: 'short', year: 'numeric' });
 
 export function formatDay(time: string | number): string {
   return day.format(typeof time === 'string' ? Date.parse(time) : time);

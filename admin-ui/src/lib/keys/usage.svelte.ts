@@ -2,6 +2,7 @@ import type { ApiKeyUsageAnswer } from '@3cx-relay/shared/wire/admin/api-keys.ts
 import type { AdminApi } from '../api/admin-api.ts';
 import { Loaded } from '../api/loaded.svelte.ts';
 import type { ChartShape } from '../charts/chart-shape.ts';
+import { dateFormat } from '../format/lazy-intl.ts';
 import { formatCount } from '../format/numbers.ts';
 
 const HOUR_MS = 3_600_000;
@@ -18,13 +19,13 @@ export const USAGE_SPANS = [
 
 export type UsageSpan = (typeof USAGE_SPANS)[number];
 
-const hour = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const dayAndHour = new Intl.DateTimeFormat(undefined, {
+const hour = dateFormat({ hour: '2-digit', minute: '2-digit' });
+const dayAndHour = dateFormat({
   ...{ weekday: 'short', day: 'numeric', month: 'short' },
   ...{ hour: '2-digit', minute: '2-digit' },
 });
 /** Days are those of UTC: in another zone their beginning would be the evening before. */
-const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+const day = dateFormat({ day: 'numeric', month: 'short', timeZone: 'UTC' });
 
 /** What one key was used for. */
 export class KeyUsage {

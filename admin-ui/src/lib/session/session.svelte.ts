@@ -1,4 +1,5 @@
 import type { SessionAnswer, SessionUser, SignInRequest } from '@3cx-relay/shared/wire/admin/session.ts';
+import type { SetupState } from '@3cx-relay/shared/wire/admin/users.ts';
 import { createContext } from 'svelte';
 import { type AdminApi, createAdminApi } from '../api/admin-api.ts';
 import { type AdminProblem, toAdminProblem } from '../api/admin-problem.ts';
@@ -36,8 +37,8 @@ export class Session {
   async start(): Promise<void> {
     clearTimeout(this.#retry);
     try {
-      const { needed, signedIn } = await this.api.get<{ needed: boolean; signedIn: boolean }>('setup');
-      if (signedIn) return this.#enter(await this.api.get<SessionAnswer>('session'));
+      const { needed, session } = await this.api.get<SetupState>('setup');
+      if (session) return this.#enter(session);
       this.#leave({ wasLost: this.state === 'signed-in' });
       if (needed) this.state = 'new';
     } catch (error) {

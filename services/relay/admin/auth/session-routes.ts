@@ -58,7 +58,7 @@ export function handOver(
   return session;
 }
 
-function toSessionAnswer(auth: AdminAuth, signedIn: SignedIn): SessionAnswer {
+export function toSessionAnswer(auth: AdminAuth, signedIn: SignedIn): SessionAnswer {
   const { user, expiresAt } = signedIn;
   return { user, csrfToken: auth.csrfTokenOf(signedIn), expiresAt: expiresAt.toISOString() };
 }

@@ -1,7 +1,7 @@
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { insertFirstAdmin, isSetupCode } from '@3cx-relay/shared/store/admin-setup.ts';
 import { hasAdminUsers } from '@3cx-relay/shared/store/admin-users.ts';
-import { setupRequest } from '@3cx-relay/shared/wire/admin/users.ts';
+import { type SetupState, setupRequest } from '@3cx-relay/shared/wire/admin/users.ts';
 import type Router from '@koa/router';
 import { toAdminActor } from '../../admin-actor.ts';
 import { readJsonBody } from '../../public/json-body.ts';
@@ -10,7 +10,7 @@ import type { AdminState } from '../admin-state.ts';
 import type { AdminAuth } from '../auth/admin-auth.ts';
 import { tooManySignIns } from '../auth/confirm-password.ts';
 import { digestOfReadableCode } from '../auth/readable-code.ts';
-import { handOver, originOf } from '../auth/session-routes.ts';
+import { handOver, originOf, toSessionAnswer } from '../auth/session-routes.ts';
 import type { SignInDeps } from '../auth/sign-in.ts';
 import { requireGoodPassword } from '../users/require-good-password.ts';
 
@@ -36,10 +36,11 @@ export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
     return !isDone;
   }
 
-  // Also whether somebody is signed in, so that a page that is opened need not ask for what a stranger is refused.
+  // Also who is signed in, so that a page that is opened need not ask for what a stranger is refused.
   router.get('/admin/setup', async context => {
     const needed = await isNeeded();
-    context.body = { needed, signedIn: !needed && (await deps.auth.verify(context)) !== null };
+    const signedIn = needed ? null : await deps.auth.verify(context);
+    context.body = { needed, session: signedIn && toSessionAnswer(deps.auth, signedIn) } satisfies SetupState;
   });
 
   router.post('/admin/setup', async context => {
