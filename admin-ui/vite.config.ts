@@ -10,15 +10,16 @@ import { readSettingMeanings } from './setting-meanings.ts';
 const BUILD = 'build';
 const RELATIONS: Readonly<Record<string, string>> = {
   '.js': 'rel="modulepreload"',
-  '.css': 'rel="preload" as="style"',
+  '.css': 'rel="stylesheet"',
 };
 
 /**
  * The static adapter, with relative paths in its page: SvelteKit names assets from the root of the host, but the panel
- * lives under whatever prefix a proxy gives it. Every file gets its encodings beside it, so that the relay has nothing to
- * compress. `preloads` are files that the first page asks for. The page is touched last, which is how the relay knows that a build is complete.
+ * lives under whatever prefix a proxy gives it. It names the files that the first page needs, too (`firstPage`). Every file
+ * gets its encodings beside it, so that the relay has nothing to compress. The page is touched last, which is how the
+ * relay knows that a build is complete.
  */
-function relativeStatic(preloads: readonly string[]): ReturnType<typeof adapterStatic> {
+function relativeStatic(firstPage: readonly string[]): ReturnType<typeof adapterStatic> {
   const adapter = adapterStatic({ pages: BUILD });
   return {
     ...adapter,
@@ -26,7 +27,7 @@ function relativeStatic(preloads: readonly string[]): ReturnType<typeof adapterS
       await adapter.adapt(builder);
       const path = join(BUILD, 'index.html');
       const page = await readFile(path, 'utf8');
-      const links = preloads.map(file => `<link href="./${file}" ${RELATIONS[extname(file)]}>\n\t\t`).join('');
+      const links = firstPage.map(file => `<link href="./${file}" ${RELATIONS[extname(file)]}>\n\t\t`).join('');
       const relative = page
         .replaceAll('"/_app/', '"./_app/')
         .replace(/(?=<link href="[^"]+" rel="stylesheet">)/, links);
