@@ -1,20 +1,21 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { alivePids, createLauncherBox, occupy, readStack } from '../harness/launcher.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StackDescription } from '../../install/dev/stack/stack-file.ts';
+import { alivePids, createLauncherBox, type Launcher, occupy, readStack } from '../harness/launcher.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 /**
  * The first start makes the data folder, and every test after it starts in that one, as people do every day: a new
- * cluster and its migrations cost more than all the rest of a start. Nothing of a test runs on into the next.
+ * cluster and its migrations cost more than all the rest of a start.
  */
 let box: Awaited<ReturnType<typeof createLauncherBox>>;
+/** As the first start was. */
+let first: { stack: StackDescription; position: string };
 
 beforeAll(async () => {
   box = await createLauncherBox();
 });
-
-afterEach(() => box.stop());
 
 afterAll(() => box.remove());
 
@@ -33,7 +34,11 @@ test('one command brings up calls that a client with the printed key sees, and C
   expect(launcher.output()).toContain(stack.apiKey);
   expect(statSync(join(box.dataDir, 'stack.json')).mode & 0o777).toBe(0o600);
   expect(alivePids(stack)).toEqual(Object.keys(stack.pids));
-  await waitFor(async () => (await newestPosition(stack)) || undefined, { what: 'a first event', timeoutMs: 30_000 });
+  const position = await waitFor(async () => (await newestPosition(stack)) || undefined, {
+    what: 'a first event',
+    timeoutMs: 30_000,
+  });
+  first = { stack, position };
 
   launcher.signal('SIGINT');
 
@@ -56,65 +61,60 @@ test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('%s to npm alone stops ever
   });
 });
 
-test('a second start keeps the key, the admin and the events', async () => {
-  const first = box.start();
-  const before = await first.ready();
-  const position = await waitFor(async () => (await newestPosition(before)) || undefined, {
-    what: 'a first event',
-    timeoutMs: 30_000,
+describe('a second start', () => {
+  let launcher: Launcher;
+  let stack: StackDescription;
+
+  beforeAll(async () => {
+    launcher = box.start();
+    stack = await launcher.ready();
   });
-  first.signal('SIGTERM');
-  expect(await first.ended()).toBe(0);
 
-  const after = await box.start().ready();
+  test('keeps the key, the admin and the events', async () => {
+    expect(stack.apiKey).toBe(first.stack.apiKey);
+    expect(stack.admin).toEqual(first.stack.admin);
+    expect((await newestPosition(stack)) >= first.position).toBe(true);
+  });
 
-  expect(after.apiKey).toBe(before.apiKey);
-  expect(after.admin).toEqual(before.admin);
-  expect((await newestPosition(after)) >= position).toBe(true);
-});
+  test('in the folder of a stack that runs says so and changes nothing', async () => {
+    const another = box.start({ PORT: String(box.port + 1) });
 
-test('while a stack runs, a second start in the same folder says so and changes nothing', async () => {
-  const stack = await box.start().ready();
+    expect(await another.ended()).toBe(1);
+    expect(another.output()).toContain(`already running (pid ${stack.pids.launcher})`);
+    expect(alivePids(stack)).toEqual(Object.keys(stack.pids));
+  });
 
-  const second = box.start({ PORT: String(box.port + 1) });
+  test('a process that is killed is started again and its new process id is recorded', async () => {
+    for (const names of [['ingest', 'relay', 'worker', 'simulator'], ['redis'], ['postgres']] as const) {
+      for (const name of names) process.kill(stack.pids[name] ?? 0, 'SIGKILL');
 
-  expect(await second.ended()).toBe(1);
-  expect(second.output()).toContain(`already running (pid ${stack.pids.launcher})`);
-  expect(alivePids(stack)).toEqual(Object.keys(stack.pids));
-});
+      const after = await waitFor(
+        async () => {
+          const now = await readStack(join(box.dataDir, 'stack.json'));
+          return names.every(name => now.pids[name] !== null && now.pids[name] !== stack.pids[name]) && now;
+        },
+        { what: `new ${names.join(', ')}`, timeoutMs: 20_000 },
+      );
 
-test('after a kill -9 of the launcher the next start ends what was left and runs', async () => {
-  const first = box.start();
-  const before = await first.ready();
-  process.kill(before.pids.launcher, 'SIGKILL');
-  await first.ended();
-  expect(alivePids(before)).toContain('redis');
+      await waitFor(() => names.every(name => launcher.output().includes(`${name} started again`)), {
+        what: `the launcher to say so of ${names.join(', ')}`,
+      });
+      stack = after;
+    }
+  });
 
-  const after = await box.start().ready();
+  test('after a kill -9 of the launcher ends what was left and runs', async () => {
+    process.kill(stack.pids.launcher, 'SIGKILL');
+    await launcher.ended();
+    expect(alivePids(stack)).toContain('redis');
 
-  expect(alivePids(before)).toEqual([]);
-  expect(alivePids(after)).toEqual(Object.keys(after.pids));
-});
+    const after = await box.start().ready();
 
-test('a process that is killed is started again and its new process id is recorded', async () => {
-  const launcher = box.start();
-  let before = await launcher.ready();
-  for (const names of [['ingest', 'relay', 'worker', 'simulator'], ['redis'], ['postgres']] as const) {
-    for (const name of names) process.kill(before.pids[name] ?? 0, 'SIGKILL');
+    expect(alivePids(stack)).toEqual([]);
+    expect(alivePids(after)).toEqual(Object.keys(after.pids));
+  });
 
-    const after = await waitFor(
-      async () => {
-        const now = await readStack(join(box.dataDir, 'stack.json'));
-        return names.every(name => now.pids[name] !== null && now.pids[name] !== before.pids[name]) && now;
-      },
-      { what: `new ${names.join(', ')}`, timeoutMs: 20_000 },
-    );
-
-    await waitFor(() => names.every(name => launcher.output().includes(`${name} started again`)), {
-      what: `the launcher to say so of ${names.join(', ')}`,
-    });
-    before = after;
-  }
+  afterAll(() => box.stop());
 });
 
 test('a port in use is one sentence that says what to do, and nothing is left', async () => {
@@ -146,17 +146,17 @@ test('a setting that is wrong is named with what would be right, and everything 
 
 test('Ctrl-C during the first start stops what was started', async () => {
   // The cluster is being made: a folder of its own.
-  const first = await createLauncherBox();
-  const launcher = first.start();
+  const another = await createLauncherBox();
+  const launcher = another.start();
   try {
     await waitFor(() => launcher.output().includes('Redis'), { what: 'Redis to run' });
 
     launcher.signal('SIGINT');
 
     expect(await launcher.ended()).toBe(0);
-    expect(existsSync(join(first.dataDir, 'lock'))).toBe(false);
-    expect(existsSync(join(first.dataDir, 'postgres', 'cluster', 'postmaster.pid'))).toBe(false);
+    expect(existsSync(join(another.dataDir, 'lock'))).toBe(false);
+    expect(existsSync(join(another.dataDir, 'postgres', 'cluster', 'postmaster.pid'))).toBe(false);
   } finally {
-    await first.remove();
+    await another.remove();
   }
 });
