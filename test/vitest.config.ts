@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 /** Unit tests stand beside their source; all projects share the real servers of the harness. */
 export default defineConfig({
   test: {
-    // Tests wait for processes and sockets more than they compute: of two cores, three workers leave a third idle.
-    maxWorkers: 4,
+    // Tests wait for processes and sockets more than they compute: of two cores, two workers leave a third idle.
+    maxWorkers: 3,
     // Node runs the sources as it does in production, and keeps what it compiled; nothing here replaces a module.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     root: fileURLToPath(new URL('..', import.meta.url)),
@@ -65,11 +65,12 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // Whole days in a minute: among themselves they leave each other room, beside everything else they would not.
+          // Whole days in a minute: they want the machine for themselves.
           name: 'e2e-alone',
           include: ['test/e2e/alone/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },
