@@ -103,7 +103,12 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
           pbx.socket.stop();
         },
       },
-      { name: 'drain the window', deadlineMs: 3_000, run: () => ingestion.drain() },
+      {
+        name: 'drain the window',
+        // The last question may just have been asked.
+        deadlineMs: config.INGEST_GET_DEADLINE_MS + 2_000,
+        run: () => ingestion.drain(),
+      },
       {
         name: 'flush the log',
         deadlineMs: 5_000,

@@ -104,7 +104,7 @@ export async function startService(
       await exited;
     },
   };
-  await waitUntilReady(service, `${service.internalUrl}${readyPath}`, options.readyTimeoutMs ?? 20_000);
+  await waitUntilReady(service, `${service.internalUrl}${readyPath}`, options.readyTimeoutMs ?? 45_000);
   return service;
 }
 

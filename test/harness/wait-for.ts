@@ -7,12 +7,15 @@ export type WaitOptions = {
   everyMs?: number;
 };
 
+/** What comes at all comes within this, on a machine with twice as much to do as it can; only a failure takes so long. */
+const PATIENCE_MS = 25_000;
+
 /** Resolves with the first value that is neither false, null nor undefined; a condition that throws is not met yet. */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions,
 ): Promise<Exclude<T, false | null | undefined>> {
-  const timeoutMs = options.timeoutMs ?? 10_000;
+  const timeoutMs = options.timeoutMs ?? PATIENCE_MS;
   const deadline = Date.now() + timeoutMs;
   let lastError: unknown;
   do {

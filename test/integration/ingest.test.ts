@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startRedis } from '../../install/dev/redis.ts';
 import { waitFor } from '../harness/wait-for.ts';
+import { ASKED_MS } from './fixtures/awkward-pbx.ts';
 import { type Body, createIngestStand, type IngestStand } from './fixtures/ingest-stand.ts';
 
 let stand: IngestStand;
@@ -14,18 +15,18 @@ afterEach(async () => {
   for (const stop of also.splice(0)) await stop();
 });
 
-async function settled(timeoutMs = 20_000): Promise<{ logged: unknown[]; delivered: unknown[] }> {
+async function settled(): Promise<{ logged: unknown[]; delivered: unknown[] }> {
   return waitFor(
     async () => {
       const [logged, delivered] = [await stand.logged(), await stand.delivered()];
       return logged.length >= delivered.length && { logged, delivered };
     },
-    { what: 'as many frames in the log as were sent', timeoutMs, everyMs: 100 },
+    { what: 'as many frames in the log as were sent', everyMs: 100 },
   );
 }
 
-async function bodyWhere(what: string, matches: (body: Body) => boolean, timeoutMs = 8_000): Promise<Body> {
-  return waitFor(async () => (await stand.bodies()).find(matches), { what, timeoutMs, everyMs: 50 });
+async function bodyWhere(what: string, matches: (body: Body) => boolean): Promise<Body> {
+  return waitFor(async () => (await stand.bodies()).find(matches), { what, everyMs: 50 });
 }
 
 const isConnected = async () => ((await stand.sim.get('/sim/health')).body as { sockets: number }).sockets > 0;
@@ -47,8 +48,8 @@ describe('frames', () => {
       scenario: 'inbound',
       dn: '101',
       number: '+4930123456',
-      ringMs: 300,
-      talkMs: 300,
+      ringMs: ASKED_MS,
+      talkMs: ASKED_MS,
     });
     const ended = await bodyWhere('the end of the call', body => body.event === 'call.ended');
     expect(ended).toMatchObject({
@@ -71,7 +72,7 @@ describe('frames', () => {
     stand = await createIngestStand();
     await stand.start();
     for (const scenario of ['inbound', 'missed', 'outbound', 'internal'] as const) {
-      await stand.sim.post('/sim/calls', { scenario, ringMs: 200, talkMs: 200 });
+      await stand.sim.post('/sim/calls', { scenario, ringMs: ASKED_MS, talkMs: ASKED_MS });
     }
     await waitFor(async () => (await stand.bodies()).filter(body => body.event === 'call.ended').length === 4, {
       what: 'four ended calls',
@@ -106,7 +107,7 @@ describe('frames', () => {
     stand = await createIngestStand();
     await stand.start();
     await stand.sim.post('/sim/faults', { kind: 'garbage', count: 16 });
-    await stand.sim.post('/sim/calls', { scenario: 'missed', dn: '101', ringMs: 100 });
+    await stand.sim.post('/sim/calls', { scenario: 'missed', dn: '101', ringMs: ASKED_MS });
     await bodyWhere('the call after the garbage', body => body.event === 'call.ended');
     const sent = (await stand.frames()) as unknown as { frame: unknown; raw?: string }[];
     const errors = (await stand.entries('errors')).map(entry => JSON.parse(entry.body).data.details);
@@ -133,9 +134,9 @@ describe('outages of the PBX', () => {
     stand = await createIngestStand();
     await stand.start();
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000, talkMs: 100 });
-    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '102', ringMs: 300, talkMs: 400 });
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '102', ringMs: ASKED_MS, talkMs: ASKED_MS });
     await bodyWhere('both calls', body => body.event === 'call.answered');
-    await stand.sim.post('/sim/faults', { kind: 'drop', ms: 1_500 });
+    await stand.sim.post('/sim/faults', { kind: 'drop', ms: ASKED_MS + 1_500 });
     const gap = await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
     expect(Date.parse(gap.to ?? '') - Date.parse(gap.from ?? '')).toBeGreaterThan(1_000);
     const ended = await bodyWhere('the end of the call that ended unseen', body => body.event === 'call.ended');
@@ -151,7 +152,7 @@ describe('outages of the PBX', () => {
     await stand.sim.post('/sim/faults', { kind: 'expire-token' });
     await stand.sim.post('/sim/faults', { kind: 'drop' });
     await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
-    await stand.sim.post('/sim/calls', { scenario: 'missed', dn: '101', ringMs: 50 });
+    await stand.sim.post('/sim/calls', { scenario: 'missed', dn: '101', ringMs: ASKED_MS });
     await bodyWhere('a call on the new connection', body => body.event === 'call.ended');
     expect((await fetch(`${ingest.internalUrl}/readyz`)).status).toBe(200);
   });
@@ -162,13 +163,13 @@ describe('outages of the PBX', () => {
     await stand.sim.post('/sim/faults', { kind: 'stall', ms: 60_000 });
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000 });
     await bodyWhere('the call, found by a snapshot', body => body.origin === 'reconcile' && body.events !== undefined);
-    await bodyWhere('the gap of the new connection', body => body.reason === 'pbx_disconnected', 15_000);
+    await bodyWhere('the gap of the new connection', body => body.reason === 'pbx_disconnected');
   });
 
   test('a restart of the PBX ends the old calls, and new calls with the same numbers are other calls', async () => {
     stand = await createIngestStand();
     await stand.start();
-    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 60_000 });
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: 60_000 });
     const before = await bodyWhere('the first call', body => body.event === 'call.answered');
     await stand.sim.post('/sim/restart', {});
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000, talkMs: 100 });
@@ -189,7 +190,7 @@ describe('outages of our own', () => {
   test('ingest killed and started again covers the time with a gap and ends what ended, once', async () => {
     stand = await createIngestStand();
     const first = await stand.start();
-    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 300 });
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: ASKED_MS });
     await bodyWhere('the answered call', body => body.event === 'call.answered');
     await first.kill();
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '102', ringMs: 60_000 });

@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
-import { type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
+import { ASKED_MS, type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
 
 /** The flows of 3cx.md §1.6 from the frame to what the log says of the call, against the simulator's own account. */
 let pbx: AwkwardPbx;
-
-/** What became of a phone is known only of one that ingest could ask about while it rang, on a busy machine too. */
-const RING_MS = 2_000;
 
 beforeAll(async () => {
   // Longer than the second between two rounds of a queue, in which nobody is in the call.
@@ -46,8 +43,8 @@ describe.concurrent('§1.6: whole calls', () => {
           answeredBy: second,
           rounds: 0,
           removeFirst,
-          ringMs: RING_MS,
-          talkMs: 200,
+          ringMs: ASKED_MS,
+          talkMs: ASKED_MS,
         },
       });
       expect(call).toMatchObject({ answeredBy: second, via: { dn: '800', type: 'queue' } });
@@ -59,7 +56,7 @@ describe.concurrent('§1.6: whole calls', () => {
 
   test('a queue that nobody answers is abandoned by its caller after all rounds', async () => {
     const { call, outcomes, names } = await follow({
-      ...{ scenario: 'queue', queue: '801', agents: ['104', '105'], rounds: 1, answered: false, ringMs: RING_MS },
+      ...{ scenario: 'queue', queue: '801', agents: ['104', '105'], rounds: 1, answered: false, ringMs: ASKED_MS },
     });
     expect(call).toMatchObject({ disposition: 'abandoned', answeredBy: null, via: { dn: '801', type: 'queue' } });
     expect(outcomes).toEqual({ 104: 'missed', 105: 'missed' });
@@ -74,8 +71,8 @@ describe.concurrent('§1.6: whole calls', () => {
         ringGroup: '810',
         agents: ['106', '107'],
         answeredBy: '106',
-        ringMs: RING_MS,
-        talkMs: 200,
+        ringMs: ASKED_MS,
+        talkMs: ASKED_MS,
       },
     });
     expect(call).toMatchObject({ answeredBy: '106', via: { dn: '810', type: 'ring_group' } });
@@ -85,7 +82,14 @@ describe.concurrent('§1.6: whole calls', () => {
 
   test('a blind transfer stays one call, and is told', async () => {
     const { call, names } = await follow({
-      ...{ scenario: 'transfer', dn: '108', transferTo: '109', transferAnswered: true, ringMs: 100, talkMs: RING_MS },
+      ...{
+        scenario: 'transfer',
+        dn: '108',
+        transferTo: '109',
+        transferAnswered: true,
+        ringMs: ASKED_MS,
+        talkMs: 2 * ASKED_MS,
+      },
     });
     expect(names).toContain('call.transferred');
     expect(call.formerLegs.map(({ dn }) => dn)).toEqual(['108', '109']);
@@ -93,7 +97,7 @@ describe.concurrent('§1.6: whole calls', () => {
 
   test('a consultation and its transfer are two calls of one conversation, seen to join', async () => {
     const first = await pbx.play({
-      ...{ scenario: 'consult', dn: '110', transferTo: '111', ringMs: 100, talkMs: 900 },
+      ...{ scenario: 'consult', dn: '110', transferTo: '111', ringMs: ASKED_MS, talkMs: 3 * ASKED_MS },
     });
     const call = await pbx.ended(first);
     const second = await pbx.bodyWhere('the consultation', body => {
@@ -108,7 +112,13 @@ describe.concurrent('§1.6: whole calls', () => {
   });
 
   test('keys are told as they were pressed, and are no change of the call', async () => {
-    const { callid, call } = await follow({ scenario: 'dtmf', dn: '112', ringMs: 50, talkMs: 500, digits: '1*0#' });
+    const { callid, call } = await follow({
+      scenario: 'dtmf',
+      dn: '112',
+      ringMs: ASKED_MS,
+      talkMs: ASKED_MS,
+      digits: '1*0#',
+    });
     const keys = (await pbx.about(callid)).filter(body => body.event === 'call.dtmf');
     expect(keys.map(body => (body as typeof body & { dtmf: string }).dtmf)).toEqual(['1', '*', '0', '#']);
     expect(call.disposition).toBe('answered');
@@ -116,14 +126,14 @@ describe.concurrent('§1.6: whole calls', () => {
 
   test('busy, failed, missed, cancelled and internal calls are what they are as far as frames tell', async () => {
     const shapes = [
-      { scenario: 'outbound', dn: '113', ringMs: 60, talkMs: 60 },
-      { scenario: 'missed', dn: '114', ringMs: 60 },
-      { scenario: 'internal', dn: '115', number: '116', ringMs: 60, talkMs: 60 },
-      { scenario: 'inbound', dn: '117', ringMs: 60, talkMs: 60 },
+      { scenario: 'outbound', dn: '113', ringMs: ASKED_MS, talkMs: ASKED_MS },
+      { scenario: 'missed', dn: '114', ringMs: ASKED_MS },
+      { scenario: 'internal', dn: '115', number: '116', ringMs: ASKED_MS, talkMs: ASKED_MS },
+      { scenario: 'inbound', dn: '117', ringMs: ASKED_MS, talkMs: ASKED_MS },
     ];
     await Promise.all(shapes.map(follow));
     // Only the records tell a busy line from one that was given up; until then it is the second.
-    const busy = await pbx.ended(await pbx.play({ scenario: 'busy', dn: '118', ringMs: 60 }));
+    const busy = await pbx.ended(await pbx.play({ scenario: 'busy', dn: '118', ringMs: ASKED_MS }));
     expect(busy).toMatchObject({ direction: 'outbound', answeredAt: null });
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
-import { type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
+import { ASKED_MS, type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
 import type { Body } from '../fixtures/ingest-stand.ts';
 
 /** What may stand in a frame, and what its entity may answer (3cx.md C3, C5, C6, §1.3). */
@@ -25,7 +25,13 @@ const once = (bodies: readonly Body[], name: string) => events(bodies).filter(ev
 describe('C3: attached_data of an upsert is null, or it is not', () => {
   test.each([false, true])('a call is told the same while participants are attached: %s', async attachParticipants => {
     await pbx.sim.post('/sim/call-control', { attachParticipants });
-    const callid = await pbx.play({ scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 100, number: '+4930123' });
+    const callid = await pbx.play({
+      scenario: 'inbound',
+      dn: '101',
+      ringMs: ASKED_MS,
+      talkMs: ASKED_MS,
+      number: '+4930123',
+    });
     expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered', answeredBy: '101' });
     const upserts = (await pbx.about(callid)).filter(body => frameOf(body)?.event.event_type === 0);
     expect(upserts.every(body => (frameOf(body)?.event.attached_data !== null) === attachParticipants)).toBe(true);
@@ -51,7 +57,7 @@ describe('C3: attached_data of an upsert is null, or it is not', () => {
 
 describe('C5 and C6: types of events', () => {
   test('0 to 4 have a meaning, and an answer to a request that somebody else made is passed on', async () => {
-    const callid = await pbx.play({ scenario: 'dtmf', dn: '103', ringMs: 50, talkMs: 400, digits: '42#' });
+    const callid = await pbx.play({ scenario: 'dtmf', dn: '103', ringMs: ASKED_MS, talkMs: ASKED_MS, digits: '42#' });
     await pbx.ended(callid);
     const keys = (await pbx.about(callid)).filter(body => body.event === 'call.dtmf');
     expect(keys.map(body => (body as Body & { dtmf: string }).dtmf).join('')).toBe('42#');
@@ -93,7 +99,7 @@ describe('C5 and C6: types of events', () => {
 
 describe('§1.3: the same upsert twice and more', () => {
   test('repeats, and those of a ringing phone every 750 ms, are flagged and count once', async () => {
-    const callid = await pbx.play({ scenario: 'inbound', dn: '105', ringMs: 2_400, talkMs: 200 });
+    const callid = await pbx.play({ scenario: 'inbound', dn: '105', ringMs: 2_400, talkMs: ASKED_MS });
     await waitFor(async () => (await pbx.state()).active.some(call => call.callid === callid), { what: 'the call' });
     await pbx.fault({ kind: 'storm', count: 20, dn: '105' });
     await pbx.ended(callid);
@@ -120,7 +126,7 @@ describe('§1.3: an entity that is gone or slow', () => {
     await waitFor(async () => (await pbx.played()).some(call => call.callid === callid), { what: 'its end' });
     const frames = (await pbx.bodies()).filter(body => entityIn(body)?.startsWith('/callcontrol/106/'));
     expect(frames.at(0)).toMatchObject({ unresolved: 'gone', participant: null });
-    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '107', ringMs: 60 }));
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '107', ringMs: ASKED_MS }));
     expect(await pbx.openCalls()).toBe(0);
     expect((await pbx.about(callid)).filter(body => body.event === 'call.ended').length).toBeLessThanOrEqual(1);
   });
@@ -130,7 +136,7 @@ describe('§1.3: an entity that is gone or slow', () => {
     const pbx = await createAwkwardPbx({ env: { INGEST_END_GRACE_MS: '2000' } });
     onTestFinished(() => pbx.stop());
     await pbx.start();
-    const callid = await pbx.play({ scenario: 'inbound', dn: '108', ringMs: 100, talkMs: 60_000 });
+    const callid = await pbx.play({ scenario: 'inbound', dn: '108', ringMs: ASKED_MS, talkMs: 60_000 });
     await pbx.bodyWhere('the answer', body => body.event === 'call.answered');
     await pbx.fault({ kind: 'not-found', count: 1, path: '/callcontrol/108/participants' });
     await pbx.fault({ kind: 'storm', count: 1, dn: '108' });
@@ -150,7 +156,7 @@ describe('§1.3: an entity that is gone or slow', () => {
     await pbx.fault({ kind: 'slow', ms: 500, count: 6, path: '/callcontrol/' });
     const calls = [];
     for (const dn of ['110', '111', '112', '113']) {
-      calls.push(await pbx.play({ scenario: 'inbound', dn, ringMs: 700, talkMs: 700 }));
+      calls.push(await pbx.play({ scenario: 'inbound', dn, ringMs: ASKED_MS, talkMs: ASKED_MS }));
     }
     for (const callid of calls) expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered' });
     const delivered = await pbx.delivered();

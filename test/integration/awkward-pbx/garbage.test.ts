@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
-import { type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
+import { ASKED_MS, type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
 
 /** Frames that are none: each is an entry of `errors` with its beginning, and the stream goes on. */
 let pbx: AwkwardPbx;
@@ -14,7 +14,7 @@ afterAll(() => pbx.stop());
 
 const unreadable = async () => (await pbx.told()).filter(({ message }) => message.includes('cannot be read'));
 async function expectToGoOn(): Promise<void> {
-  const end = await pbx.ended(await pbx.play({ scenario: 'inbound', dn: '101', ringMs: 50, talkMs: 50 }));
+  const end = await pbx.ended(await pbx.play({ scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: ASKED_MS }));
   expect(end).toMatchObject({ disposition: 'answered' });
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
-import { type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
+import { ASKED_MS, type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
 import type { IngestStandOptions } from '../fixtures/ingest-stand.ts';
 
 /** What a PBX answers that does not let us in, and how an operator learns what to do (3cx.md C12, §2.1). */
@@ -85,7 +85,7 @@ describe.concurrent('C12: call control is refused', () => {
     expect((await pbx.looksLike('websocket', 'degraded')).error).toContain('(404)');
     await pbx.mend();
     await pbx.errorLike(/the PBX shows its calls again/);
-    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: 50 }));
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
     expect(await pbx.sockets()).toBe(1);
   });
 
@@ -99,7 +99,7 @@ describe.concurrent('C12: call control is refused', () => {
     expect(await (await fetch(`${ingest.internalUrl}/readyz`)).text()).toContain('Enterprise licence');
     await pbx.sim.post('/sim/licence', { enterprise: true });
     await pbx.errorLike(/the PBX is connected again/);
-    expect(await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: 50 }))).toMatchObject({
+    expect(await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }))).toMatchObject({
       disposition: 'missed',
     });
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
-import { type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
+import { ASKED_MS, type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
 import type { Body } from '../fixtures/ingest-stand.ts';
 
 /** What frames do not tell, and connections that end in every way (3cx.md §1.3). */
@@ -16,8 +16,7 @@ beforeEach(() => pbx.mend());
 
 const gaps = async () =>
   (await pbx.bodies()).filter(body => body.reason === 'pbx_disconnected') as (Body & { detail: string })[];
-const nextGap = async (before: number) =>
-  waitFor(async () => (await gaps())[before], { what: 'the gap', everyMs: 40, timeoutMs: 15_000 });
+const nextGap = async (before: number) => waitFor(async () => (await gaps())[before], { what: 'the gap', everyMs: 40 });
 const hangUp = (callid: number) => pbx.sim.post(`/sim/calls/${callid}/hangup`, {});
 const seen = (callid: number, event: string) =>
   pbx.bodyWhere(`${event} of call ${callid}`, body => {
@@ -31,7 +30,7 @@ describe('frames that never came', () => {
       const sockets = await pbx.sockets();
       // Somebody else's phone rings on, so that the line is not taken for dead.
       const other = await pbx.play({ scenario: 'inbound', dn: '110', ringMs: 60_000 });
-      const callid = await pbx.play({ scenario: 'inbound', dn: '101', ringMs: 50, talkMs: 150 });
+      const callid = await pbx.play({ scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: ASKED_MS });
       await pbx.fault({ kind: 'lose', count: 1, eventType: 1, dn: '101', keepSequence });
       const end = await pbx.ended(callid);
       expect(end).toMatchObject({ disposition: 'answered', reason: 'reconciled' });
@@ -58,7 +57,7 @@ describe('frames that never came', () => {
   test('a sequence that begins again without a restart is no loss and costs nothing', async () => {
     const [skipped, sockets] = [(await pbx.told()).length, await pbx.sockets()];
     await pbx.fault({ kind: 'reset-sequence' });
-    const callid = await pbx.play({ scenario: 'inbound', dn: '102', ringMs: 50, talkMs: 50 });
+    const callid = await pbx.play({ scenario: 'inbound', dn: '102', ringMs: ASKED_MS, talkMs: ASKED_MS });
     expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered', reason: 'left' });
     expect(await pbx.sockets()).toBe(sockets);
     expect((await pbx.told()).slice(skipped)).toEqual([]);
@@ -72,16 +71,16 @@ describe('connections that end', () => {
     { code: 1001, says: /1001/ },
   ])('with $code: dialled again, a gap with its reason, then the differences, then frames', async ({ code, says }) => {
     const before = (await gaps()).length;
-    const callid = await pbx.play({ scenario: 'inbound', dn: '103', ringMs: 50, talkMs: 60_000 });
+    const callid = await pbx.play({ scenario: 'inbound', dn: '103', ringMs: ASKED_MS, talkMs: 60_000 });
     await seen(callid, 'call.answered');
     // By then nothing is asked about the first call any more.
-    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '107', ringMs: 50 }));
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '107', ringMs: ASKED_MS }));
     // The snapshot is slow, so that frames of the new connection come before it and have to wait.
     await pbx.fault({ kind: 'slow', ms: 700, count: 1, path: '/callcontrol' });
     await pbx.fault({ kind: 'close', code });
     await hangUp(callid);
     await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the new socket', everyMs: 5 });
-    const next = await pbx.play({ scenario: 'inbound', dn: '104', ringMs: 900, talkMs: 100 });
+    const next = await pbx.play({ scenario: 'inbound', dn: '104', ringMs: ASKED_MS, talkMs: ASKED_MS });
     const gap = await nextGap(before);
     expect(gap.detail).toMatch(says);
     expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered', reason: 'reconciled' });
@@ -104,12 +103,12 @@ describe('connections that end', () => {
       await waitFor(async () => (await pbx.openCalls()) === 0, { what: 'the old calls to be over' });
       // The same numbers, phones and callers in each run, cut off by the next restart.
       for (const dn of ['105', '106']) {
-        await pbx.play({ scenario: 'inbound', dn, number: '+49301', ringMs: 50, talkMs: 60_000 });
+        await pbx.play({ scenario: 'inbound', dn, number: '+49301', ringMs: ASKED_MS, talkMs: 60_000 });
       }
       await waitFor(async () => (await answeredSince(first)).size === 2 * (run + 1), { what: `run ${run}` });
     }
     await pbx.sim.post('/sim/restart', {});
-    await waitFor(async () => (await pbx.openCalls()) === 0, { what: 'no call to be open', timeoutMs: 15_000 });
+    await waitFor(async () => (await pbx.openCalls()) === 0, { what: 'no call to be open' });
     const told = (await pbx.bodies()).slice(first);
     const ends = told.filter(body => body.event === 'call.ended').map(body => pbx.callOf(body));
     // Which of two that end together is told first depends on which of them ingest heard of first.

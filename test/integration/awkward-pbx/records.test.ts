@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { databaseUrl } from '../../harness/infra-access.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { iniPath } from '../../simulator/database/ini-file.ts';
-import { type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
+import { ASKED_MS, type AwkwardPbx, createAwkwardPbx, events } from '../fixtures/awkward-pbx.ts';
 
 /** Records under either name, from XAPI, and what they heal (3cx.md C7, C10, §1.3, §3.2). */
 const env = { INGEST_RECORDS_DELAYS_MS: '200,900,2000' };
@@ -48,16 +48,22 @@ describe.concurrent.each([
 ] as const)('$of', ({ layout }) => {
   test('completes a call that was watched, and recovers the one that began and ended in an outage', async () => {
     const pbx = await open(layout);
-    const watched = await pbx.play({ scenario: 'inbound', dn: '101', number: '+493011', ringMs: 60, talkMs: 1_100 });
+    const watched = await pbx.play({
+      scenario: 'inbound',
+      dn: '101',
+      number: '+493011',
+      ringMs: ASKED_MS,
+      talkMs: ASKED_MS,
+    });
     await pbx.ended(watched);
     await pbx.fault({ kind: 'drop', ms: 2_600 });
     await waitFor(async () => (await pbx.openSockets()) === 0, { what: 'the outage', everyMs: 5 });
     const unseen = await pbx.play({ scenario: 'inbound', dn: '102', number: '+493022', ringMs: 60, talkMs: 1_100 });
     const busy = await pbx.play({ scenario: 'missed', dn: '103', number: '+493033', ringMs: 200 });
-    await waitFor(async () => (await pbx.played()).length === 3, { what: 'the calls to end', timeoutMs: 5_000 });
+    await waitFor(async () => (await pbx.played()).length === 3, { what: 'the calls to end' });
     const fromRecords = async () =>
       (await pbx.bodies()).filter(body => body.origin === 'cdr' && events([body]).includes('call.ended'));
-    await waitFor(async () => (await fromRecords()).length >= 2, { what: 'the recovered calls', timeoutMs: 12_000 });
+    await waitFor(async () => (await fromRecords()).length >= 2, { what: 'the recovered calls' });
     const finalized = await pbx.bodyWhere('the completed call', body => body.event === 'call.finalized');
 
     const truth = new Map((await pbx.played()).map(call => [call.callid, call]));
@@ -94,7 +100,7 @@ describe.concurrent('C10: CallHistoryView', () => {
   test.each(['stale', 'broken'] as const)('that is %s is passed over for GetCallLogData', async callHistory => {
     const pbx = await open(null);
     await pbx.sim.post('/sim/xapi', { callHistory });
-    await pbx.ended(await pbx.play({ scenario: 'inbound', dn: '101', ringMs: 20, talkMs: 20 }));
+    await pbx.ended(await pbx.play({ scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: ASKED_MS }));
     await pbx.sim.post('/sim/clients', { id: 'reader', secret: 's' });
     const xapi = new XAPIClient(pbx.pbxUrl, 'reader', 's');
     stops.push(() => xapi.stop());

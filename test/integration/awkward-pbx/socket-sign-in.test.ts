@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { createSimulatorClient } from '../../simulator/simulator-client.ts';
-import { type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
+import { ASKED_MS, type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
 import type { IngestStandOptions } from '../fixtures/ingest-stand.ts';
 import { startWireTap } from '../fixtures/wire-tap.ts';
 
@@ -29,7 +29,7 @@ describe.concurrent('C4: Bearer on the upgrade', () => {
     const tap = await startWireTap(pbx.pbxUrl);
     stops.push(() => tap.stop());
     await pbx.start({ PBX_URL: tap.url });
-    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: 50 }));
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
     const upgrade = tap.heads.find(head => head.startsWith('GET /callcontrol/ws HTTP/1.1\r\n'));
     const token = /authorization: Bearer (\S+)/i.exec(upgrade ?? '')?.[1] ?? '';
     expect(token.length).toBeGreaterThan(100);
@@ -44,7 +44,7 @@ describe.concurrent('C4: Bearer on the upgrade', () => {
     await pbx.sim.post('/sim/token', { socketScheme: 'basic' });
     await pbx.start();
     await isOpen(pbx);
-    expect(await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: 50 }))).toMatchObject({
+    expect(await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }))).toMatchObject({
       disposition: 'missed',
     });
     // The first, the fresh one, and one for REST, which takes Bearer all the time.
@@ -72,7 +72,7 @@ describe.concurrent('§1.3: what an open socket is owed', () => {
     await pbx.start();
     await isOpen(pbx);
     expect(await pbx.frames()).toEqual([]);
-    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: 50 }));
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
     // An answer of type 4 would show that something was asked over the socket, in whatever spelling.
     const types = (await pbx.frames()).map(
       ({ frame }) => (frame as { event: { event_type: number } }).event.event_type,
@@ -90,7 +90,7 @@ describe.concurrent('§1.3: what an open socket is owed', () => {
     await pbx.bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
     expect(await pbx.minted()).toBe(minted + 1);
     expect((await pbx.refused()) - refused).toBeLessThanOrEqual(1);
-    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: 50 }));
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
     // One 401 is the usual end of an old token and no news.
     expect((await pbx.told()).filter(({ message }) => message.includes('401'))).toEqual([]);
   });
@@ -133,7 +133,7 @@ describe.concurrent('C11: a client id is any text', () => {
   test('ingest follows a call on the route point of such a client', async () => {
     const pbx = await open({ credentials: { clientId: 'relay desk@7', clientSecret: 's' } });
     await pbx.start();
-    const callid = await pbx.play({ scenario: 'prompt', dn: 'relay desk@7', ringMs: 50, talkMs: 100 });
+    const callid = await pbx.play({ scenario: 'prompt', dn: 'relay desk@7', ringMs: ASKED_MS, talkMs: ASKED_MS });
     expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered', answeredBy: 'relay desk@7' });
     expect((await pbx.about(callid)).filter(body => body.unresolved)).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { XAPIClient } from '@3cx-relay/ingest/pbx/xapi/xapi-client.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
-import { type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
+import { ASKED_MS, type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
 
 /** Tokens of a 3CX: how long they live, and who else may kill them (3cx.md C1, C2, §1.3). */
 const HOUR_MS = 3_600_000;
@@ -21,8 +21,8 @@ beforeEach(async () => {
 
 /** A call whose every frame got its participant: no request of it failed for good. */
 async function expectWholeCall(dn: string): Promise<void> {
-  const callid = await pbx.play({ scenario: 'inbound', dn, ringMs: 100, talkMs: 100 });
-  expect(await pbx.ended(callid, 25_000)).toMatchObject({ disposition: 'answered' });
+  const callid = await pbx.play({ scenario: 'inbound', dn, ringMs: ASKED_MS, talkMs: ASKED_MS });
+  expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered' });
   expect((await pbx.about(callid)).filter(body => body.unresolved)).toEqual([]);
 }
 
@@ -52,7 +52,7 @@ describe('C1: expires_in counts minutes up to 20.0.8 and seconds from 20.0.9', (
         await expectWholeCall('102');
         return (await pbx.minted()) >= before + 3;
       },
-      { what: 'three lives of a token', timeoutMs: 12_000 },
+      { what: 'three lives of a token' },
     );
     expect(await pbx.refused()).toBe(refused);
   });
@@ -73,7 +73,6 @@ describe('C2: a new token kills the one before', () => {
     // A call as short as ours would be over before a question that waits behind the burst is asked.
     await waitFor(async () => (await pbx.logged()).length === (await pbx.delivered()).length, {
       what: 'the log to have the burst',
-      timeoutMs: 20_000,
       everyMs: 100,
     });
     await expectWholeCall('102');
