@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
-import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { pino } from 'pino';
 import { findFreePort } from '../../install/dev/system/ports.ts';
+import { cheapHash } from './cheap-hash.ts';
 import { createTestDatabase } from './database.ts';
 import { startService } from './processes.ts';
 import { createTestRedis } from './redis.ts';
@@ -35,11 +35,10 @@ export async function startRelayProcess(
   const [database, redis, port] = await Promise.all([createTestDatabase(), createTestRedis(), findFreePort()]);
   const logger = pino({ level: 'silent' });
   const store = createPool({ databaseUrl: database.url, max: 1, name: 'test-keys', logger });
-  const passwordHash = createPasswordHash({ cost: 4 });
-  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash, logger });
+  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash: cheapHash, logger });
   const { apiKey } = await keys.generateKey('test', ['read', 'history', 'write', 'monitor'], 'test');
   await keys.stop();
-  await Promise.all([passwordHash.stop(), store.stop()]);
+  await store.stop();
   await options.prepare?.({ redisUrl: redis.url, databaseUrl: database.url, pbxId: redis.pbxId });
   const service = await startService('relay', {
     REDIS_URL: redis.url,

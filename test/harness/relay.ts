@@ -1,13 +1,13 @@
 import { relayConfig } from '@3cx-relay/relay/config.ts';
 import { APIKeyManager, type GeneratedKey } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import type { KeyOptions } from '@3cx-relay/relay/keys/key-input.ts';
-import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createRelay } from '@3cx-relay/relay/relay.ts';
 import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { pino } from 'pino';
+import { cheapHash } from './cheap-hash.ts';
 import { createTestDatabase } from './database.ts';
 import { createTestRedis } from './redis.ts';
 import { asService } from './service-role.ts';
@@ -41,9 +41,7 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
   const database = shared === undefined ? await createTestDatabase() : { url: shared, drop: async () => undefined };
   const redis = await createTestRedis();
   const store = createPool({ databaseUrl: database.url, max: 2, name: 'test-keys', logger });
-  // The real bcrypt at its lowest cost: these tests are about the relay.
-  const passwordHash = createPasswordHash({ cost: 4 });
-  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash, logger });
+  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash: cheapHash, logger });
   const { apiKey } = await keys.generateKey('test', ['read', 'history', 'write', 'monitor'], 'test');
   const powerless = await keys.generateKey('powerless', ['history'], 'test');
 
@@ -78,7 +76,7 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
     async stop() {
       for (const phase of relay.stop) await phase.run();
       await keys.stop();
-      await Promise.all([passwordHash.stop(), store.stop()]);
+      await store.stop();
       await database.drop();
     },
   };

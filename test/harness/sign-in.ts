@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createAdminTokens } from '@3cx-relay/relay/admin/auth/admin-token.ts';
 import { createCsrfTokens } from '@3cx-relay/relay/admin/auth/csrf-tokens.ts';
-import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { ADMIN_COOKIE, type AdminRole, CSRF_HEADER } from '@3cx-relay/shared/wire/admin/session.ts';
 import pg from 'pg';
+import { cheapHash } from './cheap-hash.ts';
 import { adminSecret } from './relay.ts';
 
 export type AdminAnswer = {
@@ -96,9 +96,7 @@ export async function createUser(
   databaseUrl: string,
   user: { username: string; role: AdminRole; password?: string | undefined },
 ): Promise<number> {
-  const passwordHash = createPasswordHash({ cost: 4 });
-  const hash = user.password === undefined ? 'none' : await passwordHash.hash(user.password);
-  await passwordHash.stop();
+  const hash = user.password === undefined ? 'none' : await cheapHash.hash(user.password);
   const [row] = await query<{ id: number }>(
     databaseUrl,
     `INSERT INTO admin_users (username, password, role, created_by) VALUES ($1, $2, $3, 'test') RETURNING id`,

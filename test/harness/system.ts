@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
-import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { Redis } from 'ioredis';
@@ -15,6 +14,7 @@ import { databaseNames } from '../simulator/database/database-names.ts';
 import { iniPath } from '../simulator/database/ini-file.ts';
 import type { LayoutName } from '../simulator/database/layout.ts';
 import { dropPbxDatabase } from '../simulator/database/provision.ts';
+import { cheapHash } from './cheap-hash.ts';
 import { createTestDatabase } from './database.ts';
 import { databaseUrl } from './infra-access.ts';
 import { type ServiceName, type ServiceProcess, startService } from './processes.ts';
@@ -161,10 +161,9 @@ export async function startSystem(
 async function createKey(databaseUrl: string): Promise<string> {
   const logger = pino({ level: 'silent' });
   const store = createPool({ databaseUrl, max: 1, name: 'test-keys', logger });
-  const passwordHash = createPasswordHash();
-  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash, logger });
+  const keys = new APIKeyManager({ pool: store.pool, adminSecret, passwordHash: cheapHash, logger });
   const { apiKey } = await keys.generateKey('end to end', ['read', 'history', 'write', 'monitor'], 'test');
   await keys.stop();
-  await Promise.all([passwordHash.stop(), store.stop()]);
+  await store.stop();
   return apiKey;
 }

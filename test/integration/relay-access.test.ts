@@ -1,10 +1,10 @@
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
-import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { cheapHash } from '../harness/cheap-hash.ts';
 import { adminSecret, startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { openSse } from '../harness/sse-client.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -90,13 +90,12 @@ function refusedUpgrade(headers: Record<string, string>): Promise<{ status: numb
 async function withManager<Result>(work: (manager: APIKeyManager) => Promise<Result>): Promise<Result> {
   const logger = createLogger({ name: 'test', level: 'silent' });
   const { pool, stop } = createPool({ databaseUrl: relay.databaseUrl, name: 'test', max: 1, logger });
-  const passwordHash = createPasswordHash({ cost: 4 });
-  const manager = new APIKeyManager({ pool, adminSecret, passwordHash, logger });
+  const manager = new APIKeyManager({ pool, adminSecret, passwordHash: cheapHash, logger });
   try {
     return await work(manager);
   } finally {
     await manager.stop();
-    await Promise.all([passwordHash.stop(), stop()]);
+    await stop();
   }
 }
 

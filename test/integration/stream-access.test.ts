@@ -3,13 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { createAccess } from '@3cx-relay/relay/keys/access.ts';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import { STREAM_PATH } from '@3cx-relay/relay/keys/authenticate-stream.ts';
-import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import Koa from 'koa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { cheapHash } from '../harness/cheap-hash.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 import { createTestRedis } from '../harness/redis.ts';
 import { adminSecret } from '../harness/relay.ts';
@@ -25,7 +25,6 @@ let manager: APIKeyManager;
 let access: ReturnType<typeof createAccess>;
 let server: Server;
 let url: string;
-const passwordHash = createPasswordHash({ cost: 4 });
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -35,7 +34,7 @@ beforeAll(async () => {
   stores = { pool, redis };
   const keys = createLogKeys(pbxId);
   passKeys = keys.streamPass('*');
-  manager = new APIKeyManager({ pool: pool.pool, adminSecret, passwordHash, logger });
+  manager = new APIKeyManager({ pool: pool.pool, adminSecret, passwordHash: cheapHash, logger });
   access = createAccess(
     {
       ...{ redis: redis.redis, keys, apiKeys: manager, errors: { logError: () => undefined }, logger },
@@ -69,7 +68,7 @@ afterAll(async () => {
   server?.closeAllConnections();
   server?.close();
   await manager?.stop();
-  await Promise.all([passwordHash.stop(), stores?.pool.stop(), stores?.redis.stop()]);
+  await Promise.all([stores?.pool.stop(), stores?.redis.stop()]);
   await database?.drop();
 });
 

@@ -75,7 +75,8 @@ export function watchRows<Id>(
       waiting.clear();
       await rows.review(client, ids);
       backoff.reset();
-      isSweep = !isLost && waiting.size === 0 && (await isQuietFor(options.sweepMs));
+      const isToWait = !isLost && !stopping.signal.aborted && waiting.size === 0;
+      isSweep = isToWait && (await isQuietFor(options.sweepMs));
     }
   }
 

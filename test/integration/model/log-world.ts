@@ -1,6 +1,5 @@
 import { relayConfig } from '@3cx-relay/relay/config.ts';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
-import { createPasswordHash } from '@3cx-relay/relay/passwords/password-hash.ts';
 import { createRelay } from '@3cx-relay/relay/relay.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { trimLog } from '@3cx-relay/shared/log/trim.ts';
@@ -14,6 +13,7 @@ import { drainChannel } from '../../../services/worker/persist/persist.ts';
 import { createPersistMetrics } from '../../../services/worker/persist/persist-metrics.ts';
 import { sameDays } from '../../../services/worker/retention/history-days.ts';
 import { createMonths } from '../../../services/worker/retention/months.ts';
+import { cheapHash } from '../../harness/cheap-hash.ts';
 import { createTestDatabase } from '../../harness/database.ts';
 import { createTestRedis } from '../../harness/redis.ts';
 import { adminSecret } from '../../harness/relay.ts';
@@ -63,11 +63,9 @@ export async function createLogWorld(): Promise<LogWorld> {
   const keys = createLogKeys(server.pbxId);
   const target = { redis, keys, channel: 'calls' as const };
   const truth = createTruth({ ...target, pool });
-  const passwordHash = createPasswordHash({ cost: 4 });
-  const manager = new APIKeyManager({ pool, adminSecret, passwordHash, logger });
+  const manager = new APIKeyManager({ pool, adminSecret, passwordHash: cheapHash, logger });
   const { apiKey } = await manager.generateKey('model', ['read', 'history', 'monitor'], 'test');
   await manager.stop();
-  await passwordHash.stop();
   const persistDeps = {
     ...{ redis, keys, pool, logger },
     months: createMonths({ pool, logger }, sameDays(400)),
