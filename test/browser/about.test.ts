@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSettingMeanings } from '../../admin-ui/setting-meanings.ts';
 import { deviceWords } from '../../admin-ui/src/lib/format/device.ts';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { createLogFiller } from '../harness/log-filler.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { adminSecret, startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -15,12 +15,12 @@ describe.skipIf(!hasBrowser)('the page about the relay', () => {
 
   beforeAll(async () => {
     relay = await startTestRelay();
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, relay.url, await signInAs(relay, { role: 'viewer' }));
   });
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await relay?.stop();
   });
 

@@ -1,7 +1,7 @@
 import { Secret, TOTP } from 'otpauth';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { askAdmin, type SignedInTester, signInAs, signInUser } from '../harness/sign-in.ts';
@@ -21,14 +21,14 @@ describe.skipIf(!hasBrowser)('the own account', () => {
   beforeAll(async () => {
     relay = await startTestRelay();
     vera = await signInAs(relay, { role: 'viewer', username: 'vera', password: FIRST_PASSWORD });
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, relay.url, vera);
   });
 
   afterEach(() => expect(tab.complaints.splice(0).filter(text => !/\b(400|401|403)\b/.test(text))).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await relay?.stop();
   });
 

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { type SignedInTester, signInAs } from '../harness/sign-in.ts';
@@ -28,7 +28,7 @@ describe.skipIf(!hasBrowser)('the pages of API keys', () => {
     [admin, viewer, browser] = await Promise.all([
       signInAs(relay),
       signInAs(relay, { role: 'viewer' }),
-      launchBrowser(),
+      sharedBrowser(),
     ]);
     tab = await openPanelTab(browser, relay.url, admin);
     viewerTab = await openPanelTab(browser, relay.url, viewer);
@@ -37,7 +37,7 @@ describe.skipIf(!hasBrowser)('the pages of API keys', () => {
   afterEach(() => expect([...tab.complaints.splice(0), ...viewerTab.complaints.splice(0)]).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await relay?.stop();
   });
 

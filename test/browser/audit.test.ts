@@ -5,7 +5,7 @@ import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { proveAudit } from '../../services/worker/audit/prove-audit.ts';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { type SignedInTester, signInAs } from '../harness/sign-in.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -43,14 +43,14 @@ describe.skipIf(!hasBrowser)('the audit', () => {
       { what: 'the entries in PostgreSQL' },
     );
     [admin, viewer] = await Promise.all([signInAs(stand.relay), signInAs(stand.relay, { role: 'viewer' })]);
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, stand.relay.url, viewer);
   });
 
   afterEach(() => expect([tab, adminTab].flatMap(each => each?.complaints.splice(0) ?? [])).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await stand?.stop();
     await rm(folder, { recursive: true, force: true });
   });

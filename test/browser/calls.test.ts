@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -19,14 +19,14 @@ describe.skipIf(!hasBrowser)('the calls', () => {
   beforeAll(async () => {
     relay = await startTestRelay();
     log = createLogFiller(relay);
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, relay.url, await signInAs(relay, { role: 'viewer' }));
   });
 
   afterEach(() => expect(tab.complaints.splice(0).filter(text => !text.includes('404'))).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await log?.stop();
     await relay?.stop();
   });

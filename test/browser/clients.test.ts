@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { type SignedInTester, signInAs } from '../harness/sign-in.ts';
@@ -22,7 +22,7 @@ describe.skipIf(!hasBrowser)('the page of clients', () => {
     viewer = await signInAs(relay, { role: 'viewer' });
     const answer = await admin.script('POST', '/admin/api-keys', { clientName: 'CRM', permissions: ['read'] });
     crm = answer.body;
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, relay.url, admin);
     viewerTab = await openPanelTab(browser, relay.url, viewer);
     socket = await connect();
@@ -32,7 +32,7 @@ describe.skipIf(!hasBrowser)('the page of clients', () => {
 
   afterAll(async () => {
     socket?.terminate();
-    await browser?.close();
+    await closeTabs(browser);
     await relay?.stop();
   });
 

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { signInAs } from '../harness/sign-in.ts';
@@ -20,7 +20,7 @@ describe.skipIf(!hasBrowser)('the connections', () => {
     stand = await createIngestStand();
     relay = await startTestRelay({ PBX_ID: stand.keys.pbxId, ADMIN_RECONNECT_TIMEOUT_MS: '15000' });
     await sample(relay.databaseUrl);
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, relay.url, await signInAs(relay));
     viewerTab = await openPanelTab(browser, relay.url, await signInAs(relay, { role: 'viewer' }));
   });
@@ -32,7 +32,7 @@ describe.skipIf(!hasBrowser)('the connections', () => {
   });
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await stand?.stop();
     await relay?.stop();
   });

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -18,7 +18,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
   beforeAll(async () => {
     relay = await startTestRelay({ ADMIN_RECONNECT_TIMEOUT_MS: '500' });
     log = createLogFiller(relay);
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     admin = await openPanelTab(browser, relay.url, await signInAs(relay));
     viewer = await openPanelTab(browser, relay.url, await signInAs(relay, { role: 'viewer' }));
   });
@@ -29,7 +29,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
   });
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await log?.stop();
     await relay?.stop();
   });

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { occurrenceEntry } from '@3cx-relay/shared/errors/error-event.ts';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -24,7 +24,7 @@ describe.skipIf(!hasBrowser)('the errors', () => {
     await write('trunk', ['line lost', 'line lost', 'line lost', 'no answer']);
     await write('disk', ['nearly full'], 'warning');
     await write('desk', ['one', 'two', 'three', 'four']);
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     admin = await signInAs(relay);
     tab = await openPanelTab(browser, relay.url, admin);
     viewerTab = await openPanelTab(browser, relay.url, await signInAs(relay, { role: 'viewer' }));
@@ -33,7 +33,7 @@ describe.skipIf(!hasBrowser)('the errors', () => {
   afterEach(() => expect([...tab.complaints.splice(0), ...viewerTab.complaints.splice(0)]).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await log?.stop();
     await relay?.stop();
   });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { signInAs } from '../harness/sign-in.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -23,14 +23,14 @@ describe.skipIf(!hasBrowser)('the history', () => {
     stand = await createHistoryStand();
     await stand.filler.append(calls.map(endOf));
     await stand.persist();
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, stand.relay.url, await signInAs(stand.relay, { role: 'viewer' }));
   });
 
   afterEach(() => expect(tab.complaints.splice(0).filter(text => !/400 \(Bad Request\)/.test(text))).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await stand?.stop();
   });
 

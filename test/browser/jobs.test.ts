@@ -3,7 +3,7 @@ import { Queue, Worker } from 'bullmq';
 import pg from 'pg';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { type ServiceProcess, startService } from '../harness/processes.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -23,7 +23,7 @@ describe.skipIf(!hasBrowser)('the jobs', () => {
     await fail('upkeep', 'trim-log', ['one', 'two', 'three']);
     await fail('pbx', 'call-command', ['+49301234567']);
     await refuse(30);
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, relay.url, await signInAs(relay));
     viewerTab = await openPanelTab(browser, relay.url, await signInAs(relay, { role: 'viewer' }));
   });
@@ -31,7 +31,7 @@ describe.skipIf(!hasBrowser)('the jobs', () => {
   afterEach(() => expect([...tab.complaints.splice(0), ...viewerTab.complaints.splice(0)]).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     if (worker?.isAlive()) await worker.stop();
     await relay?.stop();
   });

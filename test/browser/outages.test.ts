@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { signInAs } from '../harness/sign-in.ts';
 import { type System, startSystem } from '../harness/system.ts';
@@ -18,7 +18,7 @@ describe.skipIf(!hasBrowser)('the live tail while what is behind it dies', { tim
   beforeAll(async () => {
     system = await startSystem({ SIM_CALLS_PER_MINUTE: '60', SIM_TIME_SCALE: '0.05' });
     const url = system.relayUrl;
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, url, await signInAs({ url, databaseUrl: system.databaseUrl }));
     await tab.open('#/tail');
     // Gone with the document: it tells whether the page was loaded again.
@@ -27,7 +27,7 @@ describe.skipIf(!hasBrowser)('the live tail while what is behind it dies', { tim
   });
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await system?.stop();
   });
 

@@ -4,7 +4,7 @@ import { Secret, TOTP } from 'otpauth';
 import pg from 'pg';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { signInAs } from '../harness/sign-in.ts';
@@ -19,7 +19,7 @@ describe.skipIf(!hasBrowser)('the way in', () => {
   let tab: PanelTab;
 
   beforeAll(async () => {
-    [relay, browser] = await Promise.all([startTestRelay(), launchBrowser()]);
+    [relay, browser] = await Promise.all([startTestRelay(), sharedBrowser()]);
   });
 
   beforeEach(async () => {
@@ -33,7 +33,7 @@ describe.skipIf(!hasBrowser)('the way in', () => {
   });
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await relay?.stop();
   });
 

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -24,14 +24,14 @@ describe.skipIf(!hasBrowser)('the live tail', () => {
     await log.fill(1, { dn: '150', event: 'call.ended' });
     proxy = await startTcpProxy(relay.url);
     viewer = await signInAs(relay, { role: 'viewer' });
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     tab = await openPanelTab(browser, proxy.url, viewer);
   });
 
   afterEach(() => expect(tab.complaints.splice(0).filter(text => !/ERR_|WebSocket/.test(text))).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await proxy?.stop();
     await log?.stop();
     await relay?.stop();

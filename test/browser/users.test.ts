@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { askAdmin, type SignedInTester, signInAs } from '../harness/sign-in.ts';
@@ -17,7 +17,7 @@ describe.skipIf(!hasBrowser)('the pages of users', () => {
     [admin, viewer, browser] = await Promise.all([
       signInAs(relay, { username: 'ada' }),
       signInAs(relay, { role: 'viewer', username: 'vera' }),
-      launchBrowser(),
+      sharedBrowser(),
     ]);
     tab = await openPanelTab(browser, relay.url, admin);
   });
@@ -25,7 +25,7 @@ describe.skipIf(!hasBrowser)('the pages of users', () => {
   afterEach(() => expect(tab.complaints.splice(0).filter(text => !/\b(400|409)\b/.test(text))).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await relay?.stop();
   });
 

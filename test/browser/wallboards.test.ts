@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -32,7 +32,7 @@ describe.skipIf(!hasBrowser)('wallboards', () => {
         ],
       },
     ]);
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
     admin = await signInAs(relay);
     tab = await openPanelTab(browser, relay.url, admin);
     screen = await browser.newPage();
@@ -41,7 +41,7 @@ describe.skipIf(!hasBrowser)('wallboards', () => {
   afterEach(() => expect(tab.complaints.splice(0)).toEqual([]));
 
   afterAll(async () => {
-    await browser?.close();
+    await closeTabs(browser);
     await log?.stop();
     await relay?.stop();
   });

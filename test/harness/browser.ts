@@ -10,3 +10,17 @@ export async function launchBrowser(): Promise<Browser> {
   const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
   return chromium.launch({ executablePath, args });
 }
+
+let shared: Promise<Browser> | undefined;
+
+/** One for all the files of this worker: to start one takes longer than most of what is done with it. */
+export async function sharedBrowser(): Promise<Browser> {
+  if (shared && !(await shared).isConnected()) shared = undefined;
+  shared ??= launchBrowser();
+  return shared;
+}
+
+/** What a file opened in it and did not close; the browser itself ends with the worker. */
+export async function closeTabs(browser: Browser | undefined): Promise<void> {
+  await Promise.all(browser?.contexts().map(context => context.close()) ?? []);
+}

@@ -1,7 +1,7 @@
 import axe from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 
 /** The documents as the relay serves them; the page as people see it. */
@@ -37,10 +37,10 @@ describe.skipIf(!hasBrowser)('the page', () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await launchBrowser();
+    browser = await sharedBrowser();
   });
 
-  afterAll(() => browser?.close());
+  afterAll(() => closeTabs(browser));
 
   test('violates nothing of its own policy, and tells every route and every example', async () => {
     const page = await browser.newPage();

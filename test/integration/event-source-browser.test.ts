@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findFreePort } from '../../install/dev/system/ports.ts';
-import { hasBrowser, launchBrowser } from '../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -26,11 +26,11 @@ beforeAll(async () => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>wallboard</title>');
   });
   await new Promise<void>(resolve => site.listen(port, '127.0.0.1', resolve));
-  if (hasBrowser) browser = await launchBrowser();
+  if (hasBrowser) browser = await sharedBrowser();
 });
 
 afterAll(async () => {
-  await browser?.close();
+  await closeTabs(browser);
   site?.close();
   await proxy?.stop();
   await log?.stop();

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findFreePort } from '../../../install/dev/system/ports.ts';
-import { hasBrowser, launchBrowser } from '../../harness/browser.ts';
+import { closeTabs, hasBrowser, sharedBrowser } from '../../harness/browser.ts';
 import { createLogFiller, type LogFiller } from '../../harness/log-filler.ts';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
 
@@ -75,11 +75,11 @@ beforeAll(async () => {
   });
   await new Promise<void>(resolve => site.listen(port, '127.0.0.1', resolve));
   expect((site.address() as AddressInfo).port).toBe(port);
-  if (hasBrowser) browser = await launchBrowser();
+  if (hasBrowser) browser = await sharedBrowser();
 });
 
 afterAll(async () => {
-  await browser?.close();
+  await closeTabs(browser);
   site?.close();
   await log?.stop();
   await relay?.stop();
