@@ -122,4 +122,20 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     // What the Web Vitals call good.
     expect(shifts.reduce((sum, shift) => sum + shift, 0)).toBeLessThan(0.1);
   });
+
+  it('makes on a phone what comes near, and nothing before', async () => {
+    const { page } = viewer;
+    await page.setViewportSize({ width: 412, height: 823 });
+    await page.evaluate('scrollTo(0, 0)');
+    await page.reload();
+    const cards = page.getByRole('region', { name: 'Components' }).getByRole('listitem');
+    const made = cards.filter({ has: page.getByRole('heading') });
+    await made.first().waitFor();
+    const [before, all] = [await made.count(), await cards.count()];
+    expect(before).toBeLessThan(all);
+    for (let place = 0; place < all; place += 1) await cards.nth(place).scrollIntoViewIfNeeded();
+    await waitFor(async () => (await made.count()) === all, { what: 'the other components' });
+    await page.getByRole('heading', { name: 'Active calls' }).scrollIntoViewIfNeeded();
+    await page.getByText('No calls right now').waitFor();
+  });
 });
