@@ -34,7 +34,7 @@ import { createTail, type Tail } from './live/tail.ts';
 import { watchTail } from './live/tail-metrics.ts';
 import { createWebSocketEndpoint } from './live/websocket-endpoint.ts';
 import packageJson from './package.json' with { type: 'json' };
-import { createPasswordHash } from './passwords/password-hash.ts';
+import { createPasswordHash, type PasswordHash } from './passwords/password-hash.ts';
 import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
 import { createApp } from './public/app.ts';
 import { createCommandDesk } from './public/commands/command-desk.ts';
@@ -47,10 +47,13 @@ import { createReadStream } from './streams/read-stream.ts';
 const FLUSH_MS = 500;
 const READY_SILENCE_MS = 4_000;
 
-/** The whole relay on one port: everything it needs is opened here, and closed by the phases it returns. */
+/**
+ * The whole relay on one port: everything it needs is opened here, and closed by the phases it returns. A thread for
+ * bcrypt that others use, too, may be given, and is then left running.
+ */
 export async function createRelay(
   config: RelayConfig,
-  deps: { logger: Logger; registry: Registry },
+  deps: { logger: Logger; registry: Registry; passwordHash?: PasswordHash },
 ): Promise<RunningService & { port: number; tracker: ErrorTracker }> {
   const { logger } = deps;
   const keys = createLogKeys(config.PBX_ID);
@@ -63,7 +66,7 @@ export async function createRelay(
     logger,
     silenceMs: config.RELAY_BLOCK_MS + 1_500,
   });
-  const passwordHash = createPasswordHash();
+  const passwordHash = deps.passwordHash ?? createPasswordHash();
   const audit = createAuditLog({ redis: commands.redis, keys, logger }, { service: 'relay' });
   const apiKeys = new APIKeyManager({
     pool: store.pool,
@@ -299,7 +302,7 @@ export async function createRelay(
           await Promise.all([apiKeys.stop(), sessions?.stop(), admin?.stop(), queue.stop(), reporting.stop()]);
           await Promise.all([audit.stop(FLUSH_MS), requests.stop(FLUSH_MS)]);
           await Promise.all([
-            passwordHash.stop(),
+            deps.passwordHash ? undefined : passwordHash.stop(),
             store.stop(),
             tiers.stop(),
             history.stop(),

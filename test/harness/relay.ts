@@ -5,6 +5,7 @@ import { createRelay } from '@3cx-relay/relay/relay.ts';
 import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
 import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
+import { within } from '@3cx-relay/shared/runtime/within.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { pino } from 'pino';
 import { cheapHash } from './cheap-hash.ts';
@@ -14,6 +15,8 @@ import { asService } from './service-role.ts';
 
 export const adminSecret = 'for tests only: 0123456789abcdef0123456789abcdef';
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
+
+const STOP_MS = 20_000;
 
 export type TestRelay = {
   url: string;
@@ -36,7 +39,13 @@ export type TestRelay = {
  * The real relay in this process, on a free port, with a database and a log of its own; with the `DATABASE_URL`,
  * `REDIS_URL` and `PBX_ID` of another one, a second instance beside it.
  */
-export async function startTestRelay(settings: Record<string, string> = {}): Promise<TestRelay> {
+export async function startTestRelay(
+  settings: Record<string, string> = {},
+  options: {
+    /** Hashes passwords and keys as in production, a third of a second each. */
+    hasRealBcryptCost?: boolean;
+  } = {},
+): Promise<TestRelay> {
   const { DATABASE_URL: shared } = settings;
   const database = shared === undefined ? await createTestDatabase() : { url: shared, drop: async () => undefined };
   const redis = await createTestRedis();
@@ -56,7 +65,10 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
     DATABASE_URL: asService(database.url),
   });
   const registry = createMetrics('relay');
-  const relay = await createRelay(config, { logger, registry });
+  const relay = await createRelay(config, {
+    ...{ logger, registry },
+    ...(options.hasRealBcryptCost ? {} : { passwordHash: cheapHash }),
+  });
   return {
     url: `http://127.0.0.1:${relay.port}`,
     apiKey,
@@ -74,10 +86,14 @@ export async function startTestRelay(settings: Record<string, string> = {}): Pro
     },
     hasMetric: name => registry.getSingleMetric(name) !== undefined,
     async stop() {
-      for (const phase of relay.stop) await phase.run();
-      await keys.stop();
-      await store.stop();
-      await database.drop();
+      // What hangs is to be named, long before the runner gives the whole file up.
+      const end = (name: string, work: Promise<unknown> | unknown) =>
+        within(STOP_MS, Promise.resolve(work)).catch(cause => {
+          throw new Error(`the relay of a test could not stop: ${name}`, { cause });
+        });
+      for (const phase of relay.stop) await end(phase.name, phase.run());
+      await end('keys and pool of the test', Promise.all([keys.stop(), store.stop()]));
+      await end('drop of its database', database.drop());
     },
   };
 }

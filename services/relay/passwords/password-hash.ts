@@ -9,6 +9,8 @@ import type { BcryptReply, BcryptRequest } from './bcrypt-worker.ts';
  * bounded because every entry costs a third of a second, and whoever waits longer than a request lives waits in vain.
  */
 export interface PasswordHash {
+  /** Two to the power of it is the number of rounds. */
+  readonly cost: number;
   hash(text: string): Promise<string>;
   verify(text: string, hash: string): Promise<boolean>;
   /** Ends the thread; what still waits is rejected. */
@@ -22,7 +24,7 @@ interface Waiting {
 
 type Work = { kind: 'hash'; text: string; cost: number } | { kind: 'verify'; text: string; hash: string };
 
-export const BCRYPT_COST = 12;
+const BCRYPT_COST = 12;
 const MAX_WAITING = 32;
 
 export function createPasswordHash(options: { cost?: number; maxWaiting?: number } = {}): PasswordHash {
@@ -73,6 +75,7 @@ export function createPasswordHash(options: { cost?: number; maxWaiting?: number
   }
 
   return {
+    cost,
     hash: async text => String(await ask({ kind: 'hash', text, cost })),
     verify: async (text, hash) => (await ask({ kind: 'verify', text, hash })) === true,
     async stop() {

@@ -28,15 +28,13 @@ const ada = async (changed: Partial<StoredAdminUser> = {}): Promise<StoredAdminU
   ...changed,
 });
 
-test('bcrypt runs once whoever it is, and for somebody who does not exist at the cost of everybody', {
-  timeout: 30_000,
-}, async () => {
+test('bcrypt runs once whoever it is, and for somebody who does not exist at the cost of everybody', async () => {
   const isRight = (user: StoredAdminUser | null, password = 'correct horse battery') => check.isRight(password, user);
   expect(await isRight(await ada())).toBe(true);
   expect(await isRight(await ada(), 'wrong horse battery')).toBe(false);
   expect(await isRight(await ada({ active: false }))).toBe(false);
   expect(await isRight(null)).toBe(false);
-  expect(compared).toEqual(['$2b$04$', '$2b$04$', '$2b$04$', '$2b$12$']);
+  expect(compared).toEqual(['$2b$04$', '$2b$04$', '$2b$04$', '$2b$04$']);
 });
 
 test('a temporary password ends at its time', async () => {

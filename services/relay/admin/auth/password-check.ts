@@ -2,7 +2,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { rehashAdminPassword, type StoredAdminUser } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { BCRYPT_COST, type PasswordHash } from '../../passwords/password-hash.ts';
+import type { PasswordHash } from '../../passwords/password-hash.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 
 /**
@@ -16,8 +16,8 @@ export interface PasswordCheck {
   hash(password: string): Promise<string>;
 }
 
-/** Of random bytes that were thrown away, with the cost of a real one. */
-const HASH_OF_NOBODY = '$2b$12$CJfwo6ME1BTizjTh8YCpiejmVKGFLb3sP.MFQQ80676EHL/Hsxfm.';
+/** Salt and hash of random bytes that were thrown away. */
+const NOBODY = 'CJfwo6ME1BTizjTh8YCpiejmVKGFLb3sP.MFQQ80676EHL/Hsxfm.';
 const COST = /^\$2[aby]\$(\d\d)\$/;
 const BUSY = new Set(['BCRYPT_BUSY', 'BCRYPT_STOPPED', 'BCRYPT_FAILED']);
 
@@ -28,14 +28,16 @@ export function createPasswordCheck(deps: {
   now: () => number;
 }): PasswordCheck {
   const { pool, passwordHash } = deps;
+  /** As much work as a real one. */
+  const hashOfNobody = `$2b$${String(passwordHash.cost).padStart(2, '0')}$${NOBODY}`;
   return {
     async isRight(password, user) {
-      const isEqual = await unlessBusy(passwordHash.verify(password, user?.passwordHash ?? HASH_OF_NOBODY));
+      const isEqual = await unlessBusy(passwordHash.verify(password, user?.passwordHash ?? hashOfNobody));
       const hasEnded = user?.passwordExpiresAt && user.passwordExpiresAt.getTime() <= deps.now();
       return isEqual && user?.active === true && !hasEnded;
     },
     async renew(password, user) {
-      if (Number(COST.exec(user.passwordHash)?.[1]) === BCRYPT_COST) return;
+      if (Number(COST.exec(user.passwordHash)?.[1]) === passwordHash.cost) return;
       try {
         const by = await passwordHash.hash(password);
         await rehashAdminPassword(pool, user.id, { replaces: user.passwordHash, by });
