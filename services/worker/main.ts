@@ -7,6 +7,7 @@ import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/sha
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
 import { createStatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
@@ -78,7 +79,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     sealAudit: () => sealPastAudit({ pool, logger, audit }, historyDays.audit),
   });
   const probes = [
-    createProbe({ name: 'Redis', check: () => redis.ping() }),
+    createProbe({ name: 'Redis', check: () => pingServerOf(redis, keys.meta('calls')) }),
     createProbe({ name: 'PostgreSQL', check: () => pool.query('SELECT 1') }),
   ];
   return {
