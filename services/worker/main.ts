@@ -12,6 +12,7 @@ import { createStatusReporter } from '@3cx-relay/shared/runtime/status-reporter.
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
 import { anchorAudit } from './audit/anchor-audit.ts';
+import { createAuditMetrics } from './audit/audit-metrics.ts';
 import { proveAudit } from './audit/prove-audit.ts';
 import { sealPastAudit } from './audit/seal-audit.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
@@ -50,6 +51,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   void compareSettings({ redis, keys, logger, audit: audit.write }, 'worker', config);
   const months = createMonths({ pool, logger }, historyDays);
   const persistMetrics = createPersistMetrics(registry);
+  const auditMetrics = createAuditMetrics(registry);
   const lag = createLagWatch({ redis, keys, metrics: persistMetrics });
   const jobs = createJobs({
     redisUrl: config.REDIS_URL,
@@ -70,12 +72,15 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     dropPastRows: signal => dropPastRows({ pool, logger }, historyDays, signal),
     retryDeadLetters: signal => retryDeadLetters({ pool, months, logger }, signal),
     anchorAudit: () =>
-      anchorAudit({ pool, logger, errors }, { file: config.AUDIT_ANCHOR_FILE, everyHours: config.AUDIT_ANCHOR_HOURS }),
+      anchorAudit(
+        { pool, logger, errors },
+        { file: config.AUDIT_ANCHOR_FILE, everyHours: config.AUDIT_ANCHOR_HOURS },
+      ).then(auditMetrics.anchored),
     verifyAudit: request =>
       proveAudit(
         { pool, logger, audit, errors },
         { ...request, file: config.AUDIT_ANCHOR_FILE, historyDays: historyDays.audit },
-      ),
+      ).then(auditMetrics.proved),
     sealAudit: () => sealPastAudit({ pool, logger, audit }, historyDays.audit),
   });
   const probes = [

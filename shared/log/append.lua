@@ -40,9 +40,19 @@ local function successor(epoch)
   return epoch
 end
 
+local written = redis.call('GET', writer)
+local written_until, written_seq = 0, 0
+if written then
+  local w, s = string.match(written, '^(%d+):(%d+)$')
+  written_until, written_seq = tonumber(w), tonumber(s)
+end
+
 local reason = nil
 if epochs and has_log then
   if known > last or seq > last then reason = 'log_rolled_back' end
+  -- Others may have written past what was lost before this writer came back. It has no holes, so that a last sequence of
+  -- its own that is not the one before this batch was rolled back, too.
+  if written and written_until < first_write - 1 then reason = 'log_rolled_back' end
 elseif epochs or has_log or known > 0 then
   reason = 'log_reset'
 end
@@ -60,18 +70,13 @@ if reason or not epochs then
     -- The first entry of the new epoch says in band what happened; numbers never go back, so that a reader blocked on
     -- a re-created stream wakes up.
     seq = highest + 1
-    local lost = reason == 'log_rolled_back' and string.format('%.0f', highest - last) or 'null'
+    -- How many is known only where nobody has written over them.
+    local lost = reason == 'log_rolled_back' and highest > last and string.format('%.0f', highest - last) or 'null'
     redis.call('XADD', log, string.format('%.0f-0', seq), 't', 'gap', 'at', ARGV[4], 'b',
       '{"at":"' .. ARGV[5] .. '","lost":' .. lost .. ',"reason":"' .. reason .. '"}')
   end
 end
 
-local written = redis.call('GET', writer)
-local written_until, written_seq = 0, 0
-if written then
-  local w, s = string.match(written, '^(%d+):(%d+)$')
-  written_until, written_seq = tonumber(w), tonumber(s)
-end
 local skip = math.max(0, math.min(count, written_until - first_write + 1))
 
 local at = 8

@@ -3,6 +3,7 @@ import type { ErrorSink } from '../errors/error-sink.ts';
 import { createInternalServer, type InternalServer, type ReadinessCheck } from './internal-server.ts';
 import type { Logger } from './logger.ts';
 import { messageOf, OperatorError } from './operator-error.ts';
+import { createReadyMetric } from './ready-metric.ts';
 
 /** One step of the way down. Steps run in the order of the list; each has a deadline and cannot hold up the next. */
 export interface StopPhase {
@@ -77,14 +78,12 @@ export async function runService(options: ServiceOptions): Promise<void> {
   process.on('unhandledRejection', error => fall('unexpected rejection', error));
 
   try {
-    internal = await createInternalServer({
-      port: options.internalPort,
-      registry: options.registry,
-      readiness: () => {
-        if (isStopping) return ['stopping'];
-        return service ? service.readiness() : ['starting'];
-      },
-    });
+    const readiness = () => {
+      if (isStopping) return ['stopping'];
+      return service ? service.readiness() : ['starting'];
+    };
+    createReadyMetric(options.registry, readiness);
+    internal = await createInternalServer({ port: options.internalPort, registry: options.registry, readiness });
     service = await options.start();
     service.refused?.catch(error => {
       logger.fatal(`${name} must not run: ${messageOf(error)}`);

@@ -37,7 +37,8 @@ export function openRedisClient(url: string, options: RedisClientOptions): Redis
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   redis.on('end', () => {
-    if (isStopped) return;
+    // One server's ends only where somebody ended it.
+    if (isStopped || address.kind === 'single' || address.kind === 'socket') return;
     timer = setTimeout(() => void redis.connect().catch(() => undefined), PAUSE_AFTER_FAILURE_MS);
   });
   return {
