@@ -115,7 +115,14 @@ try {
   const logger = createLogger({ name: 'worker', level: config.LOG_LEVEL });
   const registry = createMetrics('worker');
   const internalPort = config.INTERNAL_PORT;
-  await runService({ name: 'worker', logger, registry, internalPort, start: () => start(config, logger, registry) });
+  await runService({
+    name: 'worker',
+    logger,
+    registry,
+    internalPort,
+    internalHost: config.INTERNAL_HOST,
+    start: () => start(config, logger, registry),
+  });
 } catch (error) {
   exitBeforeStart('worker', null, error);
 }

@@ -48,6 +48,7 @@ export const commonConfig = {
     })
     .default('info'),
   INTERNAL_PORT: integer({ min: 0, max: 65_535, default: 0 }),
+  INTERNAL_HOST: z.string().default('127.0.0.1'),
 };
 
 export const databaseConfig = {

@@ -28,6 +28,8 @@ export interface ServiceOptions {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly internalPort: number;
+  /** Loopback where absent: what it tells is for operators. */
+  readonly internalHost?: string;
   /** Opens what the service needs and hands back how to end it. */
   readonly start: () => Promise<RunningService>;
 }
@@ -83,7 +85,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
       return service ? service.readiness() : ['starting'];
     };
     createReadyMetric(options.registry, readiness);
-    internal = await createInternalServer({ port: options.internalPort, registry: options.registry, readiness });
+    const { internalPort: port, internalHost: host, registry } = options;
+    internal = await createInternalServer({ port, registry, readiness, ...(host === undefined ? {} : { host }) });
     service = await options.start();
     service.refused?.catch(error => {
       logger.fatal(`${name} must not run: ${messageOf(error)}`);
