@@ -7,7 +7,7 @@
 --       2 highest seq this writer knows was written (0 when it knows none)
 --       3 epoch to begin if the log turns out to be lost or rolled back
 --       4 now, Unix ms   5 now, ISO 8601   6 seconds the writer string is kept   7 number of entries
---       then for each entry: type, at, body, dn, call, event ('' = absent), number of state changes,
+--       then for each entry: type, at, body, dn, call, event, traceparent ('' = absent), number of state changes,
 --       and for each state change: 'p', 'c' or 'r', hash field, value ('' = delete)
 -- Returns { epoch, seq of the batch's last entry, entries skipped as already written, 1 if an epoch began }
 
@@ -81,16 +81,17 @@ local skip = math.max(0, math.min(count, written_until - first_write + 1))
 
 local at = 8
 for i = 1, count do
-  local changes = tonumber(ARGV[at + 6])
+  local changes = tonumber(ARGV[at + 7])
   if i > skip then
     seq = seq + 1
     local fields = { 't', ARGV[at], 'at', ARGV[at + 1], 'b', ARGV[at + 2] }
     if ARGV[at + 3] ~= '' then fields[#fields + 1] = 'dn'; fields[#fields + 1] = ARGV[at + 3] end
     if ARGV[at + 4] ~= '' then fields[#fields + 1] = 'call'; fields[#fields + 1] = ARGV[at + 4] end
     if ARGV[at + 5] ~= '' then fields[#fields + 1] = 'ev'; fields[#fields + 1] = ARGV[at + 5] end
+    if ARGV[at + 6] ~= '' then fields[#fields + 1] = 'tp'; fields[#fields + 1] = ARGV[at + 6] end
     redis.call('XADD', log, string.format('%.0f-0', seq), unpack(fields))
     for change = 0, changes - 1 do
-      local where = at + 7 + change * 3
+      local where = at + 8 + change * 3
       local hash = states[ARGV[where]]
       if ARGV[where + 2] == '' then
         redis.call('HDEL', hash, ARGV[where + 1])
@@ -99,7 +100,7 @@ for i = 1, count do
       end
     end
   end
-  at = at + 7 + changes * 3
+  at = at + 8 + changes * 3
 end
 
 if skip < count then
