@@ -30,6 +30,7 @@ import { waitFor } from './wait-for.ts';
 export type System = {
   relayUrl: string;
   databaseUrl: string;
+  redisUrl: string;
   simulatorUrl: string;
   apiKey: string;
   redis: Redis;
@@ -137,6 +138,7 @@ export async function startSystem(
   return {
     relayUrl: `http://127.0.0.1:${port}`,
     databaseUrl: database.url,
+    redisUrl: engine.url,
     simulatorUrl: service('simulator').internalUrl,
     apiKey,
     redis,
