@@ -165,6 +165,7 @@ try {
     logger,
     registry,
     internalPort,
+    internalHost: config.INTERNAL_HOST,
     start: () => start(config, { logger, registry }),
   });
 } catch (error) {

@@ -3,6 +3,7 @@ import { commonConfig, databaseConfig, integer } from '@3cx-relay/shared/runtime
 import { z } from 'zod';
 import { adminSecret } from './admin-secret.ts';
 import { allowedOrigins } from './public/origins.ts';
+import { trustedProxies } from './public/trusted-proxies.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -39,6 +40,8 @@ export const relayConfig = {
   RELAY_MAX_LISTED_CLIENTS: integer({ min: 1, max: 100_000, default: 1_000 }),
   /** Pages of other sites that may use the relay from a browser. */
   RELAY_ALLOWED_ORIGINS: allowedOrigins,
+  /** Whose `X-Real-IP` and `X-Forwarded-Proto` are believed, beside those of this host. */
+  RELAY_TRUSTED_PROXIES: trustedProxies,
   RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),
   RELAY_STREAM_PASS_TTL_MS: integer({ min: 1_000, max: 7 * 86_400_000, default: 3_600_000 }),
   RELAY_FAILED_KEYS_PER_MINUTE: integer({ min: 1, max: 1_000_000, default: 30 }),

@@ -3,6 +3,7 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { lagSeconds, readPersistLag } from '@3cx-relay/shared/log/persist-lag.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
 import { z } from 'zod';
 import type { Hub } from './live/hub.ts';
 import type { Tail } from './live/tail.ts';
@@ -56,7 +57,7 @@ export function createHealthReport(deps: HealthDeps): () => Promise<HealthReport
 
 async function readHealth(deps: HealthDeps): Promise<HealthReport> {
   const [redis, postgres, persist, ingest] = await Promise.all([
-    check(() => deps.redis.ping()),
+    check(() => pingServerOf(deps.redis, deps.keys.meta('calls'))),
     check(deps.pingPostgres),
     readPersister(deps),
     readIngest(deps),

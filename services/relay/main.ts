@@ -17,6 +17,7 @@ try {
     logger,
     registry,
     internalPort: config.INTERNAL_PORT,
+    internalHost: config.INTERNAL_HOST,
     start: () => createRelay(config, { logger, registry }),
   });
 } catch (error) {

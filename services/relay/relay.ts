@@ -19,6 +19,7 @@ import { createRelayErrors } from './errors/relay-errors.ts';
 import { watchStores } from './errors/watch-stores.ts';
 import { createHealthReport } from './health.ts';
 import { createAccess } from './keys/access.ts';
+import { createAddressList } from './keys/address-list.ts';
 import { createAdmission } from './keys/admission.ts';
 import { APIKeyManager } from './keys/api-key-manager.ts';
 import { toKeyAudit } from './keys/key-audit.ts';
@@ -231,7 +232,9 @@ export async function createRelay(
     errors,
     logger,
   });
-  const server = createHttpServer(app.callback());
+  const server = createHttpServer(app.callback(), {
+    trustedProxies: createAddressList(config.RELAY_TRUSTED_PROXIES),
+  });
   const sockets = createWebSocketEndpoint(
     server,
     {

@@ -7,10 +7,12 @@ import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/sha
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
 import { createStatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Registry } from 'prom-client';
 import { anchorAudit } from './audit/anchor-audit.ts';
+import { createAuditMetrics } from './audit/audit-metrics.ts';
 import { proveAudit } from './audit/prove-audit.ts';
 import { sealPastAudit } from './audit/seal-audit.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
@@ -49,6 +51,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   void compareSettings({ redis, keys, logger, audit: audit.write }, 'worker', config);
   const months = createMonths({ pool, logger }, historyDays);
   const persistMetrics = createPersistMetrics(registry);
+  const auditMetrics = createAuditMetrics(registry);
   const lag = createLagWatch({ redis, keys, metrics: persistMetrics });
   const jobs = createJobs({
     redisUrl: config.REDIS_URL,
@@ -69,16 +72,19 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
     dropPastRows: signal => dropPastRows({ pool, logger }, historyDays, signal),
     retryDeadLetters: signal => retryDeadLetters({ pool, months, logger }, signal),
     anchorAudit: () =>
-      anchorAudit({ pool, logger, errors }, { file: config.AUDIT_ANCHOR_FILE, everyHours: config.AUDIT_ANCHOR_HOURS }),
+      anchorAudit(
+        { pool, logger, errors },
+        { file: config.AUDIT_ANCHOR_FILE, everyHours: config.AUDIT_ANCHOR_HOURS },
+      ).then(auditMetrics.anchored),
     verifyAudit: request =>
       proveAudit(
         { pool, logger, audit, errors },
         { ...request, file: config.AUDIT_ANCHOR_FILE, historyDays: historyDays.audit },
-      ),
+      ).then(auditMetrics.proved),
     sealAudit: () => sealPastAudit({ pool, logger, audit }, historyDays.audit),
   });
   const probes = [
-    createProbe({ name: 'Redis', check: () => redis.ping() }),
+    createProbe({ name: 'Redis', check: () => pingServerOf(redis, keys.meta('calls')) }),
     createProbe({ name: 'PostgreSQL', check: () => pool.query('SELECT 1') }),
   ];
   return {
@@ -109,7 +115,14 @@ try {
   const logger = createLogger({ name: 'worker', level: config.LOG_LEVEL });
   const registry = createMetrics('worker');
   const internalPort = config.INTERNAL_PORT;
-  await runService({ name: 'worker', logger, registry, internalPort, start: () => start(config, logger, registry) });
+  await runService({
+    name: 'worker',
+    logger,
+    registry,
+    internalPort,
+    internalHost: config.INTERNAL_HOST,
+    start: () => start(config, logger, registry),
+  });
 } catch (error) {
   exitBeforeStart('worker', null, error);
 }

@@ -7,7 +7,7 @@
 --       2 highest seq this writer knows was written (0 when it knows none)
 --       3 epoch to begin if the log turns out to be lost or rolled back
 --       4 now, Unix ms   5 now, ISO 8601   6 seconds the writer string is kept   7 number of entries
---       then for each entry: type, at, body, dn, call, event ('' = absent), number of state changes,
+--       then for each entry: type, at, body, dn, call, event, traceparent ('' = absent), number of state changes,
 --       and for each state change: 'p', 'c' or 'r', hash field, value ('' = delete)
 -- Returns { epoch, seq of the batch's last entry, entries skipped as already written, 1 if an epoch began }
 
@@ -40,9 +40,19 @@ local function successor(epoch)
   return epoch
 end
 
+local written = redis.call('GET', writer)
+local written_until, written_seq = 0, 0
+if written then
+  local w, s = string.match(written, '^(%d+):(%d+)$')
+  written_until, written_seq = tonumber(w), tonumber(s)
+end
+
 local reason = nil
 if epochs and has_log then
   if known > last or seq > last then reason = 'log_rolled_back' end
+  -- Others may have written past what was lost before this writer came back. It has no holes, so that a last sequence of
+  -- its own that is not the one before this batch was rolled back, too.
+  if written and written_until < first_write - 1 then reason = 'log_rolled_back' end
 elseif epochs or has_log or known > 0 then
   reason = 'log_reset'
 end
@@ -60,32 +70,28 @@ if reason or not epochs then
     -- The first entry of the new epoch says in band what happened; numbers never go back, so that a reader blocked on
     -- a re-created stream wakes up.
     seq = highest + 1
-    local lost = reason == 'log_rolled_back' and string.format('%.0f', highest - last) or 'null'
+    -- How many is known only where nobody has written over them.
+    local lost = reason == 'log_rolled_back' and highest > last and string.format('%.0f', highest - last) or 'null'
     redis.call('XADD', log, string.format('%.0f-0', seq), 't', 'gap', 'at', ARGV[4], 'b',
       '{"at":"' .. ARGV[5] .. '","lost":' .. lost .. ',"reason":"' .. reason .. '"}')
   end
 end
 
-local written = redis.call('GET', writer)
-local written_until, written_seq = 0, 0
-if written then
-  local w, s = string.match(written, '^(%d+):(%d+)$')
-  written_until, written_seq = tonumber(w), tonumber(s)
-end
 local skip = math.max(0, math.min(count, written_until - first_write + 1))
 
 local at = 8
 for i = 1, count do
-  local changes = tonumber(ARGV[at + 6])
+  local changes = tonumber(ARGV[at + 7])
   if i > skip then
     seq = seq + 1
     local fields = { 't', ARGV[at], 'at', ARGV[at + 1], 'b', ARGV[at + 2] }
     if ARGV[at + 3] ~= '' then fields[#fields + 1] = 'dn'; fields[#fields + 1] = ARGV[at + 3] end
     if ARGV[at + 4] ~= '' then fields[#fields + 1] = 'call'; fields[#fields + 1] = ARGV[at + 4] end
     if ARGV[at + 5] ~= '' then fields[#fields + 1] = 'ev'; fields[#fields + 1] = ARGV[at + 5] end
+    if ARGV[at + 6] ~= '' then fields[#fields + 1] = 'tp'; fields[#fields + 1] = ARGV[at + 6] end
     redis.call('XADD', log, string.format('%.0f-0', seq), unpack(fields))
     for change = 0, changes - 1 do
-      local where = at + 7 + change * 3
+      local where = at + 8 + change * 3
       local hash = states[ARGV[where]]
       if ARGV[where + 2] == '' then
         redis.call('HDEL', hash, ARGV[where + 1])
@@ -94,7 +100,7 @@ for i = 1, count do
       end
     end
   end
-  at = at + 7 + changes * 3
+  at = at + 8 + changes * 3
 end
 
 if skip < count then

@@ -73,7 +73,16 @@ export async function appendToLog(
   ];
   for (const entry of batch.entries) {
     const state = entry.state ?? [];
-    args.push(entry.type, entry.at, entry.body, entry.dn ?? '', entry.call ?? '', entry.event ?? '', state.length);
+    args.push(
+      entry.type,
+      entry.at,
+      entry.body,
+      entry.dn ?? '',
+      entry.call ?? '',
+      entry.event ?? '',
+      entry.trace ?? '',
+      state.length,
+    );
     for (const change of state) {
       args.push(STATE_CODE[change.of], change.field, change.value ?? '');
     }

@@ -15,6 +15,8 @@ export interface LogEntry {
   readonly call: string | null;
   /** Comma-separated call events in the order they happened, for example `call.started,call.ringing`. */
   readonly event: string | null;
+  /** `traceparent` of the trace that the entry belongs to; absent where nobody traces. Not kept in PostgreSQL. */
+  readonly trace?: string;
 }
 
 /** A change of the state projection that becomes visible together with the entry. `value: null` deletes. */
@@ -32,6 +34,7 @@ export interface NewEntry {
   readonly call?: string;
   readonly event?: string;
   readonly state?: readonly StateChange[];
+  readonly trace?: string;
 }
 
 /** A raw stream entry as ioredis returns it: id, then names and values in turn. */
@@ -45,6 +48,7 @@ export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): 
   let dn: string | null = null;
   let call: string | null = null;
   let event: string | null = null;
+  let trace: string | undefined;
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const value = fields[i + 1] ?? '';
     switch (fields[i]) {
@@ -66,12 +70,16 @@ export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): 
       case 'ev':
         event = value;
         break;
+      case 'tp':
+        trace = value;
+        break;
       // A field of a newer writer is not an error: an older reader passes the body on untouched.
       default:
         break;
     }
   }
-  return { channel, epoch, seq: seqOf(id), type, at, body, dn, call, event };
+  const entry = { channel, epoch, seq: seqOf(id), type, at, body, dn, call, event };
+  return trace === undefined ? entry : { ...entry, trace };
 }
 
 export function seqOf(streamId: string): number {

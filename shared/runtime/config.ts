@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { OperatorError } from './operator-error.ts';
+import { messageOf, OperatorError } from './operator-error.ts';
+import { parseRedisUrl } from './redis-url.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,19 +25,30 @@ export function url(protocols: readonly string[], example: string): z.ZodString 
     );
 }
 
+function redisUrl(): z.ZodString {
+  return z.string({ error: 'is required, for example redis://127.0.0.1:6379' }).superRefine((text, context) => {
+    try {
+      parseRedisUrl(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: messageOf(error) });
+    }
+  });
+}
+
 /** What every process reads. */
 export const commonConfig = {
   PBX_ID: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, "-" or "_"')
     .default('main'),
-  REDIS_URL: url(['redis', 'rediss'], 'redis://127.0.0.1:6379'),
+  REDIS_URL: redisUrl(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
       error: 'must be one of trace, debug, info, warn, error, fatal',
     })
     .default('info'),
   INTERNAL_PORT: integer({ min: 0, max: 65_535, default: 0 }),
+  INTERNAL_HOST: z.string().default('127.0.0.1'),
 };
 
 export const databaseConfig = {

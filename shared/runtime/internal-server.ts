@@ -16,6 +16,7 @@ export interface InternalServer {
  */
 export async function createInternalServer(options: {
   port: number;
+  host?: string;
   registry: Registry;
   readiness: ReadinessCheck;
 }): Promise<InternalServer> {
@@ -53,7 +54,7 @@ export async function createInternalServer(options: {
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, '127.0.0.1', resolve);
+    server.listen(options.port, options.host ?? '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {

@@ -3,6 +3,7 @@ import type { ErrorSink } from '../errors/error-sink.ts';
 import { createInternalServer, type InternalServer, type ReadinessCheck } from './internal-server.ts';
 import type { Logger } from './logger.ts';
 import { messageOf, OperatorError } from './operator-error.ts';
+import { createReadyMetric } from './ready-metric.ts';
 
 /** One step of the way down. Steps run in the order of the list; each has a deadline and cannot hold up the next. */
 export interface StopPhase {
@@ -27,6 +28,8 @@ export interface ServiceOptions {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly internalPort: number;
+  /** Loopback where absent: what it tells is for operators. */
+  readonly internalHost?: string;
   /** Opens what the service needs and hands back how to end it. */
   readonly start: () => Promise<RunningService>;
 }
@@ -77,14 +80,13 @@ export async function runService(options: ServiceOptions): Promise<void> {
   process.on('unhandledRejection', error => fall('unexpected rejection', error));
 
   try {
-    internal = await createInternalServer({
-      port: options.internalPort,
-      registry: options.registry,
-      readiness: () => {
-        if (isStopping) return ['stopping'];
-        return service ? service.readiness() : ['starting'];
-      },
-    });
+    const readiness = () => {
+      if (isStopping) return ['stopping'];
+      return service ? service.readiness() : ['starting'];
+    };
+    createReadyMetric(options.registry, readiness);
+    const { internalPort: port, internalHost: host, registry } = options;
+    internal = await createInternalServer({ port, registry, readiness, ...(host === undefined ? {} : { host }) });
     service = await options.start();
     service.refused?.catch(error => {
       logger.fatal(`${name} must not run: ${messageOf(error)}`);

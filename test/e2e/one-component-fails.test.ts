@@ -34,9 +34,7 @@ beforeAll(async () => {
   client = await connectClient(system.relayUrl, system.apiKey);
   await client.waitForMessage('caught_up');
   const logger = createLogger({ name: 'test', level: 'silent' });
-  const { host, port, password } = system.redis.options;
-  const redisUrl = `redis://${password ? `:${password}@` : ''}${host}:${port}`;
-  connection = connectForJobs(redisUrl, { name: 'test', logger });
+  connection = connectForJobs(system.redisUrl, { name: 'test', logger });
   queue = createJobQueue('pbx', { connection, keys: system.keys, logger });
   for (const component of COMPONENTS) await relayShows(component, 'up', 20_000);
 });

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { openRedisClient } from '@3cx-relay/shared/runtime/redis-client.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import pg from 'pg';
 import { pino } from 'pino';
-import { startRedis } from '../../install/dev/redis.ts';
 import { findFreePort } from '../../install/dev/system/ports.ts';
 import { databaseNames } from '../simulator/database/database-names.ts';
 import { iniPath } from '../simulator/database/ini-file.ts';
@@ -18,6 +18,7 @@ import { cheapHash } from './cheap-hash.ts';
 import { createTestDatabase } from './database.ts';
 import { databaseUrl } from './infra-access.ts';
 import { type ServiceName, type ServiceProcess, startService } from './processes.ts';
+import { type RedisEngineName, redisEngineName, startRedisEngine } from './redis-engine.ts';
 import { adminSecret } from './relay.ts';
 import { asService } from './service-role.ts';
 import { waitFor } from './wait-for.ts';
@@ -29,6 +30,7 @@ import { waitFor } from './wait-for.ts';
 export type System = {
   relayUrl: string;
   databaseUrl: string;
+  redisUrl: string;
   simulatorUrl: string;
   apiKey: string;
   redis: Redis;
@@ -41,21 +43,23 @@ export type System = {
   crash(name: ServiceName): Promise<void>;
   /** Again with the same settings, after it was killed; resolves when it is ready. */
   restart(name: ServiceName): Promise<void>;
-  /** SIGKILL for Redis; what it returns starts it again on the same port and folder. */
+  /** SIGKILL for the Redis that takes the writes; what it returns starts it again on the same port and folder. */
   killRedis(): Promise<() => Promise<void>>;
   /** Control API of the simulator. */
   sim<Answer = unknown>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Answer>;
   stop(): Promise<void>;
 };
 
+/** The default of the services. */
+const PBX_ID = 'main';
 const client = { SIM_CLIENT_ID: 'relay', SIM_CLIENT_SECRET: 'simulated-secret' };
 
 export async function startSystem(
   settings: Record<string, string> = {},
-  options: { pbxLayout?: LayoutName } = {},
+  options: { pbxLayout?: LayoutName; engine?: RedisEngineName } = {},
 ): Promise<System> {
   const dir = await mkdtemp(join(tmpdir(), 'relay-system-'));
-  let redisServer = await startRedis({ dir: join(dir, 'redis') });
+  const engine = await startRedisEngine(options.engine ?? redisEngineName(), { dir, pbxId: PBX_ID });
   const database = await createTestDatabase();
   const apiKey = await createKey(database.url);
   const port = await findFreePort();
@@ -72,7 +76,7 @@ export async function startSystem(
     SIM_DATABASE_LAYOUT: pbxLayout,
     SIM_INI_DIR: join(dir, 'pbx'),
     PBX_INI: pbxIni,
-    REDIS_URL: redisServer.url,
+    REDIS_URL: engine.url,
     ADMIN_SECRET: adminSecret,
     SPOOL_DIR: join(dir, 'spool'),
     PORT: String(port),
@@ -85,7 +89,8 @@ export async function startSystem(
     const databaseUrl = name === 'worker' ? database.url : asService(database.url);
     services.set(name, await startService(name, { ...env, DATABASE_URL: databaseUrl }));
   };
-  const redis = new Redis(redisServer.url);
+  const connection = openRedisClient(engine.url, { name: 'test', silenceMs: 4_000, waitsForEver: true });
+  const { redis } = connection;
   // It comes back by itself when Redis does.
   redis.on('error', () => undefined);
   const postgres = new pg.Pool({ connectionString: database.url, max: 2 });
@@ -123,20 +128,21 @@ export async function startSystem(
       if (services.get(name)?.isAlive()) await service(name).stop();
     }
     await postgres.end();
-    redis.disconnect();
+    connection.stop();
     await database.drop();
     await dropPbxDatabase(databaseUrl(), pbxDatabase);
-    await redisServer.stop();
+    await engine.stop();
     await rm(dir, { recursive: true, force: true });
   }
 
   return {
     relayUrl: `http://127.0.0.1:${port}`,
     databaseUrl: database.url,
+    redisUrl: engine.url,
     simulatorUrl: service('simulator').internalUrl,
     apiKey,
     redis,
-    keys: createLogKeys('main'),
+    keys: createLogKeys(PBX_ID),
     postgres,
     pbxIni,
     service,
@@ -145,14 +151,7 @@ export async function startSystem(
       await start(name);
     },
     restart: start,
-    async killRedis() {
-      const { port: redisPort } = redisServer;
-      redisServer.kill();
-      await redisServer.exited;
-      return async () => {
-        redisServer = await startRedis({ dir: join(dir, 'redis'), port: redisPort });
-      };
-    },
+    killRedis: engine.kill,
     sim: askSimulator,
     stop,
   };

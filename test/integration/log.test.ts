@@ -215,6 +215,19 @@ describe('a log that was lost', () => {
     expect(pages[0]).toMatchObject({ kind: 'reset', channel: 'calls' });
   });
 
+  test('that lost its tail, and was written on by others before its writer came back, still begins a new epoch', async () => {
+    await appendToLog(target(), batchOf('a', 1, 3));
+    const lost = await appendToLog(target(), batchOf('a', 4, 2, 3));
+    await rollBack(3);
+    await appendToLog(target(), batchOf('b', 1, 5));
+    const appended = await appendToLog(target(), batchOf('a', 6, 1, lost.lastSeq));
+    expect(appended).toMatchObject({ beganEpoch: true, lastSeq: 10 });
+    const entries = await readAll();
+    expect(entries.map(entry => entry.seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    // The others' entries stand under the lost numbers: how many are missing nobody can count any more.
+    expect(JSON.parse(entries[8]?.body ?? '')).toMatchObject({ reason: 'log_rolled_back', lost: null });
+  });
+
   /** As a failover to a replica that had not received the tail: log, meta and writer memory are all older. */
   async function rollBack(to: number): Promise<void> {
     const kept = await redis.xrange(keys.log('calls'), '-', `${to}-0`);

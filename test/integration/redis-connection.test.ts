@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
+import { connectRedis, type RedisConnection, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { startRedis } from '../../install/dev/redis.ts';
+import { findRedisBinary } from '../../install/dev/servers/redis-binary.ts';
+import { startChild } from '../../install/dev/system/child.ts';
 
 const logger = pino({ level: 'silent' });
 const SILENCE_MS = 300;
@@ -62,4 +64,35 @@ it('a command in flight to a Redis that froze is rejected: the caller knows whet
 it('a command that waits for ever is answered once the connection is back, not forgotten', async () => {
   const { answer } = await incrementWhileFrozen(null);
   expect(await answer).toBeGreaterThan(0);
+});
+
+it.each(['redis+sentinel://127.0.0.1:1/relay', 'redis+cluster://127.0.0.1:1', 'redis+unix:///nowhere/redis.sock'])(
+  'a command fails while %s does not answer, the first and every later one, instead of waiting for it',
+  async url => {
+    connection = connectRedis(url, { name: 'test', logger });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const startedAt = performance.now();
+      await expect(connection.redis.ping()).rejects.toThrow();
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      // The next one meets the connection in another state: trying, or resting until it tries again.
+      await new Promise(resolve => setTimeout(resolve, 200));
+    }
+  },
+);
+
+it('a Unix socket is a server like any other', async () => {
+  const path = join(dir, 'redis.sock');
+  const own = await startChild({
+    command: (await findRedisBinary())?.path ?? '',
+    args: ['--port', '0', '--unixsocket', path, '--save', '', '--requirepass', 'p@ss'],
+    output: () => undefined,
+  });
+  try {
+    connection = connectRedis(`redis+unix://${path}?password=p%40ss&db=2`, { name: 'test', logger });
+    await waitForRedis(connection.redis);
+    await connection.redis.set('where', 'here');
+    expect(await connection.redis.client('INFO')).toMatch(/ db=2 /);
+  } finally {
+    await own.stop({ signal: 'SIGTERM', deadlineMs: 2_000 });
+  }
 });

@@ -12,6 +12,7 @@ export interface EntryCause {
   readonly dtmf?: string | null;
   readonly unresolved?: Unresolved | null;
   readonly origin?: EntryOrigin;
+  readonly trace?: string | undefined;
 }
 
 /** The body for clients, and beside it what filters and the projection need. */
@@ -25,6 +26,7 @@ export function toCallEntry(change: ModelChange, cause: EntryCause): NewEntry {
     ...(change.dns.length === 0 ? {} : { dn: change.dns.join() }),
     ...(change.callId === null ? {} : { call: change.callId }),
     ...(change.state.length === 0 ? {} : { state: change.state }),
+    ...(cause.trace === undefined ? {} : { trace: cause.trace }),
   };
 }
 

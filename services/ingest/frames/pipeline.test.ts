@@ -4,6 +4,7 @@ import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { recordSpans } from '../../../test/harness/recorded-spans.ts';
 import { CallModel } from '../call-model/call-model.ts';
 import type { EntityOutcome } from '../pbx/callcontrol/callcontrol-api.ts';
 import { parseParticipant } from '../pbx/callcontrol/participant.ts';
@@ -79,6 +80,26 @@ const participant = (more: object = {}) => ({
 });
 
 describe('a frame', () => {
+  test('is the beginning of a trace where somebody traces, and only there', async () => {
+    present.set('101/1', participant());
+    const recorded = recordSpans();
+    try {
+      frame(EVENT_UPSERT, ENTITY, T0);
+      frame(EVENT_UPSERT, '/callcontrol/101/devices/x', T0);
+      await window.drained();
+    } finally {
+      recorded.stop();
+    }
+    frame(EVENT_REMOVE, ENTITY, T0 + 1);
+    await window.drained();
+    const ids = recorded.spans.map(({ context }) => `00-${context.traceId}-${context.spanId}-01`);
+    expect(written.map(({ entry }) => entry.trace)).toEqual([...ids, undefined]);
+    expect(recorded.spans.map(({ name, isEnded }) => [name, isEnded])).toEqual([
+      ['pbx.frame', true],
+      ['pbx.frame', true],
+    ]);
+  });
+
   test('that was the last of a call lets it end only when the line has answered since', async () => {
     const answer = Promise.withResolvers<void>();
     create(100, { graceMs: 20 });

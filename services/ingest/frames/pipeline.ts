@@ -1,5 +1,6 @@
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
+import { type FrameTrace, traceFrame } from '@3cx-relay/shared/runtime/tracing.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, type Registry } from 'prom-client';
 import type { Call } from '../call-model/call.ts';
@@ -222,14 +223,26 @@ export class Pipeline {
 
   #emitFrame(frame: Frame, at: number, outcome: EntityOutcome | 'overload' | 'deadline' | null): void {
     this.#tick(at);
+    const traced = traceFrame(at);
+    this.#writeFrame(frame, { at, outcome }, traced);
+    traced?.end({ 'pbx.event_type': frame.eventType, 'pbx.entity': frame.subject.kind });
+  }
+
+  #writeFrame(
+    frame: Frame,
+    { at, outcome }: { at: number; outcome: EntityOutcome | 'overload' | 'deadline' | null },
+    traced: FrameTrace | null,
+  ): void {
     const { subject, text } = frame;
     if (frame.eventType > HIGHEST_KNOWN_EVENT) this.#reportUnknown(frame.eventType);
     if (subject.kind !== 'participant') {
-      this.#deps.write('calls', toOtherEntry(frame, subject, at));
+      const entry = toOtherEntry(frame, subject, at);
+      this.#deps.write('calls', traced ? { ...entry, trace: traced.traceparent } : entry);
       return;
     }
     const { change, participantJson, unresolved } = this.#apply(frame, subject, { at, outcome });
-    this.#writeCallEvent(change, { at, frame: text, participantJson, unresolved, dtmf: frame.dtmf });
+    const trace = traced?.traceparent;
+    this.#writeCallEvent(change, { at, frame: text, participantJson, unresolved, dtmf: frame.dtmf, trace });
     if (unresolved) {
       this.#unresolved.inc({ reason: unresolved });
       this.#deps.onUnresolved(unresolved, { at, isUnknownCall: change.callId === null });

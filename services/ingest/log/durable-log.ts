@@ -6,6 +6,7 @@ import { LogWriter } from '@3cx-relay/shared/log/log-writer.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import { traceBatch } from '@3cx-relay/shared/runtime/tracing.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Spool, SpooledBatch } from './spool.ts';
@@ -149,7 +150,8 @@ export class DurableLog {
 
   async #append(channel: Channel, batch: AppendBatch): Promise<Appended> {
     const startedAt = performance.now();
-    const appended = await this.#deps.append(channel, batch);
+    const span = traceBatch('log.append', channel, batch.entries);
+    const appended = await this.#deps.append(channel, batch).finally(() => span?.end());
     this.#latency.observe((performance.now() - startedAt) / 1_000);
     this.#batchSize.observe(batch.entries.length);
     this.#entries.inc({ channel }, batch.entries.length - appended.skipped);

@@ -1,6 +1,7 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
 
@@ -32,7 +33,7 @@ export function createRecall(
     async done() {
       if (databaseUrl === undefined) return;
       // First, because a Redis that is away would count as one that has forgotten nothing.
-      if (!recalling) await deps.redis.ping();
+      if (!recalling) await pingServerOf(deps.redis, deps.keys.meta('calls'));
       recalling ??= recall(databaseUrl);
       await recalling;
     },

@@ -2,6 +2,7 @@ import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { reportComponents } from '../errors/report-components.ts';
 import type { DurableLog } from '../log/durable-log.ts';
@@ -61,7 +62,7 @@ export async function watchConnections(
     : null;
   monitor.watch(
     'redis',
-    createCheck(() => redis.ping()),
+    createCheck(() => pingServerOf(redis, keys.meta('calls'))),
   );
   monitor.watch('postgres', postgres ? createCheck(() => postgres.pool.query('SELECT 1')) : async () => ABSENT);
   monitor.watch('event_loop', eventLoop.check);

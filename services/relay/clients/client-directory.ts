@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, type Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { publishToAll } from '@3cx-relay/shared/runtime/redis-server.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import { type ClientsAnswer, type ConnectedClient, connectedClient } from '@3cx-relay/shared/wire/admin/clients.ts';
 import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
@@ -162,7 +163,7 @@ export function createClientDirectory(
   /** Returns how many heard it. */
   async function publish(asked: Question): Promise<number> {
     try {
-      return await within(options.waitMs, redis.publish(keys.clientQuestions, JSON.stringify(asked)));
+      return await within(options.waitMs, publishToAll(redis, keys.clientQuestions, JSON.stringify(asked)));
     } catch (cause) {
       const detail = 'who is connected cannot be told because Redis does not answer: try again';
       throw Object.assign(new ProblemError('unavailable', detail), { cause });

@@ -6,6 +6,7 @@ import { readLog } from '@3cx-relay/shared/log/read.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import { traceBatch } from '@3cx-relay/shared/runtime/tracing.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { Block } from './block.ts';
 import { createRing, type Ring } from './ring.ts';
@@ -83,8 +84,10 @@ export async function createTail(
         continue;
       }
       const startedAt = performance.now();
+      const span = traceBatch('relay.deliver', page.channel, page.entries);
       listener.onBlock(page.channel, ring(page.channel).append(page.entries, page.epochs));
       listener.onEntries(page.channel, page.entries);
+      span?.end();
       const restMs = paceMs(performance.now() - startedAt, options.maxPaceMs);
       if (restMs > 0) await sleep(restMs, stopping.signal);
     }

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import type { AddressList } from '../keys/address-list.ts';
+import { markProxy } from './client-address.ts';
 import { refuseBrokenRequests, requireHost } from './refuse-broken-requests.ts';
 
 const FINISH_REQUESTS_MS = 1_000;
@@ -10,8 +12,10 @@ const FINISH_REQUESTS_MS = 1_000;
 const isWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
 
 /** The one server of the process; what is not HTTP at all is refused here, before anybody is asked. */
-export function createHttpServer(answer: RequestListener): Server {
+export function createHttpServer(answer: RequestListener, options: { trustedProxies?: AddressList } = {}): Server {
+  const { trustedProxies } = options;
   const server = createServer({ shouldUpgradeCallback: isWebSocket, requireHostHeader: false }, requireHost(answer));
+  if (trustedProxies) server.on('connection', socket => markProxy(socket, trustedProxies));
   refuseBrokenRequests(server);
   return server;
 }

@@ -10,6 +10,7 @@ import { recallLog } from '@3cx-relay/shared/log/recall.ts';
 import { type Resolved, resolvePosition } from '@3cx-relay/shared/log/resolve-position.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { traceBatch } from '@3cx-relay/shared/runtime/tracing.ts';
 import { isRefusedByData, isServerTrouble } from '@3cx-relay/shared/store/data-error.ts';
 import { insertLogEpochs, selectPersistedLogs } from '@3cx-relay/shared/store/log-epochs.ts';
 import { insertLogGap, type LogGap } from '@3cx-relay/shared/store/log-gaps.ts';
@@ -147,6 +148,7 @@ async function storeAndFill(
   if (entries.length === 0) return;
   const times = entries.map(({ at }) => at);
   for (const table of tablesOf(channel)) await deps.months.ensure(table, times);
+  const span = traceBatch('worker.persist', channel, entries);
   const target = { client, channel, ...(isApart ? { isRefusal: isRefusedOrUnforeseen } : {}) };
   try {
     await storeBatch(
@@ -160,6 +162,8 @@ async function storeAndFill(
   } catch (error) {
     deps.quarantine?.failed(channel, position, error);
     throw error;
+  } finally {
+    span?.end();
   }
 }
 

@@ -90,6 +90,7 @@ export const ROUTES: Record<string, RouteRule> = {
   'DELETE /admin/users/:id/sessions': { who: 'admin', status: 204, params: bystander },
   'POST /admin/tickets': { who: 'viewer', status: 201, body: nothing },
   'GET /admin/about': { who: 'viewer', status: 200 },
+  'GET /admin/changelog': { who: 'viewer', status: 200 },
   'GET /admin/connections/:component/history': {
     ...{ who: 'viewer', status: 200 },
     params: () => ({ component: 'redis' }),

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSettings, showSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
@@ -9,6 +10,7 @@ import { z } from 'zod';
 import type { RelayConfig } from '../../config.ts';
 import type { HealthReport } from '../../health.ts';
 import { noParameters, parseQuery } from '../../public/parse-query.ts';
+import { ProblemError } from '../../public/problem-error.ts';
 import type { AdminState } from '../admin-state.ts';
 import type { AdminAuth } from '../auth/admin-auth.ts';
 
@@ -29,9 +31,11 @@ const LINKS = {
   docs: '../relay/docs',
   openapi: '../relay/openapi.json',
   asyncapi: '../relay/asyncapi.json',
+  changelog: 'changelog',
 };
+const CHANGELOG = new URL('../../../../install/CHANGELOG.md', import.meta.url);
 
-/** `GET /admin/about`: what runs here, and with which settings. */
+/** `GET /admin/about`: what runs here, and with which settings. `GET /admin/changelog`: what is new in it, as text. */
 export function addAbout(router: Router<AdminState>, deps: AboutDeps): void {
   const { redis, keys, config } = deps;
   const startedAt = new Date(Date.now() - process.uptime() * 1_000).toISOString();
@@ -79,6 +83,16 @@ export function addAbout(router: Router<AdminState>, deps: AboutDeps): void {
       links: LINKS,
       missing: typeof found === 'string' ? [`settings of the services: Redis does not answer (${found})`] : [],
     } satisfies AboutAnswer;
+  });
+
+  router.get('/admin/changelog', deps.auth.requireAuth, async context => {
+    parseQuery(context.query, noParameters);
+    try {
+      context.body = await readFile(CHANGELOG, 'utf8');
+    } catch {
+      throw new ProblemError('not_found', 'this installation came without its list of changes');
+    }
+    context.type = 'text/plain; charset=utf-8';
   });
 }
 

@@ -1,5 +1,6 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { infoOfServer } from '@3cx-relay/shared/runtime/redis-server.ts';
 import type { StatsAnswer } from '@3cx-relay/shared/wire/admin/stats.ts';
 import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 
@@ -21,7 +22,7 @@ export async function readActiveCalls(redis: Redis, keys: LogKeys): Promise<Acti
 /** Five nodes of each channel are weighed and stand for the others: this is for a gauge, and asked for often. */
 export async function readRedisStats(redis: Redis, keys: LogKeys): Promise<RedisStats> {
   const [info, ...sizes] = await Promise.all([
-    redis.info('memory'),
+    infoOfServer(redis, keys.calls, 'memory'),
     ...CHANNELS.map(channel => redis.memory('USAGE', keys.log(channel))),
   ]);
   const numberOf = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);

@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { askNode, isMaster, type RedisNode, type RedisStand, startNode, stopNodes } from './redis-node.ts';
+import { waitFor } from './wait-for.ts';
+
+const NODE_TIMEOUT_MS = 1_000;
+const SLOT_RANGES = [
+  [0, 5_460],
+  [5_461, 10_922],
+  [10_923, 16_383],
+] as const;
+
+/** Three masters, and a replica of that one which has the keys of `pbxId`. */
+export async function startClusterStand(pbxId = 'main'): Promise<RedisStand> {
+  const dir = await mkdtemp(join(tmpdir(), 'relay-cluster-'));
+  const nodes: RedisNode[] = [];
+  const stop = async () => {
+    await stopNodes(nodes);
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    const args = ['--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--repl-diskless-sync-delay', '0'];
+    nodes.push(...(await Promise.all(Array.from({ length: 4 }, () => startNode(dir, args, { kind: 'cluster' })))));
+    const [first = fail()] = nodes;
+    const masters = nodes.slice(0, 3);
+    for (const [index, { port }] of masters.entries()) {
+      const [from = 0, to = 0] = SLOT_RANGES[index] ?? [];
+      await askNode(port, redis => redis.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to)));
+    }
+    for (const { port, busPort } of nodes.slice(1)) {
+      await askNode(first.port, redis => redis.call('CLUSTER', 'MEET', '127.0.0.1', String(port), String(busPort)));
+    }
+    const isWhole = (port: number) =>
+      askNode(port, async redis =>
+        /cluster_state:ok[\s\S]*cluster_known_nodes:4/.test(String(await redis.call('CLUSTER', 'INFO'))),
+      );
+    await waitFor(async () => (await Promise.all(nodes.map(({ port }) => isWhole(port)))).every(Boolean), {
+      what: 'the Cluster to be whole',
+      timeoutMs: 30_000,
+    });
+    const key = createLogKeys(pbxId).calls;
+    const slot = await askNode(first.port, async redis => Number(await redis.call('CLUSTER', 'KEYSLOT', key)));
+    const owner = masters[SLOT_RANGES.findIndex(([from, to]) => slot >= from && slot <= to)] ?? fail();
+    const replica = nodes[3] ?? fail();
+    const ownerId = String(await askNode(owner.port, redis => redis.call('CLUSTER', 'MYID')));
+    await askNode(replica.port, redis => redis.call('CLUSTER', 'REPLICATE', ownerId));
+    await waitFor(
+      () => askNode(replica.port, async redis => (await redis.info('replication')).includes('master_link_status:up')),
+      {
+        what: 'the replica',
+        timeoutMs: 20_000,
+      },
+    );
+    const pair = [owner, replica];
+    const masterPort = async () => ((await isMaster(replica.port)) ? replica.port : owner.port);
+    return {
+      url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+      masterPort,
+      async failOver() {
+        const before = await masterPort();
+        const [dead = fail()] = pair.filter(({ port }) => port === before);
+        const [heir = fail()] = pair.filter(({ port }) => port !== before);
+        await dead.kill();
+        await waitFor(() => isMaster(heir.port), { what: 'the replica to take over', timeoutMs: 30_000 });
+        return () => dead.start(args);
+      },
+      async cutReplication() {
+        await askNode(replica.port, redis => redis.config('SET', 'masterauth', 'wrong'));
+        await askNode(replica.port, redis => redis.call('CLIENT', 'KILL', 'TYPE', 'MASTER'));
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function fail(): never {
+  throw new Error('a node of the Cluster is missing');
+}
