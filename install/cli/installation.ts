@@ -5,7 +5,8 @@ import { parseEnv } from 'node:util';
 /** What install.sh made on this machine, as `install.env` says it. */
 export interface Installation {
   readonly prefix: string;
-  readonly settingsFile: string;
+  /** Of `install.env`, `relay.env`, `owner.env`. */
+  readonly configFolder: string;
   readonly stateFolder: string;
   readonly backupFolder: string;
   /** In the order in which they are restarted: whoever feeds the others comes last. */
@@ -45,7 +46,7 @@ export function readInstallation(environment: NodeJS.ProcessEnv): Installation |
   }));
   return {
     prefix: values.PREFIX || '/opt/3cx-relay',
-    settingsFile: join(folder, 'relay.env'),
+    configFolder: folder,
     stateFolder: values.STATE_DIR || '/var/lib/3cx-relay',
     backupFolder: values.BACKUP_DIR || '/var/backups/3cx-relay',
     services,

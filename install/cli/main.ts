@@ -25,6 +25,22 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'API keys of clients',
     load: () => import('./key.ts').then(({ key, KEY_USAGE }) => ({ run: key, usage: KEY_USAGE })),
   },
+  backup: {
+    summary: 'everything that cannot be made again, in one file',
+    load: () => import('./backup.ts').then(({ backup, BACKUP_USAGE }) => ({ run: backup, usage: BACKUP_USAGE })),
+  },
+  restore: {
+    summary: 'tries a backup, or puts it back',
+    load: () => import('./restore.ts').then(({ restore, RESTORE_USAGE }) => ({ run: restore, usage: RESTORE_USAGE })),
+  },
+  upgrade: {
+    summary: 'installs another version; goes back by itself when it does not work',
+    load: () => import('./upgrade.ts').then(({ upgrade, UPGRADE_USAGE }) => ({ run: upgrade, usage: UPGRADE_USAGE })),
+  },
+  rollback: {
+    summary: 'goes back to the version from before',
+    load: () => import('./upgrade.ts').then(each => ({ run: each.rollback, usage: each.ROLLBACK_USAGE })),
+  },
   audit: {
     summary: 'proves the audit',
     load: () => import('./audit-verify.ts').then(({ audit, AUDIT_USAGE }) => ({ run: audit, usage: AUDIT_USAGE })),

@@ -8,9 +8,9 @@ import { type Installation, readInstallation } from './installation.ts';
 import { UsageError } from './usage-error.ts';
 
 /**
- * What every command works with. A setting comes from the first of these that has it: the environment, `relay.env` among
- * the credentials of a systemd unit, the file of `--config`, the installation's `relay.env`, and in a checkout `.env`
- * and what the running stack says of itself.
+ * What every command works with. A setting comes from the first of these that has it: the environment, the credentials
+ * of a systemd unit, the file of `--config`, the files of the installation, and in a checkout `.env` and what the running
+ * stack says of itself. Of the files `owner.env`, which names the owner of the tables, comes before `relay.env`.
  */
 export interface Settings {
   readonly values: Environment;
@@ -31,6 +31,8 @@ export interface RunningStack {
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+const FILES = ['owner.env', 'relay.env'] as const;
+
 /** `root`: the release or the checkout that this program is a part of. */
 export function readSettings(
   options: { configFile?: string | undefined; root?: string },
@@ -47,9 +49,11 @@ export function readSettings(
   };
   const given = merge([
     processEnv,
-    ...(credentials ? [optional(join(credentials, 'relay.env'))] : []),
+    ...(credentials ? FILES.map(file => optional(join(credentials, file))) : []),
     ...(configFile === undefined ? [] : [readNamed(configFile)]),
-    ...(installation ? [optional(installation.settingsFile)] : [optional(join(root, '.env'))]),
+    ...(installation
+      ? FILES.map(file => optional(join(installation.configFolder, file)))
+      : [optional(join(root, '.env'))]),
   ]);
   if (installation) return { values: given, installation, stack: null, unreadable };
   const dataFolder = resolve(root, given.RELAY_DATA_DIR ?? '.data');
