@@ -13,6 +13,14 @@ interface Command {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  doctor: {
+    summary: 'looks at everything that has to be right, and says what to do',
+    load: () => import('./doctor.ts').then(({ doctor, DOCTOR_USAGE }) => ({ run: doctor, usage: DOCTOR_USAGE })),
+  },
+  status: {
+    summary: 'one screen: what runs, and how it is',
+    load: () => import('./status.ts').then(({ status, STATUS_USAGE }) => ({ run: status, usage: STATUS_USAGE })),
+  },
   tail: {
     summary: 'one line per event, as it happens',
     load: () => import('./tail.ts').then(({ tail, TAIL_USAGE }) => ({ run: tail, usage: TAIL_USAGE })),
@@ -41,6 +49,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'goes back to the version from before',
     load: () => import('./upgrade.ts').then(each => ({ run: each.rollback, usage: each.ROLLBACK_USAGE })),
   },
+  'support-bundle': {
+    summary: 'one file for whoever helps, without secrets and numbers',
+    load: () =>
+      import('./support-bundle.ts').then(each => ({ run: each.supportBundle, usage: each.SUPPORT_BUNDLE_USAGE })),
+  },
   audit: {
     summary: 'proves the audit',
     load: () => import('./audit-verify.ts').then(({ audit, AUDIT_USAGE }) => ({ run: audit, usage: AUDIT_USAGE })),
@@ -48,6 +61,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   history: {
     summary: 'forgets telephone numbers',
     load: () => import('./history-erase.ts').then(each => ({ run: each.history, usage: each.HISTORY_USAGE })),
+  },
+  uninstall: {
+    summary: 'removes the product from this machine',
+    load: () => import('./uninstall.ts').then(each => ({ run: each.uninstall, usage: each.UNINSTALL_USAGE })),
   },
 };
 const USAGE = `usage: 3cx-relay [--config FILE] COMMAND [options]

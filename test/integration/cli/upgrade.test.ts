@@ -42,7 +42,7 @@ test(
       'upgrade',
       await stand.pack('1.2.0', ['relay']),
       '--timeout',
-      '6',
+      '15',
       '--no-backup',
     );
     expect(code).toBe(1);
