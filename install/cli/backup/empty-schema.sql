@@ -1,4 +1,5 @@
 -- Removes what the relay made in its schema, and nothing of an extension: the schema itself may belong to somebody else.
+SET client_min_messages = warning;
 DO $$
 DECLARE
   v_statement text;
@@ -10,6 +11,8 @@ BEGIN
     FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S') AND NOT relispartition
       AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
+    -- A sequence goes with the column that it belongs to.
+    ORDER BY relkind = 'S'
   LOOP
     EXECUTE v_statement;
   END LOOP;

@@ -37,7 +37,8 @@ export async function restorePostgres(databaseUrl: string, dump: string): Promis
   void exitOf(reader).then(code => (code === 0 ? writer.stdin.end() : writer.kill('SIGKILL')));
   const [read, written] = await ends;
   if (written !== 0 || read !== 0) {
-    const reason = (said.writer || said.reader).trim().split('\n')[0] ?? '';
+    const lines = `${said.writer}\n${said.reader}`.split('\n');
+    const reason = lines.find(line => /error|fatal/i.test(line)) ?? lines.find(line => line.trim() !== '');
     throw new Error(`PostgreSQL did not take the dump, nothing was changed: ${reason || 'the programs were killed'}`);
   }
 }

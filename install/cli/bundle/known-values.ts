@@ -32,11 +32,12 @@ export async function readKnown(settings: Settings, context: CheckContext): Prom
     if (name === 'FQDN') addName(value.replace(/:\d+$/, ''));
   }
   // Without a database, or a Redis, there is less to know, and as much to mask.
-  const found = await Promise.allSettled([
-    listAdminUsers(context.pool(), { now: new Date() }).then(users => users.map(({ username }) => username)),
-    listApiKeys(context.pool()).then(keys => keys.map(({ clientName }) => clientName)),
-    readPeople(context),
-  ]);
+  const reads = [
+    async () => (await listAdminUsers(context.pool(), { now: new Date() })).map(({ username }) => username),
+    async () => (await listApiKeys(context.pool())).map(({ clientName }) => clientName),
+    () => readPeople(context),
+  ];
+  const found = await Promise.allSettled(reads.map(read => read()));
   for (const each of found) if (each.status === 'fulfilled') for (const name of each.value) addName(name);
   return { secrets, names };
 }
