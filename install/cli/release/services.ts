@@ -9,7 +9,7 @@ export interface Readiness {
 }
 
 const PROBE_MS = 2_000;
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 300;
 /** A unit that is started over and over is active for a moment each time. */
 const GOOD_LOOKS = 3;
 
