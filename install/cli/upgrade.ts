@@ -4,6 +4,7 @@ import { parseOptions } from './options.ts';
 import { type Changing, changeRelease } from './release/change-release.ts';
 import { settleInterrupted } from './release/recover.ts';
 import { compareMigrations, requireKnownSchema } from './release/schema-fit.ts';
+import { haveUnitsChanged } from './release/unit-changes.ts';
 import { unpackRelease } from './release/unpack.ts';
 import { withReleases } from './release/with-releases.ts';
 import type { Settings } from './settings.ts';
@@ -54,6 +55,8 @@ export async function upgrade(args: readonly string[], settings: Settings): Prom
     say(`version ${to} is unpacked, ${from} runs`);
     await prepare(deps, { from, to, isBackedUp: !values['no-backup'] });
     await changeRelease(deps, { from, to });
+    if (await haveUnitsChanged(releases.pathOf(from), releases.pathOf(to)))
+      say(`the units of ${to} are others: run "sh ${releases.pathOf(to)}/install/install.sh" once`);
     for (const old of releases.prune(KEEP)) say(`removed version ${old}`);
     say(`version ${to} runs; "3cx-relay rollback" goes back to ${from}`);
     return 0;

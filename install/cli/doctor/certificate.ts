@@ -1,9 +1,11 @@
+import { get } from 'node:https';
 import { connect } from 'node:tls';
 import { type Finding, failure, ok, warning } from './check.ts';
 
 const DAY_MS = 86_400_000;
 const EXPIRES_SOON_DAYS = 14;
 const HTTPS = 443;
+const SELF_SIGNED = /SELF_SIGNED/;
 
 export interface Certificate {
   readonly validUntil: Date;
@@ -33,9 +35,26 @@ export function inspectCertificate(url: URL, timeoutMs: number): Promise<Certifi
   return promise;
 }
 
+/** Of a GET, whatever its certificate: that is judged by itself. @throws Error when nobody answers */
+export function statusOf(url: URL, timeoutMs: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const asked = get(url, { rejectUnauthorized: false, timeout: timeoutMs }, answer => {
+    answer.resume();
+    resolve(answer.statusCode ?? 0);
+  });
+  asked.once('timeout', () => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+  asked.once('error', cause => reject(new Error(`${url.host} does not answer: ${cause.message}`, { cause })));
+  return promise;
+}
+
 export function judgeCertificate(what: string, { validUntil, refusal }: Certificate, now: number): Finding {
   const days = Math.floor((validUntil.getTime() - now) / DAY_MS);
   if (days < 0) return failure(`the certificate of ${what} ended ${-days} days ago`, 'renew it');
+  if (refusal !== null && SELF_SIGNED.test(refusal))
+    return warning(
+      `the certificate of ${what} is signed by itself`,
+      'give clients its authority, or take one that they trust',
+    );
   if (refusal !== null)
     return failure(
       `the certificate of ${what} is refused (${refusal})`,

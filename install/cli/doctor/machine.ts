@@ -95,7 +95,10 @@ export const machineChecks: readonly Check[] = [
         .query<{ data_directory: string }>('SHOW data_directory')
         .then(({ rows }) => rows[0]?.data_directory)
         .catch(() => undefined);
-      if (data) folders.set('PostgreSQL', data);
+      const { POSTGRES_VERSION: version, POSTGRES_CLUSTER: cluster } = installation?.values ?? {};
+      const ofCluster = version && cluster ? `/var/lib/postgresql/${version}/${cluster}` : undefined;
+      const postgres = data ?? ofCluster;
+      if (postgres) folders.set('PostgreSQL', postgres);
       const findings: Finding[] = [];
       for (const [name, folder] of folders) {
         const room = await roomOf(folder);

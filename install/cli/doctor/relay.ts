@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { relayUrlOf } from '../find-relay.ts';
 import { readReadiness } from '../release/services.ts';
-import { inspectCertificate, judgeCertificate } from './certificate.ts';
+import { inspectCertificate, judgeCertificate, statusOf } from './certificate.ts';
 import { type Check, type CheckContext, type Finding, failure, NOT_INSTALLED, ok, unknown, warning } from './check.ts';
 import { listenersOn } from './listeners.ts';
 
@@ -59,19 +59,17 @@ export const relayChecks: readonly Check[] = [
   {
     name: 'public-address',
     run: async ({ installation, settings, now }) => {
-      const address = installation?.values.PUBLIC_URL || publicUrlOf(installation?.values, settings.values.FQDN);
       if (!installation) return NOT_INSTALLED;
       if (installation.values.NGINX === 'none') return unknown('nginx is not ours here');
-      if (!address) return unknown('install.env says no public address');
-      const certificate = await inspectCertificate(new URL(address), WITHIN_MS);
-      const judged = judgeCertificate('the public address', certificate, now());
-      if (judged.level !== 'ok') return judged;
-      const answer = await fetch(`${address.replace(/\/$/, '')}/relay/health`, {
-        signal: AbortSignal.timeout(WITHIN_MS),
-      });
-      if (answer.ok || answer.status === 503) return judged;
-      const fix = 'look at the nginx file that install.env names, and whether nginx was reloaded';
-      return failure(`${address} answers ${answer.status} instead of the relay`, fix);
+      const host = installation.values.SERVER_NAME || settings.values.FQDN;
+      if (!host) return unknown('install.env says no public address');
+      const address = new URL(`https://${host}${installation.values.PUBLIC_PATH ?? ''}/relay/health`);
+      const status = await statusOf(address, WITHIN_MS);
+      if (status !== 200 && status !== 503) {
+        const fix = 'look at the nginx file that install.env names, and whether nginx was reloaded';
+        return failure(`${address} answers ${status} instead of the relay`, fix);
+      }
+      return judgeCertificate('the public address', await inspectCertificate(address, WITHIN_MS), now());
     },
   },
   {
@@ -87,11 +85,6 @@ export const relayChecks: readonly Check[] = [
     },
   },
 ];
-
-function publicUrlOf(values: Readonly<Record<string, string | undefined>> | undefined, fqdn: string | undefined) {
-  const host = values?.PUBLIC_HOST || fqdn;
-  return host ? `https://${host}${values?.PUBLIC_PATH ?? ''}` : undefined;
-}
 
 /** IPv4 and IPv6 addresses that somebody on this machine listens on. */
 async function readListeners(port: number): Promise<string[]> {

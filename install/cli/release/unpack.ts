@@ -23,7 +23,10 @@ const SPARE_BYTES = 200 * 1024 ** 2;
 export async function unpackRelease(releases: Releases, source: string): Promise<string> {
   const info = await stat(source).catch(() => null);
   if (!info) throw new Error(`${source} is not there.`);
-  const tarball = info.isFile() ? source : existsSync(join(source, 'package.json')) ? null : await newestIn(source);
+  const isUnpacked = info.isDirectory() && existsSync(join(source, 'package.json'));
+  // As install.sh leaves it for an upgrade.
+  if (isUnpacked && releases.isComplete(versionOf(source))) return versionOf(source);
+  const tarball = info.isFile() ? source : isUnpacked ? null : await newestIn(source);
   if (tarball) {
     await verifyChecksum(tarball);
     await requireRoom(releases.folder, (await stat(tarball)).size * GROWS_BY);
