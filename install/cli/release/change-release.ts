@@ -1,6 +1,7 @@
 import type { Installation } from '../installation.ts';
 import type { Settings } from '../settings.ts';
 import { openRedis } from '../stores.ts';
+import { runProgram } from '../system.ts';
 import { readHeads, waitForProgress } from './log-progress.ts';
 import type { Releases } from './releases.ts';
 import { readTroubles, restartService } from './services.ts';
@@ -29,6 +30,7 @@ export const DEFAULT_TIMEOUT_MS = 120_000;
 /** @throws Error when `to` does not work; it says whether `from` runs again */
 export async function changeRelease(deps: Changing, { from, to }: { from: string; to: string }): Promise<void> {
   const { releases, say } = deps;
+  await requireRedis(deps.settings);
   const troubles = await readTroubles(deps.installation);
   for (const [name, reason] of troubles) say(`${name} was not ready before (${reason}), and need not be afterwards`);
   writeUpgradeRecord(releases.prefix, { from, to, startedAt: new Date().toISOString() });
@@ -82,14 +84,36 @@ export async function restartAll(
     for (const service of deps.installation.services) {
       if (run.only && !run.only.has(service.name)) continue;
       run.touched.add(service.name);
+      if (service.name === 'ingest' && !isPbxConfigured(deps.settings)) {
+        await runProgram('systemctl', ['restart', service.unit]);
+        deps.say('ingest is not waited for: it has not been told of a PBX');
+        continue;
+      }
       await restartService(service, { deadline, wasInTrouble: run.troubles.has(service.name) });
       deps.say(`${service.name} runs`);
     }
-    await waitForProgress(log, before, deadline);
+    await waitForProgress(log, { before, mustGrow: isPbxConfigured(deps.settings) }, deadline);
     deps.say('the log goes on');
   } finally {
     await stop();
   }
+}
+
+/** Before anything is changed: without it neither version would pass. */
+async function requireRedis(settings: Settings): Promise<void> {
+  const { redis, stop } = openRedis(settings);
+  try {
+    await redis.ping();
+  } catch (cause) {
+    throw new Error(`Redis does not answer (${messageOf(cause)}): see that it runs, nothing was changed.`, { cause });
+  } finally {
+    await stop();
+  }
+}
+
+/** Ingest does not start without, and nothing is written to the log. */
+function isPbxConfigured({ values }: Settings): boolean {
+  return Boolean((values.FQDN || values.PBX_URL) && values.CLIENT_ID && values.CLIENT_SECRET);
 }
 
 function messageOf(error: unknown): string {

@@ -15,16 +15,20 @@ export async function readHeads({ redis, keys }: Log): Promise<ReadonlyMap<Chann
 }
 
 /**
- * Waits until the log has grown behind `before` (ingest writes a look at its connections every few seconds) and what
- * stood in it is in PostgreSQL: events come in, and go on.
+ * Waits until the log has grown behind `before` (ingest writes a look at its connections every few seconds), where it
+ * must, and what stood in it is in PostgreSQL: events come in, and go on.
  *
  * @throws Error that says what does not move
  */
-export async function waitForProgress(log: Log, before: ReadonlyMap<Channel, number>, deadline: number): Promise<void> {
+export async function waitForProgress(
+  log: Log,
+  from: { readonly before: ReadonlyMap<Channel, number>; readonly mustGrow: boolean },
+  deadline: number,
+): Promise<void> {
   let reason = '';
   do {
     try {
-      const stuck = await findStuck(log, before);
+      const stuck = await findStuck(log, from);
       if (stuck === null) return;
       reason = stuck;
     } catch (error) {
@@ -35,10 +39,13 @@ export async function waitForProgress(log: Log, before: ReadonlyMap<Channel, num
   throw new Error(`the log does not go on: ${reason}`);
 }
 
-async function findStuck(log: Log, before: ReadonlyMap<Channel, number>): Promise<string | null> {
+async function findStuck(
+  log: Log,
+  { before, mustGrow }: { readonly before: ReadonlyMap<Channel, number>; readonly mustGrow: boolean },
+): Promise<string | null> {
   const persisted = await readPersisted(log.redis, log.keys);
   const infos = await Promise.all(CHANNELS.map(channel => readLogInfo(log.redis, log.keys, channel)));
-  if (!infos.some(({ channel, head }) => head > (before.get(channel) ?? 0)))
+  if (mustGrow && !infos.some(({ channel, head }) => head > (before.get(channel) ?? 0)))
     return 'nothing was written since the start';
   const behind = infos.filter(info => {
     const from = before.get(info.channel) ?? 0;
