@@ -45,7 +45,7 @@ export async function restoreLog(
   return restored;
 }
 
-interface Plan {
+export interface Plan {
   readonly epochs: string;
   readonly head: number;
   /** What PostgreSQL has already. */
@@ -53,7 +53,7 @@ interface Plan {
 }
 
 /** The dump is younger than the export: what it has moved on to counts. */
-function planOf(exported: BackupManifest['log'][Channel], persisted: PersistedLog | undefined): Plan | null {
+export function planOf(exported: BackupManifest['log'][Channel], persisted: PersistedLog | undefined): Plan | null {
   const newest = persisted?.epochs.at(-1);
   const known = parseEpochs(exported?.epochs ?? null);
   if (persisted && newest && !known.some(({ epoch }) => epoch === newest.epoch))
