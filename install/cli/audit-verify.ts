@@ -1,41 +1,39 @@
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { join } from 'node:path';
 import { type AuditReport, verifyAudit } from '@3cx-relay/shared/audit/verify-audit.ts';
-import { databaseConfig, integer, readConfig } from '@3cx-relay/shared/runtime/config.ts';
-import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
-import { createPool } from '@3cx-relay/shared/store/pool.ts';
-import { readEnvironment } from '../dev/stack/environment.ts';
-import { readStack } from './find-relay.ts';
+import { integer } from '@3cx-relay/shared/runtime/config.ts';
+import { parseOptions } from './options.ts';
+import { requireSettings, type Settings } from './settings.ts';
+import { openPostgres, storeConfig } from './stores.ts';
 import { UsageError } from './usage-error.ts';
 
-export const AUDIT_USAGE = `usage: npx 3cx-relay audit verify [--json]
+export const AUDIT_USAGE = `usage: 3cx-relay audit verify [--json]
 
   Proves that the audit is as it was written, or names the first entry that is not.
-  Reads DATABASE_URL, or the stack that runs in this checkout; AUDIT_ANCHOR_FILE and HISTORY_DAYS as the worker does.
+  Reads DATABASE_URL, AUDIT_ANCHOR_FILE and HISTORY_DAYS as the worker does.
   Exit code 0: intact, 1: broken, 2: could not be checked.
 `;
 
 const EXIT = { intact: 0, broken: 1, unchecked: 2 } as const;
+/** An auditor has time; a page of the chain beside a busy worker may take longer than usual. */
+const STATEMENT_TIMEOUT_MS = 120_000;
 const DAY_MS = 24 * 3600 * 1_000;
 const DAYS = { min: 1, max: 36_500, default: 400 };
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const config = {
-  ...databaseConfig,
+  ...storeConfig,
   HISTORY_DAYS: integer(DAYS),
   HISTORY_DAYS_AUDIT: integer(DAYS).unwrap().optional(),
 };
 
 /** Resolves with the exit code. */
-export async function audit(args: readonly string[]): Promise<number> {
+export async function audit(args: readonly string[], settings: Settings): Promise<number> {
   const { isJson, isHelp } = parse(args);
   if (isHelp) {
     process.stdout.write(AUDIT_USAGE);
     return EXIT.intact;
   }
   try {
-    const report = await verify();
+    const report = await verify(settings);
     process.stdout.write(isJson ? `${JSON.stringify(report)}\n` : format(report));
     return report.isIntact ? EXIT.intact : EXIT.broken;
   } catch (error) {
@@ -44,39 +42,30 @@ export async function audit(args: readonly string[]): Promise<number> {
   }
 }
 
-async function verify(): Promise<AuditReport> {
-  const environment = readEnvironment(root, process.env);
-  const dataFolder = resolve(root, environment.RELAY_DATA_DIR ?? '.data');
-  const stack = readStack(resolve(dataFolder, 'stack.json'));
-  const settings = readConfig(config, { DATABASE_URL: stack?.databaseUrl, ...environment });
-  const { pool, stop } = createPool({
-    databaseUrl: settings.DATABASE_URL,
-    name: 'relay audit verify',
-    max: 1,
-    logger: createLogger({ name: 'audit', level: 'silent' }),
-    // An auditor has time; a page of the chain beside a busy worker may take longer than usual.
-    statementTimeoutMs: 120_000,
-  });
+async function verify(settings: Settings): Promise<AuditReport> {
+  const { pool, stop } = openPostgres(settings, { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   try {
-    return await verifyAudit(pool, {
-      anchorFile: environment.AUDIT_ANCHOR_FILE ?? resolve(dataFolder, 'audit-anchors.jsonl'),
-      keptFrom: Date.now() - (settings.HISTORY_DAYS_AUDIT ?? settings.HISTORY_DAYS) * DAY_MS,
-    });
+    return await verifyAudit(pool, auditPlace(settings));
   } finally {
     await stop();
   }
 }
 
+/** Where the anchors are, and from when on each persisted entry must be in the chain. */
+export function auditPlace(settings: Settings): { anchorFile: string; keptFrom: number } {
+  const read = requireSettings(settings, config);
+  const { installation } = settings;
+  return {
+    anchorFile: settings.values.AUDIT_ANCHOR_FILE ?? join(installation?.stateFolder ?? '.data', 'audit-anchors.jsonl'),
+    keptFrom: Date.now() - (read.HISTORY_DAYS_AUDIT ?? read.HISTORY_DAYS) * DAY_MS,
+  };
+}
+
 function parse(args: readonly string[]): { isJson: boolean; isHelp: boolean } {
-  try {
-    const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
-    const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options });
-    if (!values.help && (positionals.length !== 1 || positionals[0] !== 'verify'))
-      throw new Error('Say what to do with the audit: verify');
-    return { isJson: values.json ?? false, isHelp: values.help ?? false };
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
+  const { values, positionals } = parseOptions(args, { json: { type: 'boolean' } });
+  if (!values.help && (positionals.length !== 1 || positionals[0] !== 'verify'))
+    throw new UsageError('Say what to do with the audit: verify');
+  return { isJson: values.json ?? false, isHelp: values.help ?? false };
 }
 
 function format(report: AuditReport): string {

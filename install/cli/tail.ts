@@ -6,11 +6,12 @@ import { createRelayClient } from '@3cx-relay/shared/client/relay-client.ts';
 import { RelayError } from '@3cx-relay/shared/client/relay-error.ts';
 import { paint } from '../dev/terminal.js';
 import { findRelay } from './find-relay.ts';
+import type { Settings } from './settings.ts';
 import { parseTailArguments } from './tail-arguments.ts';
 import { formatItem } from './tail-format.ts';
 import { UsageError } from './usage-error.ts';
 
-export const TAIL_USAGE = `usage: npx 3cx-relay tail [options]
+export const TAIL_USAGE = `usage: 3cx-relay tail [options]
 
   One line per event of the relay, until Ctrl-C. Cut off, it continues where it was.
 
@@ -21,18 +22,18 @@ export const TAIL_USAGE = `usage: npx 3cx-relay tail [options]
   --channel calls,health  which channels; default calls
   --json                  one message per line, for jq
   --positions FILE        keep the position in FILE and continue there the next time
-  --url URL               default: RELAY_URL, or the stack that runs in this checkout
-  --key-file FILE         default: API_KEY, or the key of that stack
+  --url URL               default: RELAY_URL, or the relay that runs here
+  --key-file FILE         default: API_KEY, or the key of a stack in a checkout
 `;
 
 /** Resolves with the exit code. What is shown goes to stdout, what is said about the connection to stderr. */
-export async function tail(args: readonly string[]): Promise<number> {
+export async function tail(args: readonly string[], settings: Settings): Promise<number> {
   const { after, channels, filters, isJson, isHelp, ...options } = parseTailArguments(args);
   if (isHelp) {
     process.stdout.write(TAIL_USAGE);
     return 0;
   }
-  const { url, apiKey } = findRelay({ ...options, keyFile: fromUser(options.keyFile) }, process.env);
+  const { url, apiKey } = findRelay({ ...options, keyFile: fromUser(options.keyFile) }, settings);
   const file = fromUser(options.positionsFile);
   const stopped = new AbortController();
   const stop = () => stopped.abort();

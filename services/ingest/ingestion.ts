@@ -12,6 +12,7 @@ import { Pipeline } from './frames/pipeline.ts';
 import type { DurableLog } from './log/durable-log.ts';
 import type { CdrSource } from './pbx/cdr.ts';
 import type { PbxConnection } from './pbx/connect-pbx.ts';
+import { type PbxFacts, watchPbxFacts } from './pbx/pbx-facts.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { SilenceWatch } from './reconcile/silence-watch.ts';
 import type { RecoveryNotes } from './records/record-entry.ts';
@@ -20,6 +21,7 @@ import { Records } from './records/records.ts';
 /** The way of a frame, put together: socket → feed → window with enricher → model → log. */
 export interface Ingestion {
   readonly lastFrameAt: number | null;
+  readonly facts: PbxFacts;
   /** Why the PBX does not show its calls, as a sentence; null when it does. */
   readonly error: string | null;
   /** Asks the PBX for nothing more, and resolves when everything that arrived is on its way into the log. */
@@ -44,6 +46,7 @@ export function createIngestion(
   const getDeadlineMs = config.INGEST_GET_DEADLINE_MS;
   const model = new CallModel({ graceMs: config.INGEST_END_GRACE_MS });
   model.load(deps.earlier.snapshot, Date.now());
+  const facts = watchPbxFacts(pbx.xapi);
   const window = new OrderedWindow({ registry });
   const enricher = new Enricher(
     { concurrency: config.INGEST_GET_CONCURRENCY, deadlineMs: getDeadlineMs },
@@ -68,6 +71,7 @@ export function createIngestion(
       onSnapshot: snapshot => {
         records.snapshotTaken(snapshot.dns);
         silence.monitors(snapshot.dns);
+        facts.snapshotTaken(snapshot.dns);
       },
       registry,
     },
@@ -143,6 +147,9 @@ export function createIngestion(
   return {
     get lastFrameAt() {
       return feed.lastFrameAt;
+    },
+    get facts() {
+      return facts.current;
     },
     get error() {
       return reconciler.error;

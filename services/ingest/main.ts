@@ -78,6 +78,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
     spoolBytes: log.spoolBytes,
     error: pbx.socket.error ?? ingestion.error,
     database: pbx.database.source,
+    ...ingestion.facts,
     ...control.status,
   }));
   const connectionReport = reportConnection(pbx.socket, deps);

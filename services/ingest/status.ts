@@ -3,9 +3,10 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createStatusReporter, type StatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import type { DatabaseSource } from './pbx/database/database-3cx.ts';
+import type { PbxFacts } from './pbx/pbx-facts.ts';
 
 /** What ingest says of itself, for `GET /relay/health` and `GET /admin/about`. Times are ISO 8601. */
-export interface IngestStatus {
+export interface IngestStatus extends PbxFacts {
   readonly state: 'connected' | 'connecting' | 'down';
   readonly socketSince: string | null;
   readonly lastFrameAt: string | null;

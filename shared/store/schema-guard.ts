@@ -15,16 +15,31 @@ import { loadSql } from './sql.ts';
 export const MIGRATIONS_FOLDER = fileURLToPath(new URL('./migrations', import.meta.url));
 
 const SELECT_MIGRATIONS = loadSql('select-schema-migrations');
+const SELECT_ADDITIONS = loadSql('select-schema-additions');
 const UNDEFINED_TABLE = '42P01';
 const WITHIN_MS = 3_000;
 
 /** @throws OperatorError `SCHEMA_TOO_NEW` */
 export async function assertSchemaKnown(client: pg.Pool | pg.ClientBase): Promise<void> {
   const known = new Set(readdirSync(MIGRATIONS_FOLDER).map(file => file.replace(/\.sql$/, '')));
-  const newest = (await namesOfMigrations(client)).findLast(name => !known.has(name));
+  const newest = (await findUnknownMigrations(client, known)).at(-1);
   if (newest === undefined) return;
   const message = `the database was brought up to date by a newer version (migration ${newest}), which this one does not know: install that version again, or restore the backup from before`;
   throw new OperatorError('SCHEMA_TOO_NEW', message);
+}
+
+/**
+ * The migrations of the database that are not among `known`, oldest first, without those that only add: a version that
+ * does not know them may work with the schema, as after a rollback.
+ */
+export async function findUnknownMigrations(
+  client: pg.Pool | pg.ClientBase,
+  known: ReadonlySet<string>,
+): Promise<string[]> {
+  const unknown = (await namesIn(client, SELECT_MIGRATIONS)).filter(name => !known.has(name));
+  if (unknown.length === 0) return [];
+  const additions = new Set(await namesIn(client, SELECT_ADDITIONS));
+  return unknown.filter(name => !additions.has(name));
 }
 
 /** Looks once at the start, and again and again where PostgreSQL was away. */
@@ -74,10 +89,10 @@ export function createSchemaGuard(pool: pg.Pool, logger: Logger): SchemaGuard {
   };
 }
 
-/** Oldest first; none in a database that was never migrated. */
-async function namesOfMigrations(client: pg.Pool | pg.ClientBase): Promise<string[]> {
+/** None in a database that was never migrated, or not that far. */
+async function namesIn(client: pg.Pool | pg.ClientBase, statement: string): Promise<string[]> {
   try {
-    const { rows } = await client.query<{ name: string }>(SELECT_MIGRATIONS);
+    const { rows } = await client.query<{ name: string }>(statement);
     return rows.map(({ name }) => name);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === UNDEFINED_TABLE) return [];

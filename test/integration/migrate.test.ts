@@ -193,6 +193,14 @@ test('a schema that a newer version made is refused, by name', async () => {
   await expect(createSchemaGuard(store.pool, logger).atStart()).rejects.toMatchObject(refusal);
 });
 
+test('a schema that a newer version only added to is worked with', async () => {
+  await migrate({ databaseUrl: url });
+  await store.pool.query("INSERT INTO schema_migrations (name, run_on) VALUES ('9999_latest', now())");
+  await store.pool.query("INSERT INTO schema_additions (name) VALUES ('9999_latest')");
+  await assertSchemaKnown(store.pool);
+  expect(await migrate({ databaseUrl: url })).toEqual({ applied: [] });
+});
+
 test('who starts while PostgreSQL is away looks when it is back, and refuses then', async () => {
   await migrate({ databaseUrl: url });
   await store.pool.query("INSERT INTO schema_migrations (name, run_on) VALUES ('9999_latest', now())");

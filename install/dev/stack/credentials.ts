@@ -40,7 +40,7 @@ async function createAdmin({ root, environment, secrets }: Request): Promise<Cre
   const password = secrets.current.adminPassword;
   const result = await runCommand(
     process.execPath,
-    ['services/relay/admin/cli.ts', 'create-user', '--username', username, '--role', 'admin'],
+    ['install/cli/main.ts', 'user', 'create', '--username', username, '--role', 'admin'],
     { cwd: root, env: environment, input: `${password}\n`, timeoutMs: deadlineMs },
   );
   if (result.code !== 0 && result.code !== alreadyThere) throw failed('first admin', result.output);
@@ -51,7 +51,8 @@ async function createApiKey({ root, environment, secrets }: Request): Promise<st
   const result = await runCommand(
     process.execPath,
     [
-      'services/relay/keys/cli.ts',
+      'install/cli/main.ts',
+      'key',
       'create',
       '--name',
       'First key of this installation',

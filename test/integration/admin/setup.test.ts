@@ -17,7 +17,7 @@ afterAll(() => relay?.stop());
 async function setupCode(): Promise<string> {
   const stores = { DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId };
   const env = { PATH: process.env.PATH, ...stores };
-  const { stdout } = await promisify(execFile)(process.execPath, ['services/relay/admin/cli.ts', 'setup-code'], {
+  const { stdout } = await promisify(execFile)(process.execPath, ['install/cli/main.ts', 'user', 'setup-code'], {
     env,
   });
   return JSON.parse(stdout).setupCode;

@@ -39,7 +39,7 @@ const signIn = (username: string, from: string, given = 'wrong horse battery', {
 /** Returns what it says on stdout. */
 async function unlockInShell(...who: string[]): Promise<unknown> {
   const stores = { DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId };
-  const { stdout } = await promisify(execFile)(process.execPath, ['services/relay/admin/cli.ts', 'unlock', ...who], {
+  const { stdout } = await promisify(execFile)(process.execPath, ['install/cli/main.ts', 'user', 'unlock', ...who], {
     env: { PATH: process.env.PATH, ...stores },
   });
   return JSON.parse(stdout);

@@ -53,7 +53,7 @@ export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
     const code = { digest: digestOfReadableCode(setupCode), now: new Date(deps.now()) };
     const refused = new ProblemError(
       'invalid_setup_code',
-      'this code is wrong, used or older than an hour: make one with "node services/relay/admin/cli.ts setup-code"',
+      'this code is wrong, used or older than an hour: make one with "3cx-relay user setup-code"',
       'setupCode',
     );
     if (!(await isSetupCode(pool, code))) {

@@ -1,0 +1,127 @@
+import type { ListedApiKey } from '@3cx-relay/shared/store/api-keys.ts';
+import { expect, test } from 'vitest';
+import { judgeKeys } from './access.ts';
+import { judgeCertificate } from './certificate.ts';
+import { failure, ok, warning } from './check.ts';
+import { toIngestWord } from './ingest-word.ts';
+import { listenersOn } from './listeners.ts';
+import { judgeRoom } from './machine.ts';
+import { judgeClock, judgeExtensions } from './pbx.ts';
+import { exitCodeOf, runChecks } from './run-checks.ts';
+
+/** What checks make of what they see. */
+const DAY_MS = 86_400_000;
+const now = Date.UTC(2026, 10, 29);
+
+test('the exit code is that of the worst finding', () => {
+  expect(exitCodeOf([ok('a')])).toBe(0);
+  expect(exitCodeOf([ok('a'), warning('b', 'c')])).toBe(1);
+  expect(exitCodeOf([failure('a', 'b'), warning('b', 'c')])).toBe(2);
+});
+
+test('a check that breaks, or takes for ever, is a failure with a fix', async () => {
+  const checks = [
+    { name: 'breaks', run: () => Promise.reject(new Error('no such thing')) },
+    { name: 'hangs', run: () => new Promise<never>(() => undefined) },
+  ];
+  const results = await runChecks(checks, {} as never, 20);
+  expect(results).toMatchObject([
+    { name: 'breaks', level: 'failure', text: 'no such thing', fix: expect.any(String) },
+    { name: 'hangs', level: 'failure', text: 'no answer within 20 ms', fix: expect.any(String) },
+  ]);
+});
+
+test('a certificate warns two weeks before its end, and fails after it or when clients refuse it', () => {
+  const until = (days: number, refusal: string | null = null) =>
+    judgeCertificate('x', { validUntil: new Date(now + days * DAY_MS), refusal }, now).level;
+  expect([until(90), until(13), until(-1), until(90, 'HOSTNAME_MISMATCH')]).toEqual([
+    'ok',
+    'warning',
+    'failure',
+    'failure',
+  ]);
+  expect(until(90, 'DEPTH_ZERO_SELF_SIGNED_CERT')).toBe('warning');
+});
+
+test('a port is open to the network unless it listens on loopback', () => {
+  const head = '  sl  local_address rem_address   st\n';
+  const line = (local: string, state = '0A') => `   0: ${local} 00000000:0000 ${state} 00000000:00000000\n`;
+  const port = 8082;
+  expect(listenersOn(head + line('0100007F:1F92') + line('0100007F:1F93'), port)).toEqual(['127.0.0.1']);
+  expect(listenersOn(head + line('00000000:1F92'), port)).toEqual(['0.0.0.0']);
+  // Somebody who is connected, and does not listen.
+  expect(listenersOn(head + line('0101A8C0:1F92', '01'), port)).toEqual([]);
+  expect(listenersOn(head + line('00000000000000000000000001000000:1F92'), port)).toEqual(['::1']);
+  expect(listenersOn(head + line('00000000000000000000000000000000:1F92'), port)).toEqual(['::']);
+});
+
+test('a disk is judged by its share and by what is left', () => {
+  const GIB = 1024 ** 3;
+  const level = (free: number, total: number) => judgeRoom('state', '/x', { free, total }).level;
+  expect([
+    level(50 * GIB, 100 * GIB),
+    level(15 * GIB, 100 * GIB),
+    level(9 * GIB, 100 * GIB),
+    level(GIB / 2, 2 * GIB),
+  ]).toEqual(['ok', 'warning', 'failure', 'failure']);
+});
+
+test('clocks differ by more than a Date header can say, or they agree', () => {
+  expect(judgeClock(true, 900).level).toBe('ok');
+  expect(judgeClock(true, -30_000)).toMatchObject({ level: 'failure', text: "the PBX's clock is 30 s behind" });
+  expect([judgeClock(false, null).level, judgeClock(null, null).level]).toEqual(['warning', 'unknown']);
+});
+
+test('extensions that are not monitored are counted, and what is not known is not invented', () => {
+  const level = (monitored: number | null, total: number | null) => judgeExtensions({ monitored, total }).level;
+  expect([level(null, 30), level(0, 30), level(10, null), level(10, 30), level(30, 30)]).toEqual([
+    'unknown',
+    'failure',
+    'unknown',
+    'warning',
+    'ok',
+  ]);
+});
+
+test('what another version of ingest says is understood as far as it goes', () => {
+  expect(
+    toIngestWord({ state: 'connected', components: [{ component: 'xapi', state: 'up', error: null }], more: 1 }),
+  ).toMatchObject({
+    state: 'connected',
+    database: null,
+    extensions: { monitored: null, total: null },
+    components: new Map([['xapi', { state: 'up', error: null }]]),
+  });
+  expect(toIngestWord('nonsense')).toMatchObject({ state: null, spoolBytes: null });
+});
+
+test('keys that nobody uses, that never end or that nothing limits are named', () => {
+  const key = (id: number, more: Partial<ListedApiKey>) =>
+    ({
+      ...{
+        id,
+        active: true,
+        createdAt: new Date(now - 200 * DAY_MS),
+        lastUsedAt: new Date(now),
+        dns: ['101'],
+        addresses: null,
+      },
+      ...{ expiresAt: new Date(now + DAY_MS), ...more },
+    }) as ListedApiKey;
+  expect(judgeKeys([key(1, {})], now).level).toBe('ok');
+  const found = judgeKeys(
+    [
+      key(2, { lastUsedAt: null }),
+      key(3, { lastUsedAt: new Date(now - 91 * DAY_MS) }),
+      key(4, { expiresAt: null }),
+      key(5, { dns: null }),
+      key(6, { active: false, expiresAt: null }),
+      key(7, { lastUsedAt: null, createdAt: new Date(now - DAY_MS) }),
+    ],
+    now,
+  );
+  expect(found).toMatchObject({
+    level: 'warning',
+    text: 'never used: #2; unused for 90 days: #3; without an end: #4; without any restriction: #5',
+  });
+});

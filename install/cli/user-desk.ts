@@ -1,0 +1,127 @@
+import { removeTotp } from '@3cx-relay/shared/store/admin-second-factor.ts';
+import { deleteAdminSessionsOf } from '@3cx-relay/shared/store/admin-sessions.ts';
+import { replaceSetupCode } from '@3cx-relay/shared/store/admin-setup.ts';
+import {
+  changeAdminPassword,
+  hasAdminUsers,
+  type ListedAdminUser,
+  listAdminUsers,
+  updateAdminUser,
+} from '@3cx-relay/shared/store/admin-users.ts';
+import type { AdminRole } from '@3cx-relay/shared/wire/admin/session.ts';
+import { digestOfReadableCode, randomReadableCode } from '../../services/relay/admin/auth/readable-code.ts';
+import { liftAddressLock, liftLocks } from '../../services/relay/admin/auth/sign-in-limits.ts';
+import { createAdminUser } from '../../services/relay/admin/users/new-user.ts';
+import { COMMAND_LINE } from '../../services/relay/audit-from-shell.ts';
+import { relayConfig } from '../../services/relay/config.ts';
+import { requireSettings, type Settings } from './settings.ts';
+import { tellAudit } from './shell-audit.ts';
+import { openPostgres, openRedis } from './stores.ts';
+
+const SETUP_CODE_MS = 3_600_000;
+const EXIT_EXISTS = 3;
+
+/**
+ * The panel's own operations on users, for whoever has a shell and cannot sign in. Each answers with its exit code, says
+ * on stdout what came of it as one line of JSON, and is audited.
+ */
+export function openUserDesk(settings: Settings) {
+  const { pool, stop } = openPostgres(settings);
+  type Hash = (password: string) => Promise<string>;
+
+  async function find(username: string): Promise<ListedAdminUser> {
+    const users = await listAdminUsers(pool, { now: new Date() });
+    const found = users.find(user => user.username.toLowerCase() === username.toLowerCase());
+    if (found) return found;
+    throw new Error(`There is no user ${username}: "3cx-relay user list" names them.`);
+  }
+
+  function tell(action: string, { id, username }: { id: number; username: string }, details: object = {}) {
+    const record = { action, target: `user:${id}`, details: { username, ...details } };
+    return tellAudit(settings, record, `${action} of ${username}`);
+  }
+
+  return {
+    stop,
+
+    list: () => listAdminUsers(pool, { now: new Date() }),
+
+    async create(asked: { username: string; role: string; password: string }, hash: Hash): Promise<number> {
+      const created = await createAdminUser({ pool, hash }, { ...asked, createdBy: COMMAND_LINE });
+      if (!created.ok) {
+        process.stderr.write(`a user named ${asked.username} exists already, nothing was changed\n`);
+        return EXIT_EXISTS;
+      }
+      print(created.user);
+      await tell('user.create', created.user, { role: asked.role });
+      return 0;
+    },
+
+    async makeSetupCode(): Promise<number> {
+      if (await hasAdminUsers(pool)) {
+        process.stderr.write(
+          'there is a user already: sign in as one with the role admin, or make one with "create"\n',
+        );
+        return EXIT_EXISTS;
+      }
+      const setupCode = randomReadableCode();
+      const expiresAt = new Date(Date.now() + SETUP_CODE_MS);
+      await replaceSetupCode(pool, { digest: digestOfReadableCode(setupCode), expiresAt });
+      print({ setupCode, expiresAt });
+      await tellAudit(settings, { action: 'setup.code', target: null, details: { expiresAt } }, 'making the code');
+      return 0;
+    },
+
+    async resetPassword(username: string, hash: Hash): Promise<number> {
+      const user = await find(username);
+      const { ADMIN_TEMPORARY_PASSWORD_MS: validMs } = requireSettings(settings, {
+        ADMIN_TEMPORARY_PASSWORD_MS: relayConfig.ADMIN_TEMPORARY_PASSWORD_MS,
+      });
+      const temporaryPassword = randomReadableCode();
+      const [now, until] = [new Date(), new Date(Date.now() + validMs)];
+      const change = { hash: await hash(temporaryPassword), replaces: null, now, temporaryUntil: until };
+      await changeAdminPassword(pool, user.id, change);
+      const ended = await deleteAdminSessionsOf(pool, user.id, null);
+      print({ username: user.username, temporaryPassword, expiresAt: until });
+      await tell('user.reset_password', user, { sessionsEnded: ended.length });
+      return 0;
+    },
+
+    async resetSecondFactor(username: string): Promise<number> {
+      const user = await find(username);
+      const removed = await removeTotp(pool, user.id);
+      print({ username: user.username, removed });
+      if (removed) await tell('user.remove_totp', user);
+      return 0;
+    },
+
+    async setRole(username: string, role: AdminRole): Promise<number> {
+      const user = await find(username);
+      const outcome = await updateAdminUser(pool, user.id, { role });
+      if (outcome === 'last_admin')
+        throw new Error(`${user.username} is the last active admin: make another one first.`);
+      // What he may do has changed, so that nothing that began before may go on.
+      if (role !== user.role) await deleteAdminSessionsOf(pool, user.id, null);
+      print({ username: user.username, role });
+      if (role !== user.role) await tell('user.update', user, { role });
+      return 0;
+    },
+
+    async unlock(who: { username: string } | { address: string }): Promise<number> {
+      const { redis, keys, stop: disconnect } = openRedis(settings);
+      const locks = { redis, keys };
+      await ('username' in who ? liftLocks(locks, who.username) : liftAddressLock(locks, who.address)).finally(
+        disconnect,
+      );
+      const unlocked = 'username' in who ? who.username : who.address;
+      print({ unlocked });
+      const action = 'username' in who ? 'user.unlock' : 'address.unlock';
+      await tellAudit(settings, { action, target: null, details: { ...who } }, `unlocking ${unlocked}`);
+      return 0;
+    },
+  };
+}
+
+function print(result: object): void {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}

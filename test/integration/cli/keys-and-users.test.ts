@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { insertApiKey, type ListedApiKey, listApiKeys } from '@3cx-relay/shared/store/api-keys.ts';
+import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../harness/database.ts';
+import { createTestRedis, type TestRedis } from '../../harness/redis.ts';
+
+/** Keys and users from a shell. Each command is a process of its own, which takes its time on a busy machine. */
+const TIMEOUT_MS = 90_000;
+const PROGRAM = new URL('../../../install/cli/main.ts', import.meta.url).pathname;
+const SECRET = 'a secret of thirty-two characters or more';
+
+let database: TestDatabase;
+let server: TestRedis;
+let redis: Redis;
+let store: PostgresPool;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  server = await createTestRedis();
+  redis = new Redis(server.url);
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  store = createPool({ databaseUrl: database.url, name: 'test', max: 1, logger });
+});
+
+afterAll(async () => {
+  await redis?.quit();
+  await store?.stop();
+  await database?.drop();
+});
+
+interface Ran {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** With `REDIS_URL: undefined` in `more` the command knows of no Redis. */
+async function run(
+  command: string,
+  args: string[],
+  more: { input?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Ran> {
+  const stores = { DATABASE_URL: database.url, REDIS_URL: server.url, PBX_ID: server.pbxId };
+  const env = { PATH: process.env.PATH, ADMIN_SECRET: SECRET, ...stores, ...more.env };
+  const child = spawn(process.execPath, [PROGRAM, command, ...args], { env });
+  child.stdin.end(more.input ?? '');
+  const exit = new Promise<number>(resolve => child.once('exit', code => resolve(code ?? -1)));
+  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  return { code, output, errors };
+}
+
+async function keyOf(id: number): Promise<ListedApiKey | undefined> {
+  return (await listApiKeys(store.pool)).find(key => key.id === id);
+}
+
+async function audit(): Promise<object[]> {
+  const entries = await redis.xrange(`relay:{${server.pbxId}}:log:audit`, '-', '+');
+  return entries.map(([, fields]) => JSON.parse(fields[fields.indexOf('b') + 1] ?? '{}').data as object);
+}
+
+test(
+  'the commands of the launcher print one line of JSON and tell an existing admin by exit code 3',
+  async () => {
+    const args = ['create', '--name', 'local', '--permissions', 'read,write'];
+    const created = await run('key', args);
+    expect(created).toMatchObject({ code: 0, errors: '' });
+    const { id, apiKey } = JSON.parse(created.output);
+    expect(created.output).toBe(`${JSON.stringify({ id, apiKey })}\n`);
+
+    const user = ['create', '--username', 'admin', '--role', 'admin'];
+    const first = await run('user', user, { input: 'correct horse\n' });
+    expect(first).toMatchObject({ code: 0, output: `${JSON.stringify({ id: 1, username: 'admin' })}\n` });
+    expect((await audit()).at(-1)).toMatchObject({
+      action: 'user.create',
+      target: 'user:1',
+      details: { username: 'admin' },
+    });
+    const again = await run('user', user, { input: 'correct horse\n' });
+    expect(again).toMatchObject({ code: 3, output: '' });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a key is made with restrictions, rotated and revoked, and the audit says so',
+  async () => {
+    const limits = ['--max-connections', '3', '--requests-per-second', '20'];
+    const narrow = [
+      '--expires',
+      '2099-01-01T00:00:00Z',
+      '--dns',
+      '101,102',
+      '--addresses',
+      '10.0.0.0/8,::1',
+      ...limits,
+    ];
+    const created = await run('key', ['create', '--name', 'CRM', '--permissions', 'read', ...narrow]);
+    const { id, apiKey } = JSON.parse(created.output);
+    const restrictions = {
+      dns: ['101', '102'],
+      addresses: ['10.0.0.0/8', '::1'],
+      maxConnections: 3,
+      requestsPerSecond: 20,
+    };
+    expect(await keyOf(id)).toMatchObject({ ...restrictions, expiresAt: new Date('2099-01-01T00:00:00Z') });
+
+    const rotated = await run('key', ['rotate', '--id', String(id), '--overlap-hours', '0.5']);
+    expect(rotated).toMatchObject({ code: 0, errors: '' });
+    const successor = JSON.parse(rotated.output);
+    expect(successor).toMatchObject({ replaces: id, apiKey: expect.stringMatching(/^3cxr_/) });
+    expect(Date.parse(successor.replacedExpiresAt) - Date.now()).toBeLessThanOrEqual(30 * 60_000);
+    expect(await keyOf(successor.id)).toMatchObject(restrictions);
+
+    const revoked = await run('key', ['revoke', '--id', String(successor.id)]);
+    expect(JSON.parse(revoked.output)).toEqual({ id: successor.id, revoked: true });
+    const records = await audit();
+    expect(records.slice(-3)).toMatchObject([
+      { action: 'api_key.create', target: `api_key:${id}`, details: restrictions },
+      { action: 'api_key.rotate', target: `api_key:${id}`, details: { replacedBy: { id: successor.id } } },
+      { action: 'api_key.revoke', target: `api_key:${successor.id}`, actor: { kind: 'system', name: 'command line' } },
+    ]);
+    for (const secret of [apiKey, successor.apiKey]) expect(JSON.stringify(records)).not.toContain(secret.slice(13));
+  },
+  TIMEOUT_MS,
+);
+
+test.each([
+  [{ REDIS_URL: undefined }, 'REDIS_URL is not set'],
+  [{ REDIS_URL: 'redis://127.0.0.1:1' }, 'is not in the audit'],
+])('an operation that cannot be audited is done, and says so (%j)', async (env, reason) => {
+  const secret = { keyHash: '', keyPrefix: '00000000', keyDigest: Buffer.alloc(32), digestKeyId: '' };
+  const none = { expiresAt: null, dns: null, addresses: null, maxConnections: null, requestsPerSecond: null };
+  const key = { clientName: 'CRM', permissions: ['read'], createdBy: 'test' };
+  const id = await insertApiKey(store.pool, { ...key, ...secret, ...none });
+  const { code, output, errors } = await run('key', ['revoke', '--id', String(id)], { env });
+  expect({ code, result: JSON.parse(output) }).toEqual({ code: 0, result: { id, revoked: true } });
+  expect(errors).toContain(`api_key.revoke of key ${id} was done, but is not in the audit`);
+  expect(errors).toContain(reason);
+});
+
+test('what is wrong is named, and how a command is called', async () => {
+  const [wrong, incomplete] = await Promise.all([
+    run('key', ['create', '--name', 'CRM', '--permissions', 'read', '--addresses', '10.0.0.0/99']),
+    run('key', ['rotate', '--id', '1']),
+  ]);
+  expect(wrong).toMatchObject({
+    code: 1,
+    output: '',
+    errors: expect.stringContaining('addresses.0 must be an IP address'),
+  });
+  expect(incomplete).toMatchObject({ code: 2, output: '', errors: expect.stringContaining('--overlap-hours HOURS') });
+});
