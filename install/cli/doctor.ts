@@ -54,6 +54,6 @@ function format(results: readonly Result[]): string {
   ]);
   const count = (level: Level) => results.filter(each => each.level === level).length;
   const [failures, warnings] = [count('failure'), count('warning')];
-  const sum = failures + warnings === 0 ? 'all good' : `${failures} failures, ${warnings} warnings`;
+  const sum = failures + warnings === 0 ? 'all good' : `failures: ${failures}, warnings: ${warnings}`;
   return `${lines.join('\n')}\n\n  ${sum}\n`;
 }
