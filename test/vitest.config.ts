@@ -22,7 +22,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{shared,services,install}/**/*.test.ts', 'test/{simulator,harness}/**/*.test.ts'],
           // Some start processes and PostgreSQL, beside others that do.
-          testTimeout: 15_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -65,7 +66,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // Whole days in a minute: they want the machine for themselves.
+          // A whole day in a minute: it wants the machine for itself.
           name: 'e2e-alone',
           include: ['test/e2e/alone/*.test.ts'],
           testTimeout: 120_000,

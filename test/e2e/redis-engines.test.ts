@@ -5,7 +5,7 @@ import { connectClient } from '../harness/relay-client.ts';
 import { type System, startSystem } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
-/** The whole product on Redis that is more than one server. `TEST_REDIS` plays the long suites on it (test/e2e/alone). */
+/** The whole product on Redis that is more than one server. `TEST_REDIS` plays the long suites on it (test/e2e). */
 const EVENTS = 900;
 const PER_SECOND = 300;
 

@@ -5,8 +5,8 @@ import { parseEpochs } from '@3cx-relay/shared/log/epochs.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { afterEach, expect, test } from 'vitest';
-import { waitFor } from '../../harness/wait-for.ts';
-import { type Fire, lightFire, type PartName } from '../fixtures/fire.ts';
+import { waitFor } from '../harness/wait-for.ts';
+import { type Fire, lightFire, type PartName } from './fixtures/fire.ts';
 
 /**
  * 2,000 calls a second and a few entries of every other channel, while whatever can die does. `UNDER_FIRE_SECONDS=300` and

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type ClientCrowd, createClientCrowd } from '../../harness/client-crowd.ts';
-import { compare, entriesLogged, framesSent } from '../../harness/ledger.ts';
-import { connectClient } from '../../harness/relay-client.ts';
-import { type System, startSystem } from '../../harness/system.ts';
-import { waitFor } from '../../harness/wait-for.ts';
+import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { compare, entriesLogged, framesSent } from '../harness/ledger.ts';
+import { connectClient } from '../harness/relay-client.ts';
+import { type System, startSystem } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
 
 /** The size of a burst: `E2E_EVENTS=100000` plays the whole one. */
 const EVENTS = Number(process.env.E2E_EVENTS ?? 20_000);
