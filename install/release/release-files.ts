@@ -9,6 +9,7 @@ const SHIPPED = [
   ...WORKSPACES,
   'admin-ui/build',
   'install/install.sh',
+  'install/steps',
   'install/systemd',
   'install/nginx',
   'install/grafana',
