@@ -66,7 +66,8 @@ add_packages() {
   if [ -n "$OFFLINE" ]; then
     # shellcheck disable=SC2046
     set -- $(missing_files)
-    [ $# -eq 0 ] || quietly apt-get install -y --no-install-recommends --no-download "$@" || result=1
+    [ $# -eq 0 ] || quietly apt-get install -y --no-install-recommends \
+      -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null "$@" || result=1
   elif [ -n "$1" ]; then
     quietly apt-get update
     # shellcheck disable=SC2086
@@ -79,11 +80,16 @@ add_packages() {
   rm -f /etc/postgresql-common/createcluster.d/3cx-relay.conf "$CONFIG/.packages"
 }
 
-# Of the .deb files, those whose package is not there.
+# Of the .deb files, those that are newer than what is here: some ask for the very version they came with.
 missing_files() {
   for file in "$OFFLINE"/packages/*.deb; do
     [ -f "$file" ] || continue
-    is_installed "$(dpkg-deb -f "$file" Package)" || echo "$file"
+    name=$(dpkg-deb -f "$file" Package)
+    if is_installed "$name"; then
+      here=$(dpkg-query -W -f '${Version}' "$name")
+      dpkg --compare-versions "$here" lt "$(dpkg-deb -f "$file" Version)" || continue
+    fi
+    echo "$file"
   done
 }
 

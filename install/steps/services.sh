@@ -60,6 +60,8 @@ start_services() {
     return
   fi
   if is_todo restart; then
+    # The worker would do it, too; relay and ingest would complain meanwhile of tables that are not there yet.
+    changing_quietly 'bring the tables up to date' migrate
     changing 'start' systemctl restart 3cx-relay.service
   elif ! are_active; then
     changing 'start what does not run' systemctl start 3cx-relay.service
@@ -75,6 +77,12 @@ start_services() {
   fi
   is_done restart
   unchanged
+}
+
+migrate() {
+  url=$(setting "$CONFIG/owner.env" DATABASE_URL)
+  (cd "$PREFIX/current" && DATABASE_URL=${url:-$(setting "$CONFIG/relay.env" DATABASE_URL)} \
+    "$PREFIX/bin/node" shared/store/migrate.ts)
 }
 
 are_active() {
@@ -93,10 +101,9 @@ reasons() {
 }
 
 wait_until_ready() {
-  left=$READY_SECONDS
+  until=$(($(date +%s) + READY_SECONDS))
   while why=$(reasons "$1") && [ -n "$why" ]; do
-    [ $left -gt 0 ] || die "$2 is not ready after $READY_SECONDS s: $why (journalctl -u 3cx-relay-$2)"
-    left=$((left - 1))
+    [ "$(date +%s)" -lt $until ] || die "$2 is not ready after $READY_SECONDS s: $why (journalctl -u 3cx-relay-$2)"
     sleep 1
   done
 }
