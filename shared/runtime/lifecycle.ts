@@ -88,15 +88,14 @@ export async function runService(options: ServiceOptions): Promise<void> {
         return service ? service.readiness() : ['starting'];
       },
     });
-    supervisor.starting();
     service = await options.start();
     service.refused?.catch(error => {
       logger.fatal(`${name} must not run: ${messageOf(error)}`);
       void stop('refused to run', 1);
     });
-    const { readiness } = service;
+    const started = service;
     // A process that waits for a server is started all the same: to start it again would not bring that one back.
-    supervisor.ready(() => readiness().join('; ') || 'ready');
+    supervisor.ready(() => started.readiness().join('; ') || 'ready');
     logger.info({ internalPort: internal.port }, `${name}: started`);
   } catch (error) {
     exitBeforeStart(name, logger, error);

@@ -19,7 +19,6 @@ process.on('SIGUSR2', () => {
   writeSync(1, before === size() ? 'silent' : 'alive');
 });
 process.on('SIGTERM', () => { notifier.stopping(); notifier.ready(() => 'late'); setTimeout(() => process.exit(0), 300); });
-notifier.starting();
 notifier.ready(() => 'Redis is\\nconnecting');
 `;
 

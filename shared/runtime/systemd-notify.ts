@@ -10,18 +10,17 @@ import type { Logger } from './logger.ts';
  * it: what the message comes from is a child.
  */
 export interface SystemdNotifier {
-  /** The start goes on: systemd waits for as long as this process lives and comes to it. */
-  starting(): void;
   /** `state` is asked again at each sign of life, for the line in `systemctl status`. */
   ready(state: () => string): void;
   stopping(): void;
 }
 
-const NOWHERE: SystemdNotifier = { starting() {}, ready() {}, stopping() {} };
+const NOWHERE: SystemdNotifier = { ready() {}, stopping() {} };
 const START_BEAT_MS = 10_000;
 /** Without a watchdog there is only the status line to keep. */
 const STATUS_BEAT_MS = 15_000;
 
+/** From here on systemd waits for the start, for as long as the event loop turns. */
 export function createSystemdNotifier(env: Environment, logger: Logger): SystemdNotifier {
   if (!env.NOTIFY_SOCKET) return NOWHERE;
   const watchdogMs = watchdogOf(env);
@@ -45,10 +44,8 @@ export function createSystemdNotifier(env: Environment, logger: Logger): Systemd
     timer = setInterval(beat, ms).unref();
   };
 
+  repeat(START_BEAT_MS, () => notify('--status=starting', `EXTEND_TIMEOUT_USEC=${3 * START_BEAT_MS * 1_000}`));
   return {
-    starting() {
-      repeat(START_BEAT_MS, () => notify('--status=starting', `EXTEND_TIMEOUT_USEC=${3 * START_BEAT_MS * 1_000}`));
-    },
     ready(state) {
       // Told to stop while it still started.
       if (isStopping) return;
