@@ -6,6 +6,9 @@ NODESOURCE=${NODESOURCE_URL:-https://deb.nodesource.com}
 
 install_release() {
   release=$PREFIX/releases/$VERSION
+  running=$(readlink "$PREFIX/current" 2>/dev/null || :)
+  newest=$(printf '%s\n' "${running#releases/}" "$VERSION" | sort -V | tail -n 1)
+  [ "$newest" = "$VERSION" ] || die "version ${running#releases/} is here, which is newer: to go back say 3cx-relay rollback"
   if [ ! -e "$release/.complete" ]; then
     changing "unpack version $VERSION" copy_release
   fi
@@ -15,7 +18,6 @@ install_release() {
 exec $PREFIX/bin/node $PREFIX/current/install/cli/main.ts "\$@"
 WRAPPER
   link /usr/local/bin/3cx-relay "$PREFIX/bin/3cx-relay"
-  running=$(readlink "$PREFIX/current" 2>/dev/null || :)
   if [ -z "$running" ]; then
     link "$PREFIX/current" "releases/$VERSION"
     todo restart

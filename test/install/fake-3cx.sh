@@ -17,15 +17,6 @@ useradd --system --user-group --home-dir /var/lib/3cxpbx --no-create-home phones
 pbx=/var/lib/3cxpbx
 mkdir -p $pbx/Bin/nginx/conf/snippets $pbx/Bin/nginx/conf/Instance1 $pbx/Instance1/Data/Recordings
 echo 'a recording' >$pbx/Instance1/Data/Recordings/1.wav
-cat >$pbx/Bin/3CXPhoneSystem.ini <<'INI'
-[CfgServerProfile]
-DBHost = 127.0.0.1
-DBPort = 5432
-MasterDBUser = phonesystem
-MasterDBPassword = secret
-[QMDatabase]
-DBName = database_single
-INI
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=pbx.example.com \
   -addext subjectAltName=DNS:pbx.example.com -keyout $pbx/Bin/nginx/conf/Instance1/key.pem \
   -out $pbx/Bin/nginx/conf/Instance1/cert.pem 2>/dev/null
@@ -42,12 +33,18 @@ server {
 }
 NGINX
 rm -f /etc/nginx/sites-enabled/default
+# The simulator makes its databases in the cluster that is here, and writes the ini that says so.
+runuser -u postgres -- psql -q -c "CREATE ROLE simulator LOGIN CREATEDB CREATEROLE PASSWORD 'simulator'"
+systemd-run --quiet --unit=simulator --setenv=SIM_PORT=5001 --setenv=SIM_CLIENT_ID=relay \
+  --setenv=SIM_CLIENT_SECRET=a-secret-of-the-pbx --setenv=SIM_CALLS_PER_MINUTE=120 --setenv=SIM_INI_DIR=/ \
+  --setenv=SIM_DATABASE_URL=postgres://simulator:simulator@127.0.0.1:5432/postgres --working-directory=/checkout \
+  /checkout/node_modules/node/bin/node test/simulator/main.ts
+for second in $(seq 60); do
+  [ ! -s $pbx/Bin/3CXPhoneSystem.ini ] || break
+  sleep 1
+done
 chown -R phonesystem:phonesystem $pbx
 chmod 750 $pbx $pbx/Bin $pbx/Instance1 && chmod 640 $pbx/Bin/3CXPhoneSystem.ini
 # As the 3CX package does it for its web server.
 usermod -a -G phonesystem www-data
 systemctl restart nginx
-
-systemd-run --quiet --unit=simulator --setenv=SIM_PORT=5001 --setenv=SIM_CLIENT_ID=relay \
-  --setenv=SIM_CLIENT_SECRET=a-secret-of-the-pbx --setenv=SIM_CALLS_PER_MINUTE=120 --working-directory=/checkout \
-  /checkout/node_modules/node/bin/node test/simulator/main.ts

@@ -15,6 +15,8 @@ export interface Machine {
   run(command: string): Promise<string>;
   /** Also when it fails. */
   attempt(command: string): Promise<{ code: number; output: string }>;
+  /** Asks the simulated PBX, which is on the machine. */
+  sim<Answer>(path: string): Promise<Answer>;
   /** `onOutput` hears everything so far; resolves with the exit code. */
   follow(command: string, onOutput: (output: string) => void): Promise<number>;
   remove(): void;
@@ -86,6 +88,9 @@ export async function startMachine(folders: Readonly<Record<string, string>>): P
       const { code, output } = await attempt(command);
       if (code !== 0) throw new Error(`exit code ${code} of ${command}\n${output}`);
       return output;
+    },
+    async sim(path) {
+      return JSON.parse(await machine.run(`curl -fs 'http://127.0.0.1:5001${path}'`));
     },
     follow(command, onOutput) {
       const child = spawn('docker', ['exec', name, 'sh', '-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });

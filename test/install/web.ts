@@ -8,11 +8,17 @@ export interface Web {
     path: string,
     options?: { body?: unknown; headers?: Record<string, string> },
   ): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }>;
-  /** Messages of the event socket, from the beginning of `calls` or after a position. */
-  events(apiKey: string, after?: string): { readonly ids: string[]; readonly gaps: number; stop(): void };
+  /** Events of `calls` from the socket, from its beginning or after a position; cut off, it comes back with its own. */
+  events(apiKey: string, after?: string): { readonly messages: CallEvent[]; stop(): void };
+}
+
+interface CallEvent {
+  readonly id: string;
+  readonly type: string;
 }
 
 const TIMEOUT_MS = 20_000;
+const RECONNECT_MS = 200;
 
 export function createWeb(address: string, publicPath: string): Web {
   const options = { host: address, port: 443, rejectUnauthorized: false, servername: 'pbx.example.com' };
@@ -39,29 +45,24 @@ export function createWeb(address: string, publicPath: string): Web {
       });
     },
     events(apiKey, after = 'start') {
-      const ids: string[] = [];
-      const seen = { ids, gaps: 0 };
+      const messages: CallEvent[] = [];
       let [socket, isStopped]: [WebSocket | undefined, boolean] = [undefined, false];
       const connect = () => {
-        const position = ids.at(-1) ?? after;
+        const position = messages.at(-1)?.id ?? after;
         socket = new WebSocket(`wss://${address}${publicPath}/relay/ws?channels=calls&after=${position}`, {
           rejectUnauthorized: false,
           headers: { authorization: `Bearer ${apiKey}` },
         });
         socket.on('message', data => {
           const message = JSON.parse(String(data));
-          if (message.type === 'gap') seen.gaps += 1;
-          if (message.type === 'call_event') ids.push(message.id);
+          if (message.type === 'call_event') messages.push(message);
         });
         socket.on('error', () => undefined);
-        socket.on('close', () => isStopped || setTimeout(connect, 200));
+        socket.on('close', () => isStopped || setTimeout(connect, RECONNECT_MS));
       };
       connect();
       return {
-        ids,
-        get gaps() {
-          return seen.gaps;
-        },
+        messages,
         stop() {
           isStopped = true;
           socket?.close();
