@@ -82,14 +82,14 @@ add_packages() {
 
 # Of the .deb files, those that are newer than what is here: some ask for the very version they came with.
 missing_files() {
+  # One question for all: each is a process, and there are two hundred files.
+  dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' | sed -n 's/^ii *//p' >"$SCRATCH/installed"
   for file in "$OFFLINE"/packages/*.deb; do
     [ -f "$file" ] || continue
-    name=$(dpkg-deb -f "$file" Package)
-    if is_installed "$name"; then
-      here=$(dpkg-query -W -f '${Version}' "$name")
-      dpkg --compare-versions "$here" lt "$(dpkg-deb -f "$file" Version)" || continue
-    fi
-    echo "$file"
+    name_version=$(dpkg-deb -W --showformat='${Package} ${Version}' "$file")
+    here=$(sed -n "s/^${name_version% *} //p" "$SCRATCH/installed")
+    [ "$here" != "${name_version#* }" ] || continue
+    if [ -z "$here" ] || dpkg --compare-versions "$here" lt "${name_version#* }"; then echo "$file"; fi
   done
 }
 

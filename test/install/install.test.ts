@@ -100,6 +100,23 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     expect(denied.output).toContain('permission denied');
   });
 
+  test('a process that hangs is started again', async () => {
+    const pid = 'systemctl show -P MainPID 3cx-relay-worker';
+    const hung = await machine.run(pid);
+    await machine.run(`kill -STOP ${hung}`);
+    await waitFor(
+      async () =>
+        (await machine.run(pid)) !== hung &&
+        (await machine.attempt('curl -fs http://127.0.0.1:8085/readyz')).code === 0,
+      {
+        what: 'the watchdog to have noticed',
+        timeoutMs: 90_000,
+        everyMs: 1_000,
+      },
+    );
+    expect(await machine.run('journalctl --no-pager -u 3cx-relay-worker')).toContain('Watchdog timeout');
+  });
+
   test('somebody signs in through the web server over TLS, and sees events as they happen', async () => {
     const page = await web.ask('GET', '/admin/');
     expect(page).toMatchObject({ status: 200 });
