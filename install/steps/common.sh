@@ -52,7 +52,8 @@ quietly() {
   return 1
 }
 
-# put FILE MODE OWNER: the content comes on stdin. Written beside and renamed: nobody ever reads half of it.
+# put FILE MODE OWNER: the content comes on stdin. Written beside, brought to the disk and renamed: nobody ever reads half
+# of it, not even after a power cut.
 put() {
   content=$(cat && echo .)
   content=${content%.}
@@ -67,7 +68,7 @@ put_now() {
     umask 077
     printf '%s' "$content" >"$1.new"
   ) || return 1
-  chown "$3" "$1.new" && chmod "$2" "$1.new" && mv -f "$1.new" "$1"
+  chown "$3" "$1.new" && chmod "$2" "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"
 }
 
 # folder PATH MODE OWNER
@@ -128,7 +129,7 @@ add_setting() {
     umask 077
     { [ ! -f "$1" ] || grep -v "^[[:space:]]*$2=\$" "$1" || :; } >"$1.new" && printf '%s\n' "$line" >>"$1.new"
   ) || return 1
-  chmod 600 "$1.new" && mv -f "$1.new" "$1"
+  chmod 600 "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"
 }
 
 # What an earlier run decided stands in install.env; an option changes it.

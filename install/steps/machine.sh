@@ -105,5 +105,9 @@ make_user() {
   folder "$STATE" 750 "$RELAY_USER:$RELAY_USER"
   for each in redis spool exports; do folder "$STATE/$each" 750 "$RELAY_USER:$RELAY_USER"; done
   folder "$BACKUPS" 700 root:root
+  # Half of a write that a run was killed in; it may hold a secret.
+  for each in "$CONFIG"/*.new; do
+    [ ! -e "$each" ] || changing "remove $each" rm -f "$each"
+  done
   unchanged
 }

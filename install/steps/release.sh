@@ -42,7 +42,7 @@ copy_release() {
     [ -z "$OFFLINE" ] || die "this release has no packages: make it with --with-modules for a server without network"
     (cd "$release" && quietly npm ci --omit=dev --ignore-scripts --no-audit --no-fund) || return 1
   fi
-  : >"$release/.complete"
+  sync -f "$release" && : >"$release/.complete"
 }
 
 is_recent() { [ "$("$1" -p 'parseInt(process.versions.node)' 2>/dev/null || echo 0)" -ge $NODE_MAJOR ]; }
