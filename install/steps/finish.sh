@@ -27,9 +27,10 @@ create_first_user() {
     MADE_PASSWORD=$(random_secret | cut -c 1-24)
     password=$MADE_PASSWORD
   fi
-  changing "user $ADMIN_USER" create_user
-  # This once, and nowhere else: it is not kept.
+  # This once, and nowhere else: it is not kept. Before the user is made, so that a run which is killed between the two
+  # leaves nobody whose password was never seen.
   [ -z "$MADE_PASSWORD" ] || say "password of $ADMIN_USER: $MADE_PASSWORD"
+  changing "user $ADMIN_USER" create_user
 }
 
 create_user() {
