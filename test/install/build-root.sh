@@ -7,9 +7,13 @@ root=$folder/root
 rm -rf "$root" "$folder/packages"
 mkdir -p "$folder/packages"
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codename: $suite" | head -n 1)
+# Elsewhere than on that very Debian the mirror is the one that debootstrap knows.
 debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates,procps,iproute2,openssl,curl \
-  "$suite" "$root" "${mirror:?apt on this machine has no $suite}"
-cp /etc/apt/sources.list.d/*.sources "$root/etc/apt/sources.list.d/" 2>/dev/null || :
+  "$suite" "$root" ${mirror:+"$mirror"}
+if [ -n "$mirror" ]; then
+  rm -f "$root/etc/apt/sources.list"
+  cp /etc/apt/sources.list.d/*.sources "$root/etc/apt/sources.list.d/"
+fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 chroot "$root" apt-get update -qq
 chroot "$root" apt-get install -y -qq --no-install-recommends --download-only redis-server postgresql nginx-light acl
