@@ -27,6 +27,8 @@ const CACHE = fileURLToPath(new URL('../../.data/install-test', import.meta.url)
 export const PACKAGES = join(CACHE, 'packages');
 const BUILD_MS = 900_000;
 const BOOT_MS = 60_000;
+/** To take a container away that has written much is more than a moment. */
+const ENGINE_MS = 300_000;
 
 /**
  * What a machine has and a container lacks: mounts of a unit are seen by the others (systemd hands over credentials that
@@ -117,5 +119,5 @@ export async function startMachine(folders: Readonly<Record<string, string>>): P
 }
 
 function docker(args: readonly string[]): string {
-  return execFileSync('docker', args, { encoding: 'utf8', timeout: 60_000 }).trim();
+  return execFileSync('docker', args, { encoding: 'utf8', timeout: ENGINE_MS }).trim();
 }
