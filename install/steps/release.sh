@@ -53,7 +53,8 @@ obtain_node() {
   if is_recent node; then return 0; fi
   [ -z "$OFFLINE" ] || die "Node $NODE_MAJOR is not here, and this release carries none: make it with --with-modules"
   if add_nodesource && is_recent node; then return 0; fi
-  command -v npm >/dev/null || die "Node $NODE_MAJOR cannot be had: $NODESOURCE does not answer, and npm is not here"
+  command -v npm >/dev/null ||
+    die "Node $NODE_MAJOR cannot be had: $NODESOURCE does not answer and npm is not here; take a release with its runtime"
   say "$NODESOURCE does not answer: taking the runtime from the npm package node"
   npm_folder=$(mktemp -d)
   quietly npm install --prefix "$npm_folder" --no-audit --no-fund "node@$NODE_MAJOR" || die 'npm could not bring Node'
