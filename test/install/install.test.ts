@@ -309,4 +309,21 @@ describe.skipIf(reason !== null)('without a 3CX', () => {
     expect(await web.ask('GET', '/admin/')).toMatchObject({ status: 200 });
     expect(await web.ask('GET', '/')).toMatchObject({ status: 404 });
   });
+
+  test('with a PostgreSQL and a Redis of somebody it makes none, and a purge leaves his alone', async () => {
+    await machine.run('sh /opt/3cx-relay/current/install/install.sh uninstall --purge --non-interactive');
+    await machine.run('pg_createcluster 15 theirs --start && systemctl start redis-server');
+    const sql = "CREATE ROLE theirs LOGIN PASSWORD 'theirs'; CREATE DATABASE theirs OWNER theirs";
+    await machine.run(`cd / && echo "${sql.replace('; ', ';\n')}" | runuser -u postgres -- psql -q -v ON_ERROR_STOP=1`);
+    const database = 'postgres://theirs:theirs@127.0.0.1:5432/theirs';
+    const servers = `--database-url ${database} --redis-url redis://127.0.0.1:6379 --no-nginx --prefix /opt/elsewhere`;
+    const output = await machine.run(`${INSTALL} ${servers}`);
+    expect(output).not.toContain('theirs:theirs');
+    expect(await machine.run(INSTALL)).toContain('nothing had to be changed');
+    expect(await machine.run('systemctl is-active 3cx-relay-relay 3cx-relay-worker')).toBe('active\nactive\n');
+    expect(await machine.run('pg_lsclusters -h | wc -l; ls /etc/systemd/system | grep -c redis || :')).toBe('1\n0\n');
+    await machine.run('3cx-relay uninstall --purge');
+    expect(await machine.run(`psql -At '${database}' -c 'SELECT count(*) FROM admin_users'`)).toBe('1\n');
+    expect(await machine.attempt('ls -d /opt/elsewhere /etc/3cx-relay /var/lib/3cx-relay')).toMatchObject({ code: 2 });
+  });
 });
