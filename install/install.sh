@@ -8,8 +8,8 @@ usage() {
 usage: sudo sh install.sh [options]
        sudo sh install.sh uninstall [--purge] [--non-interactive]
 
-Run it from an unpacked release, or with --offline beside its files. A second run changes nothing; an interrupted one is
-completed by the next. Settings that exist are never overwritten: they are in /etc/3cx-relay/relay.env.
+Run it from an unpacked release or a checkout, or with --offline beside a release's files. A second run changes nothing;
+an interrupted one is completed by the next. Settings that exist are never overwritten: /etc/3cx-relay/relay.env.
 
   --dry-run             say what would be changed, and change nothing
   --non-interactive     ask nothing
@@ -119,12 +119,17 @@ take() {
 find_source() {
   TARBALL=''
   here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+  folder=${OFFLINE:-$here}
   if [ -z "$OFFLINE" ] && [ -d "$here/steps" ]; then
     SOURCE=$(dirname "$here")
-    return
+    if [ ! -d "$SOURCE/test" ] || [ "$COMMAND" = uninstall ]; then return 0; fi
+    # A checkout has far more than a release: that is made first.
+    node=$SOURCE/node_modules/node/bin/node
+    [ -x "$node" ] || refuse "this is a checkout: run \"npm ci\" in $SOURCE first"
+    folder=$SCRATCH/made
+    "$node" "$SOURCE/install/release/make-release.ts" --with-modules --out "$folder" || refuse 'there is no release'
   fi
   [ "$COMMAND" = install ] || refuse 'run install.sh of the installed release, or "3cx-relay uninstall"'
-  folder=${OFFLINE:-$here}
   # The newest by version, when there are several.
   TARBALL=$(find "$folder" -maxdepth 1 -name '3cx-relay-*.tar.gz' | sort -V | tail -n 1)
   [ -n "$TARBALL" ] || refuse "there is no 3cx-relay-<version>.tar.gz in $folder"

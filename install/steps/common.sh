@@ -52,8 +52,8 @@ quietly() {
   return 1
 }
 
-# put FILE MODE OWNER: the content comes on stdin. Written beside, brought to the disk and renamed: nobody ever reads half
-# of it, not even after a power cut.
+# put FILE MODE OWNER: the content comes on stdin. Written beside, brought to the disk and renamed: nobody ever reads
+# half of it, not even after a power cut.
 put() {
   content=$(cat && echo .)
   content=${content%.}

@@ -57,7 +57,7 @@ add_packages() {
   mkdir -p /etc/postgresql-common/createcluster.d
   echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/3cx-relay.conf
   if [ ! -e /usr/sbin/policy-rc.d ]; then
-    printf '#!/bin/sh\n# install.sh of the 3CX Relay: nothing starts while packages are installed\nexit 101\n' >/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\n# %s\nexit 101\n' 'install.sh of the 3CX Relay: nothing starts meanwhile' >/usr/sbin/policy-rc.d
     chmod 755 /usr/sbin/policy-rc.d
   fi
   result=0

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# A PostgreSQL cluster of the product's own beside those that are here, never the PBX's: its database, the role that owns
-# the tables (worker, migrations) and the one that relay and ingest sign in with, which owns nothing.
+# A PostgreSQL cluster of the product's own beside those that are here, never the PBX's: its database, the role that
+# owns the tables (worker, migrations) and the one that relay and ingest sign in with, which owns nothing.
 
 DATABASE=relay
 OWNER_ROLE=relay
@@ -20,7 +20,8 @@ TEXT
   fi
   if [ -z "$POSTGRES_VERSION" ]; then
     # In a dry run on a machine without it nothing more can be said.
-    POSTGRES_VERSION=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort -V | tail -n 1)
+    POSTGRES_VERSION=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null |
+      sort -V | tail -n 1)
   fi
   cluster=/etc/postgresql/$POSTGRES_VERSION/$POSTGRES_CLUSTER
   POSTGRES_UNIT=postgresql@$POSTGRES_VERSION-$POSTGRES_CLUSTER.service
@@ -76,11 +77,12 @@ signs_in() {
 create_database() {
   {
     for role in $GROUP_ROLES $OWNER_ROLE $SERVICE_ROLE; do
-      echo "DO \$\$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '$role') THEN CREATE ROLE $role; END IF; END\$\$;"
+      echo "SELECT 'CREATE ROLE $role' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '$role') \\gexec"
     done
     echo "ALTER ROLE $OWNER_ROLE LOGIN PASSWORD '$(password_in owner.env)';"
     echo "ALTER ROLE $SERVICE_ROLE LOGIN PASSWORD '$(password_in relay.env)';"
     echo "GRANT relay_service TO $SERVICE_ROLE;"
-    echo "SELECT 'CREATE DATABASE $DATABASE OWNER $OWNER_ROLE' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '$DATABASE') \\gexec"
+    echo "SELECT 'CREATE DATABASE $DATABASE OWNER $OWNER_ROLE'"
+    echo "  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '$DATABASE') \\gexec"
   } | (cd / && quietly runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 -p "$port" -d postgres)
 }

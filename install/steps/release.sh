@@ -8,7 +8,8 @@ install_release() {
   release=$PREFIX/releases/$VERSION
   running=$(readlink "$PREFIX/current" 2>/dev/null || :)
   newest=$(printf '%s\n' "${running#releases/}" "$VERSION" | sort -V | tail -n 1)
-  [ "$newest" = "$VERSION" ] || die "version ${running#releases/} is here, which is newer: to go back say 3cx-relay rollback"
+  [ "$newest" = "$VERSION" ] ||
+    die "version ${running#releases/} is here, which is newer: to go back say 3cx-relay rollback"
   if [ ! -e "$release/.complete" ]; then
     changing "unpack version $VERSION" copy_release
   fi

@@ -6,9 +6,9 @@ uninstall() {
   [ -z "$PURGE" ] || STEPS=6
   [ -z "$PURGE" ] || confirm_purge
   POSTGRES_UNIT=postgresql@$POSTGRES_VERSION-$POSTGRES_CLUSTER.service
-  step 'services' && remove_services
-  step 'web server' && remove_nginx
-  step 'access to the ini of the PBX' && remove_access
+  step 'services' && remove_services && unchanged
+  step 'web server' && remove_nginx && unchanged
+  step 'access to the ini of the PBX' && remove_access && unchanged
   if [ -n "$PURGE" ]; then
     step 'database' && remove_database
     step 'data, settings, user' && remove_data
