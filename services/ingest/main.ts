@@ -6,6 +6,7 @@ import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import { readConfig, unknownKeys } from '@3cx-relay/shared/runtime/config.ts';
+import { readSettings } from '@3cx-relay/shared/runtime/credentials.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
@@ -155,11 +156,12 @@ function isoOf(ms: number | null): string | null {
 }
 
 try {
-  const config = readConfig(ingestConfig, process.env);
+  const settings = readSettings(process.env);
+  const config = readConfig(ingestConfig, settings);
   const logger = createLogger({ name: 'ingest', level: config.LOG_LEVEL });
   const registry = createMetrics('ingest');
   logger.info({ pbx: pbxUrlOf(config), pbxId: config.PBX_ID }, 'ingest: starting');
-  for (const key of unknownKeys(ingestConfig, process.env, 'INGEST_')) logger.warn(`${key} is not a setting of ingest`);
+  for (const key of unknownKeys(ingestConfig, settings, 'INGEST_')) logger.warn(`${key} is not a setting of ingest`);
   const internalPort = config.INTERNAL_PORT;
   await runService({
     name: 'ingest',

@@ -3,6 +3,7 @@ import { createAuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
+import { readSettings } from '@3cx-relay/shared/runtime/credentials.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
@@ -111,7 +112,8 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
 }
 
 try {
-  const config = readConfig(workerConfig, process.env);
+  const settings = readSettings(process.env);
+  const config = readConfig(workerConfig, settings);
   const logger = createLogger({ name: 'worker', level: config.LOG_LEVEL });
   const registry = createMetrics('worker');
   const internalPort = config.INTERNAL_PORT;

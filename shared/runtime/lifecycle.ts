@@ -4,6 +4,7 @@ import { createInternalServer, type InternalServer, type ReadinessCheck } from '
 import type { Logger } from './logger.ts';
 import { messageOf, OperatorError } from './operator-error.ts';
 import { createReadyMetric } from './ready-metric.ts';
+import { createSystemdNotifier } from './systemd-notify.ts';
 
 /** One step of the way down. Steps run in the order of the list; each has a deadline and cannot hold up the next. */
 export interface StopPhase {
@@ -43,6 +44,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   let service: RunningService | null = null;
   let internal: InternalServer | null = null;
   let isStopping = false;
+  const supervisor = createSystemdNotifier(process.env, logger);
 
   const stop = async (cause: string, exitCode: number) => {
     if (isStopping) {
@@ -50,6 +52,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
       process.exit(1);
     }
     isStopping = true;
+    supervisor.stopping();
     logger.info({ cause }, `${name}: stopping`);
     let code = exitCode;
     for (const phase of service?.stop ?? []) {
@@ -92,6 +95,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
       logger.fatal(`${name} must not run: ${messageOf(error)}`);
       void stop('refused to run', 1);
     });
+    const started = service;
+    // A process that waits for a server is started all the same: to start it again would not bring that one back.
+    supervisor.ready(() => started.readiness().join('; ') || 'ready');
     logger.info({ internalPort: internal.port }, `${name}: started`);
   } catch (error) {
     exitBeforeStart(name, logger, error);

@@ -1,0 +1,109 @@
+# shellcheck shell=sh
+# What systemd knows of the product, and the PBX's ini that ingest reads.
+
+UNITS=/etc/systemd/system
+READY_SECONDS=120
+INIS='/var/lib/3cxpbx/Bin/3CXPhoneSystem.ini /var/lib/3cxpbx/Instance1/Bin/3CXPhoneSystem.ini'
+
+# For the group of the services and this file alone: the group that owns it can read recordings, too.
+grant_pbx_ini() {
+  for ini in $INIS; do
+    [ -f "$ini" ] || continue
+    if ! getfacl -cp "$ini" 2>/dev/null | grep -qx "group:$RELAY_USER:r--"; then
+      changing "let $RELAY_USER read $ini" setfacl -m "g:$RELAY_USER:r" "$ini"
+    fi
+    # Through the folders above that are not open to everybody.
+    above=$(dirname "$ini")
+    while [ "$above" != / ]; do
+      if ! stat -c %A "$above" | grep -q 'x$' && ! getfacl -cp "$above" | grep -qx "group:$RELAY_USER:--x"; then
+        changing "let $RELAY_USER pass through $above" setfacl -m "g:$RELAY_USER:x" "$above"
+      fi
+      above=$(dirname "$above")
+    done
+  done
+  unchanged
+}
+
+units() {
+  echo '3cx-relay.service 3cx-relay.target'
+  echo '3cx-relay-ingest.service 3cx-relay-relay.service 3cx-relay-worker.service'
+  [ "$REDIS" != own ] || echo 3cx-relay-redis.service
+}
+
+install_units() {
+  before=$CHANGES
+  for unit in $(units); do
+    # Not through a pipe, whose sides are processes of their own and count for themselves.
+    render "$SOURCE/install/systemd/$unit" >"$SCRATCH/unit"
+    put "$UNITS/$unit" 644 root:root <"$SCRATCH/unit"
+  done
+  if [ -n "$DRY_RUN" ]; then
+    unchanged
+    return
+  fi
+  # systemd says so itself, also of files that a killed run wrote.
+  # shellcheck disable=SC2046
+  if [ "$before" -ne "$CHANGES" ] || systemctl show --property=NeedDaemonReload $(units) | grep -q =yes; then
+    todo restart
+    changing 'let systemd read its units again' systemctl daemon-reload
+  fi
+  if ! systemctl is-enabled --quiet 3cx-relay.service 2>/dev/null; then
+    changing 'start it with the machine' systemctl enable --quiet 3cx-relay.service
+  fi
+  unchanged
+}
+
+start_services() {
+  if [ -n "$DRY_RUN" ]; then
+    [ "$CHANGES" -eq 0 ] || say 'would: start or restart what changed'
+    unchanged
+    return
+  fi
+  if is_todo restart; then
+    # The worker would do it, too; relay and ingest would complain meanwhile of tables that are not there yet.
+    changing_quietly 'bring the tables up to date' migrate
+    changing 'start' systemctl restart 3cx-relay.service
+  elif ! are_active; then
+    changing 'start what does not run' systemctl start 3cx-relay.service
+  fi
+  wait_until_ready 8085 worker
+  wait_until_ready 8084 relay
+  if is_configured; then
+    why=$(reasons 8083)
+    [ -z "$why" ] || warn "ingest is not ready: $why"
+  else
+    warn "ingest does not know the PBX yet: write FQDN, CLIENT_ID and CLIENT_SECRET into $CONFIG/relay.env, then run"
+    warn '  systemctl restart 3cx-relay-ingest'
+  fi
+  is_done restart
+  unchanged
+}
+
+migrate() {
+  url=$(setting "$CONFIG/owner.env" DATABASE_URL)
+  (cd "$PREFIX/current" && DATABASE_URL=${url:-$(setting "$CONFIG/relay.env" DATABASE_URL)} \
+    "$PREFIX/bin/node" shared/store/migrate.ts)
+}
+
+are_active() {
+  for unit in $(units); do
+    if [ "$unit" = 3cx-relay-ingest.service ] && ! is_configured; then continue; fi
+    systemctl is-active --quiet "$unit" || return 1
+  done
+}
+
+# reasons PORT: why a process is not ready; nothing when it is.
+reasons() {
+  "$PREFIX/bin/node" -e '
+    fetch(`http://127.0.0.1:${process.argv[1]}/readyz`, { signal: AbortSignal.timeout(3000) })
+      .then(async answer => answer.ok || console.log((await answer.json()).reasons.join("; ")))
+      .catch(() => console.log("it does not answer"))' "$1"
+}
+
+wait_until_ready() {
+  until=$(($(date +%s) + READY_SECONDS))
+  while why=$(reasons "$1") && [ -n "$why" ]; do
+    [ "$(date +%s)" -lt $until ] || die "$2 is not ready after $READY_SECONDS s: $why (journalctl -u 3cx-relay-$2)"
+    sleep 1
+  done
+}

@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const installer = fileURLToPath(new URL('../install.sh', import.meta.url));
+const steps = fileURLToPath(new URL('.', import.meta.url));
+const me = `${process.getuid?.()}:${process.getgid?.()}`;
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'steps-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Runs a piece of shell with what every step uses. */
+function shell(script: string, env: Record<string, string> = {}) {
+  const whole = `set -eu; DRY_RUN=\${DRY_RUN:-}; STEPS=1; . ${steps}/common.sh; ${script}`;
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', whole], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  return { status, output: `${stdout}${stderr}` };
+}
+
+test('half a download does nothing', () => {
+  const lines = readFileSync(installer, 'utf8').split('\n');
+  for (let count = 10; count < lines.length - 2; count += 9) {
+    const half = join(folder, 'half.sh');
+    writeFileSync(half, lines.slice(0, count).join('\n'));
+    expect(spawnSync('sh', [half, '--help'], { encoding: 'utf8' }).stdout).toBe('');
+  }
+  expect(spawnSync('sh', [installer, '--help'], { encoding: 'utf8' }).stdout).toContain('usage: sudo sh install.sh');
+});
+
+test.each([
+  [['--nonsense'], 'there is no option --nonsense'],
+  [['--prefix'], '--prefix needs a value'],
+  [['--offline', '/nowhere'], 'there is no 3cx-relay-<version>.tar.gz in /nowhere'],
+])('called wrongly (%s) it says so and ends with 2', (args, message) => {
+  const { status, stderr } = spawnSync('sh', [installer, ...args], { encoding: 'utf8' });
+  expect(status).toBe(2);
+  expect(stderr).toMatch(new RegExp(`${message}|run it as root`));
+});
+
+test('a setting that is there stays, an empty one is filled, and what is written is read back as it was', () => {
+  const file = join(folder, 'relay.env');
+  writeFileSync(file, '# mine\nPORT=9000\nFQDN=\n', { mode: 0o600 });
+  const secret = 'a "b" #c $d \\e';
+  const script =
+    'default_setting relay.env PORT 1; default_setting relay.env FQDN pbx.example.com; default_setting relay.env S "$S"';
+  const { output } = shell(script, { S: secret });
+  expect(output).not.toContain(secret);
+  expect(parseEnv(readFileSync(file, 'utf8'))).toEqual({ PORT: '9000', FQDN: 'pbx.example.com', S: secret });
+  expect(readFileSync(file, 'utf8')).toMatch(/^# mine\n/);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(shell('setting relay.env S').output).toBe(`${secret}\n`);
+});
+
+test('a file that is as it should be is not touched, one that is not is replaced whole', () => {
+  const owner = spawnSync('stat', ['-c', '%U:%G', folder], { encoding: 'utf8' }).stdout.trim();
+  const put = `printf 'one\\n\\n' >in; put out 640 ${owner} <in`;
+  expect(shell(put).output).toContain('write out');
+  const before = statSync(join(folder, 'out'), { bigint: true });
+  expect(shell(put).output).toBe('');
+  expect(statSync(join(folder, 'out'), { bigint: true })).toMatchObject({
+    ino: before.ino,
+    ctimeNs: before.ctimeNs,
+    mtimeNs: before.mtimeNs,
+  });
+  expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('one\n\n');
+  writeFileSync(join(folder, 'out'), 'two');
+  expect(shell(put).output).toContain('write out');
+  expect(readdirSync(folder).toSorted()).toEqual(['in', 'out']);
+});
+
+test('a dry run says what it would do and does it not', () => {
+  const script = `echo x >in; put out 600 ${me} <in; link here there; default_setting env A b; folder f 700 ${me}`;
+  const { output } = shell(script, { DRY_RUN: 'yes' });
+  expect(output.match(/would:/g)).toHaveLength(4);
+  expect(readdirSync(folder)).toEqual(['in']);
+});
+
+test('what fails stops the run and says in which step', () => {
+  const { status, output } = shell("step 'this'; changing 'try it' false; echo went on");
+  expect(status).toBe(1);
+  expect(output).toMatch(/✗ try it: failed\ninstall.sh stopped in step 1 of 1/);
+  expect(output).not.toContain('went on');
+});
+
+test('every shell script is sh and nothing more', () => {
+  const scripts = [installer, ...readdirSync(steps).flatMap(name => (name.endsWith('.sh') ? [join(steps, name)] : []))];
+  for (const script of scripts) expect(spawnSync('sh', ['-n', script]).status).toBe(0);
+  // Variables go from one part to the other.
+  const check = spawnSync('shellcheck', ['-s', 'sh', '-S', 'warning', '-e', 'SC2034,SC2154', ...scripts], {
+    encoding: 'utf8',
+  });
+  if (check.error) console.warn('shellcheck is not here: the scripts of the installer are NOT checked with it');
+  else expect(check.stdout).toBe('');
+});

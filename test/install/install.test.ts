@@ -1,0 +1,329 @@
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { callsPlayed, foldEntries, judge } from '../harness/ground-truth.ts';
+import type { System } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
+import { type Machine, PACKAGES, prepareImage, startMachine, whyNoMachines } from './machine.ts';
+import { makeOfflineFolder, ROOT } from './offline-folder.ts';
+import { createWeb, type Web } from './web.ts';
+
+/**
+ * The whole life of an installation on a clean Debian with systemd: nothing of it is simulated but the phone system.
+ * The file takes some ten minutes and wants a Docker engine and root, so that it is a suite of its own.
+ */
+const reason = whyNoMachines();
+if (reason !== null) console.warn(`\n  ! The installer is NOT tested here: ${reason}.\n`);
+
+const FIRST = '1.0.0';
+const NEXT = '1.1.0';
+const PASSWORD = 'correct horse battery staple';
+const PBX = 'PBX_URL=http://127.0.0.1:5001 CLIENT_ID=relay CLIENT_SECRET=a-secret-of-the-pbx';
+const INSTALL = `env ${PBX} ADMIN_PASSWORD='${PASSWORD}' sh /offline/install.sh --offline /offline --non-interactive`;
+const SERVICES = ['ingest', 'relay', 'worker', 'redis'];
+
+let folder = '';
+beforeAll(async () => {
+  if (reason !== null) return;
+  prepareImage();
+  folder = await makeOfflineFolder([FIRST, NEXT]);
+});
+afterAll(() => rmSync(folder || '/nonexistent', { recursive: true, force: true }));
+
+const mounts = () => ({ '/offline': folder, '/offline/packages': PACKAGES, '/checkout': ROOT });
+/** Name, content's and attributes' times, inode: of everything that an installation may touch. */
+const PLACES = '/etc /opt /usr/local /usr/sbin /var/lib /var/backups /var/spool /home /root /srv';
+const NOT_OURS =
+  '^/var/lib/(postgresql|systemd|nginx|apt)|^/var/lib/3cx-relay/|^/etc/(ld.so.cache|mtab)|/etc/systemd/system$';
+const listing = (format: string) =>
+  `find ${PLACES} -xdev -printf '${format}\\n' 2>/dev/null | grep -Ev '${NOT_OURS}' | sort`;
+
+describe.skipIf(reason !== null)('beside a 3CX', () => {
+  let machine: Machine;
+  let web: Web;
+  let apiKey = '';
+  let before = '';
+
+  beforeAll(async () => {
+    machine = await startMachine(mounts());
+    await machine.run('sh /checkout/test/install/fake-3cx.sh');
+    web = createWeb(machine.address, '/3cx-relay');
+    // The packages of the distribution stay after everything else has gone.
+    await machine.run('apt-get install -y -qq /offline/packages/acl_*.deb');
+    before = await machine.run(listing('%p %s %m %u'));
+  });
+  afterAll(() => machine?.remove());
+
+  const traffic = (callsPerMinute: number) =>
+    machine.run(
+      `curl -fs -d '{"callsPerMinute":${callsPerMinute}}' -H content-type:application/json http://127.0.0.1:5001/sim/traffic`,
+    );
+
+  test('a dry run says what would be done and does nothing', async () => {
+    const output = await machine.run(`${INSTALL} --dry-run`);
+    expect(output).toContain('would: user 3cx-relay');
+    expect(output).not.toContain(PASSWORD);
+    expect(output).not.toContain('a-secret-of-the-pbx');
+    expect(await machine.run(listing('%p %s %m %u'))).toBe(before);
+  });
+
+  test('one command installs it without network, and every service runs', async () => {
+    const output = await machine.run(INSTALL);
+    expect(output).toContain(`3CX Relay ${FIRST} is installed`);
+    expect(output).not.toContain(PASSWORD);
+    for (const name of SERVICES) {
+      expect(await machine.run(`systemctl is-active 3cx-relay-${name}`)).toBe('active\n');
+    }
+    expect(await machine.run('systemctl is-enabled 3cx-relay')).toBe('enabled\n');
+    await waitFor(() => machine.run('curl -fs http://127.0.0.1:8083/readyz'), {
+      what: 'ingest to reach the PBX',
+      timeoutMs: 60_000,
+      everyMs: 1_000,
+    });
+  });
+
+  test('it runs as its own user, which reads the ini of the PBX and nothing else of it, nor its own secrets', async () => {
+    expect(await machine.run('ps -o user= -p $(systemctl show -P MainPID 3cx-relay-ingest)')).toContain('3cx-relay');
+    const as = (command: string) => machine.attempt(`runuser -u 3cx-relay -- ${command}`);
+    expect((await as('cat /var/lib/3cxpbx/Bin/3CXPhoneSystem.ini')).output).toContain('[CfgServerProfile]');
+    for (const secret of [
+      '/var/lib/3cxpbx/Instance1/Data/Recordings/1.wav',
+      '/etc/3cx-relay/relay.env',
+      '/etc/3cx-relay/owner.env',
+      '/etc/shadow',
+    ]) {
+      expect(await as(`cat ${secret}`)).toMatchObject({ code: 1 });
+    }
+    const environment = await machine.run('cat /proc/$(systemctl show -P MainPID 3cx-relay-relay)/environ');
+    expect(environment).not.toMatch(/ADMIN_SECRET|DATABASE_URL|CLIENT_SECRET/);
+    // Of the tables, relay and ingest may change only what they need.
+    const denied = await machine.attempt('. /etc/3cx-relay/relay.env && psql "$DATABASE_URL" -c "DELETE FROM events"');
+    expect(denied.output).toContain('permission denied');
+  });
+
+  test('a process that hangs is started again', async () => {
+    const pid = 'systemctl show -P MainPID 3cx-relay-worker';
+    const hung = await machine.run(pid);
+    await machine.run(`kill -STOP ${hung}`);
+    await waitFor(
+      async () =>
+        (await machine.run(pid)) !== hung &&
+        (await machine.attempt('curl -fs http://127.0.0.1:8085/readyz')).code === 0,
+      {
+        what: 'the watchdog to have noticed',
+        timeoutMs: 90_000,
+        everyMs: 1_000,
+      },
+    );
+    expect(await machine.run('journalctl --no-pager -u 3cx-relay-worker')).toContain('Watchdog timeout');
+  });
+
+  test('somebody signs in through the web server over TLS, and sees events as they happen', async () => {
+    const page = await web.ask('GET', '/admin/');
+    expect(page).toMatchObject({ status: 200 });
+    const script = /src="\.\/([^"]+\.js)"/.exec(page.body)?.[1];
+    // The PBX's own rule for scripts must not catch those of the panel.
+    expect(await web.ask('GET', `/admin/${script}`)).toMatchObject({ status: 200 });
+    expect(await web.ask('GET', '/admin')).toMatchObject({ status: 308, headers: { location: '/3cx-relay/admin/' } });
+
+    const signIn = await web.ask('POST', '/admin/login', { body: { username: 'admin', password: PASSWORD } });
+    expect(signIn).toMatchObject({ status: 200 });
+    const [cookie = ''] = signIn.headers['set-cookie'] ?? [];
+    expect(cookie).toMatch(/; HttpOnly; SameSite=Strict; Secure/);
+    const stats = await web.ask('GET', '/admin/stats', { headers: { cookie: cookie.split(';')[0] ?? '' } });
+    expect(stats).toMatchObject({ status: 200 });
+
+    const made = await machine.run('3cx-relay key create --name test --permissions read,history');
+    apiKey = /3cxr_[0-9a-f]{64}/.exec(made)?.[0] ?? '';
+    const socket = web.events(apiKey);
+    await waitFor(() => socket.messages.length > 5, { what: 'live events', timeoutMs: 30_000 });
+    socket.stop();
+    // An event stream is not held back by the web server.
+    const stream = await machine.attempt(
+      `curl -skN --max-time 4 -H 'Authorization: Bearer ${apiKey}' ` +
+        "--resolve pbx.example.com:443:127.0.0.1 'https://pbx.example.com/3cx-relay/relay/events/stream?after=start'",
+    );
+    expect(stream.output).toMatch(/^id: \w+_\d{16}$/m);
+  });
+
+  test('nothing is served without TLS, and the PBX keeps its own pages', async () => {
+    expect(await machine.run('curl -s -o /dev/null -w %{http_code} http://127.0.0.1:5000/3cx-relay/admin/')).toBe(
+      '403',
+    );
+    expect(await machine.run('curl -s http://127.0.0.1:5000/admin')).toBe('the admin console of the PBX');
+  });
+
+  test('an address that a client claims is not believed', async () => {
+    await web.ask('POST', '/admin/login', {
+      body: { username: 'nobody', password: 'wrong wrong wrong' },
+      headers: { 'x-real-ip': '203.0.113.9', 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'http' },
+    });
+    const audit = await waitFor(
+      async () => {
+        const { output } = await machine.attempt(
+          '. /etc/3cx-relay/owner.env && psql -At "$DATABASE_URL" -c "SELECT body FROM events WHERE body::text LIKE \'%nobody%\'"',
+        );
+        return output.includes('nobody') ? output : null;
+      },
+      { what: 'the failed sign-in in the audit', timeoutMs: 20_000, everyMs: 500 },
+    );
+    expect(audit).not.toContain('203.0.113.9');
+  });
+
+  test('a second run changes nothing, not even a time', async () => {
+    const format = '%p %T@ %C@ %i %m %u';
+    const first = await machine.run(listing(format));
+    const output = await machine.run(INSTALL);
+    expect(output).toContain(`3CX Relay ${FIRST}: nothing had to be changed`);
+    expect(await machine.run(listing(format))).toBe(first);
+  });
+
+  test('what an operator set stays, and what was lost comes back', async () => {
+    await machine.run("sed -i 's/^CLIENT_ID=.*/CLIENT_ID=mine/' /etc/3cx-relay/relay.env");
+    await machine.run('rm /etc/systemd/system/3cx-relay-worker.service');
+    expect(await machine.run(INSTALL)).toContain('write /etc/systemd/system/3cx-relay-worker.service');
+    expect(await machine.run('grep CLIENT_ID= /etc/3cx-relay/relay.env')).toBe('CLIENT_ID=mine\n');
+    await machine.run("sed -i 's/^CLIENT_ID=.*/CLIENT_ID=relay/' /etc/3cx-relay/relay.env");
+    await machine.run('systemctl restart 3cx-relay-ingest');
+  });
+
+  test('a configuration that the web server does not accept is taken back, and the old one goes on', async () => {
+    const file = '/var/lib/3cxpbx/Bin/nginx/conf/snippets/3cx-relay.conf';
+    const old = await machine.run(`cat ${file}`);
+    const broken = '/var/lib/3cxpbx/Bin/nginx/conf/snippets/broken.conf';
+    await machine.run(`echo 'location /x { nonsense; }' >${broken}`);
+    const { code, output } = await machine.attempt(`${INSTALL} --public-path /elsewhere`);
+    expect(code).toBe(1);
+    expect(output).toContain('nonsense');
+    expect(await machine.run(`cat ${file}`)).toBe(old);
+    expect(await web.ask('GET', '/admin/')).toMatchObject({ status: 200 });
+    await machine.run(`rm ${broken}`);
+    expect(await machine.run(`${INSTALL} --public-path /3cx-relay`)).toContain('installed: ');
+  });
+
+  test('an upgrade under load loses no call, and a broken version takes itself back', async () => {
+    const socket = web.events(apiKey, 'now');
+    await waitFor(() => socket.messages.length > 0, { what: 'the first event', timeoutMs: 30_000 });
+    const since = Date.now();
+    await traffic(600);
+    expect(await machine.run(`3cx-relay upgrade /offline/later/3cx-relay-${NEXT}.tar.gz`)).toContain(`${NEXT} runs`);
+    expect(await machine.run('readlink /opt/3cx-relay/current')).toBe(`releases/${NEXT}\n`);
+    await machine.run(
+      [
+        `cp -a /opt/3cx-relay/releases/${NEXT} /root/broken && rm /root/broken/.complete`,
+        `sed -i 's/"version": "${NEXT}"/"version": "1.2.0"/' /root/broken/package.json`,
+        'echo \'throw new Error("broken");\' >/root/broken/services/relay/main.ts',
+      ].join(' && '),
+    );
+    const failed = await machine.attempt('3cx-relay upgrade /root/broken --timeout 40');
+    expect(failed.code).toBe(1);
+    expect(failed.output).toContain(`version ${NEXT} runs again`);
+    expect(await machine.run('readlink /opt/3cx-relay/current')).toBe(`releases/${NEXT}\n`);
+    await machine.run('rm -r /root/broken');
+    await traffic(0);
+    // What the PBX played in that time is what a client was told that came back with its positions.
+    const played = (await callsPlayed({ sim: (_, path) => machine.sim(path) } as System)).filter(
+      call => call.startedAt > since,
+    );
+    expect(played.length).toBeGreaterThan(30);
+    const verdict = await waitFor(
+      () => {
+        const entries = socket.messages.map(message => ({ ...message, body: JSON.stringify(message) }));
+        const found = judge(played, foldEntries(entries));
+        return found.lost.length === 0 ? found : null;
+      },
+      { what: 'every call to be told', timeoutMs: 150_000, everyMs: 2_000 },
+    );
+    expect(verdict.found).toBe(played.length);
+    const ids = socket.messages.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.toSorted()).toEqual(ids);
+    socket.stop();
+  });
+
+  test('an older version is not put in the place of a newer one by running its installer', async () => {
+    const { code, output } = await machine.attempt(INSTALL);
+    expect(code).toBe(1);
+    expect(output).toContain('3cx-relay rollback');
+  });
+
+  test('uninstalled and installed again, everything is as before', async () => {
+    await machine.run('sh /opt/3cx-relay/current/install/install.sh uninstall --non-interactive');
+    expect((await machine.attempt('ls /opt/3cx-relay /usr/local/bin/3cx-relay')).output).not.toContain('releases');
+    expect(await web.ask('GET', '/admin/')).toMatchObject({ status: 404 });
+    await machine.run(INSTALL.replaceAll('/offline', '/offline/later').replace('later/install.sh', 'install.sh'));
+    const signIn = await web.ask('POST', '/admin/login', { body: { username: 'admin', password: PASSWORD } });
+    expect(signIn).toMatchObject({ status: 200 });
+    const socket = web.events(apiKey);
+    await waitFor(() => socket.messages.length > 5, { what: 'the events from before', timeoutMs: 30_000 });
+    socket.stop();
+  });
+
+  test('purged, it leaves nothing', async () => {
+    await machine.run('sh /opt/3cx-relay/current/install/install.sh uninstall --purge --non-interactive');
+    const after = await machine.run(listing('%p %s %m %u'));
+    const left = after.split('\n').filter(line => !before.includes(line));
+    expect(left.filter(line => /3cx.relay/i.test(line))).toEqual([]);
+    expect(await machine.attempt('getent passwd 3cx-relay')).toMatchObject({ code: 2 });
+    expect(await machine.run('pg_lsclusters -h')).not.toContain('3cx_relay');
+    expect(await machine.run('getfacl -cp /var/lib/3cxpbx/Bin/3CXPhoneSystem.ini /var/lib/3cxpbx')).not.toContain(
+      '3cx',
+    );
+  });
+});
+
+describe.skipIf(reason !== null)('without a 3CX', () => {
+  let machine: Machine;
+  beforeAll(async () => {
+    machine = await startMachine(mounts());
+  });
+  afterAll(() => machine?.remove());
+
+  /** As a power cut: the installer and all it started, at once. */
+  const CUT = 'systemctl kill --signal=KILL --kill-whom=all installer.service';
+  const inUnit = (command: string) =>
+    `systemd-run --quiet --collect --pipe --wait --unit=installer sh -c "${command.replaceAll('"', '\\"')}"`;
+
+  test('cut off in any step, the next run completes it', async () => {
+    for (let step = 2; step <= 12; step++) {
+      let isCut = false;
+      await machine.follow(inUnit(INSTALL), output => {
+        // After the first thing that the step did or found.
+        if (isCut || !new RegExp(`^\\[${step}/13\\].*\\n.*\\n`, 'm').test(output)) return;
+        isCut = true;
+        void machine.attempt(CUT);
+      });
+      expect(isCut).toBe(true);
+    }
+    expect(await machine.run(INSTALL)).toMatch(/3CX Relay 1.0.0(: nothing had to be changed| is installed)/);
+    expect(await machine.run(INSTALL)).toContain('nothing had to be changed');
+    for (const name of ['relay', 'worker', 'redis']) {
+      expect(await machine.run(`systemctl is-active 3cx-relay-${name}`)).toBe('active\n');
+    }
+    // What the distribution would have started by itself.
+    expect((await machine.attempt('systemctl is-enabled redis-server')).output).toBe('disabled\n');
+    expect(await machine.run('pg_lsclusters -h | wc -l')).toBe('1\n');
+  });
+
+  test('its own site serves the panel with a certificate made here', async () => {
+    const web = createWeb(machine.address, '');
+    expect(await web.ask('GET', '/admin/')).toMatchObject({ status: 200 });
+    expect(await web.ask('GET', '/')).toMatchObject({ status: 404 });
+  });
+
+  test('with a PostgreSQL and a Redis of somebody it makes none, and a purge leaves his alone', async () => {
+    await machine.run('sh /opt/3cx-relay/current/install/install.sh uninstall --purge --non-interactive');
+    await machine.run('pg_createcluster 15 theirs --start && systemctl start redis-server');
+    const sql = "CREATE ROLE theirs LOGIN PASSWORD 'theirs'; CREATE DATABASE theirs OWNER theirs";
+    await machine.run(`cd / && echo "${sql.replace('; ', ';\n')}" | runuser -u postgres -- psql -q -v ON_ERROR_STOP=1`);
+    const database = 'postgres://theirs:theirs@127.0.0.1:5432/theirs';
+    const servers = `--database-url ${database} --redis-url redis://127.0.0.1:6379 --no-nginx --prefix /opt/elsewhere`;
+    const output = await machine.run(`${INSTALL} ${servers}`);
+    expect(output).not.toContain('theirs:theirs');
+    expect(await machine.run(INSTALL)).toContain('nothing had to be changed');
+    expect(await machine.run('systemctl is-active 3cx-relay-relay 3cx-relay-worker')).toBe('active\nactive\n');
+    expect(await machine.run('pg_lsclusters -h | wc -l; ls /etc/systemd/system | grep -c redis || :')).toBe('1\n0\n');
+    await machine.run('3cx-relay uninstall --purge');
+    expect(await machine.run(`psql -At '${database}' -c 'SELECT count(*) FROM admin_users'`)).toBe('1\n');
+    expect(await machine.attempt('ls -d /opt/elsewhere /etc/3cx-relay /var/lib/3cx-relay')).toMatchObject({ code: 2 });
+  });
+});
