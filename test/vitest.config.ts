@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 /** Unit tests stand beside their source; all projects share the real servers of the harness. */
 export default defineConfig({
   test: {
-    // Tests wait for processes and sockets more than they compute: of two cores, two workers leave a third idle.
-    maxWorkers: 3,
+    // Tests wait for processes and sockets more than they compute: four are what keeps two cores busy.
+    maxWorkers: 4,
     // Node runs the sources as it does in production, and keeps what it compiled; nothing here replaces a module.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     root: fileURLToPath(new URL('..', import.meta.url)),

@@ -96,6 +96,18 @@ const componentHealth = z
     socketSince: time.nullable().optional().describe('Since when the connection of call control stands.'),
     lastFrameAt: time.nullable().optional().describe('When the PBX last sent an event.'),
     spoolBytes: z.int().optional().describe('What waits on disk for the log to come back.'),
+    extensions: z
+      .looseObject({
+        monitored: z
+          .int()
+          .nonnegative()
+          .nullable()
+          .describe('Those that the PBX shows to our API client, route points too.'),
+        total: z.int().nonnegative().nullable().describe('Those that the PBX has.'),
+      })
+      .optional()
+      .describe('Of `pbx`: an extension that is not watched is missing in every event. Null: not known.'),
+    isLicenceActive: z.boolean().nullable().optional().describe('Of `pbx`: as XAPI says it; null while it has not.'),
     checksDrivenBy: z
       .enum(['schedule', 'ingest'])
       .optional()

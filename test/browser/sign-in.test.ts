@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { Secret, TOTP } from 'otpauth';
 import pg from 'pg';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { closeTabs, hasBrowser, sharedBrowser } from '../harness/browser.ts';
+import { runCommandLine } from '../harness/command-line.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { signInAs } from '../harness/sign-in.ts';
@@ -54,10 +53,8 @@ describe.skipIf(!hasBrowser)('the way in', () => {
     expect(await tab.findings()).toEqual([]);
     const stores = { DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId };
     const command = (await page.locator('code').first().textContent())?.trim().split(' ') ?? [];
-    expect(command[0]).toBe('node');
-    const { stdout } = await promisify(execFile)(process.execPath, command.slice(1), {
-      env: { PATH: process.env.PATH, ...stores },
-    });
+    expect(command[0]).toBe('3cx-relay');
+    const { output } = await runCommandLine(command.slice(1), stores);
     await page.getByLabel('Set-up code').fill('0000-0000-0000-0000');
     await page.getByLabel('Username').fill('ada');
     const password = page.getByLabel('Password', { exact: true });
@@ -65,7 +62,7 @@ describe.skipIf(!hasBrowser)('the way in', () => {
     await submit('Create and sign in');
     await says('This code is wrong, used or older than an hour');
     expect(await page.getByLabel('Set-up code').getAttribute('aria-invalid')).toBe('true');
-    await page.getByLabel('Set-up code').fill(JSON.parse(stdout).setupCode);
+    await page.getByLabel('Set-up code').fill(JSON.parse(output).setupCode);
     await password.fill('password1234');
     await submit('Create and sign in');
     await says('Must not be made of passwords that everybody tries');
