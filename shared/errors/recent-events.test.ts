@@ -29,3 +29,11 @@ test('the order is that of the log, and nothing is taken twice', () => {
   expect(ids(recent.after(idOf(3)))).toEqual([4, 5]);
   expect(recent.isWholeAfter(null)).toBe(true);
 });
+
+test('what was asked for stays as it was, whatever comes', () => {
+  const recent = new RecentEvents(10);
+  recent.add(event(1));
+  const before = recent.after(null);
+  recent.add(event(2));
+  expect(ids(before)).toEqual([1]);
+});

@@ -33,7 +33,8 @@ export class RecentEvents {
   /** What lies behind `position`; all of it when there is none. */
   after(position: string | null): readonly ErrorEvent[] {
     if (this.#events.length > this.#max) this.#cut();
-    if (position === null) return this.#events;
+    // A copy: whoever asks may still be at work when more comes.
+    if (position === null) return this.#events.slice();
     const first = this.#events.findIndex(event => event.id > position);
     return first < 0 ? [] : this.#events.slice(first);
   }

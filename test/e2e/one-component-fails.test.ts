@@ -80,13 +80,13 @@ const reconnect = async (component: Component) => {
 /** Plays a call and returns what a connected client was told of it under this event. */
 async function callTold(dn: string, event: string): Promise<Record<string, unknown>> {
   const from = client.messages.length;
-  await system.sim('POST', '/sim/calls', { scenario: 'inbound', dn, ringMs: 50, talkMs: 1_200 });
+  await system.sim('POST', '/sim/calls', { scenario: 'inbound', dn, ringMs: 1_500, talkMs: 1_500 });
   const message = await waitFor(
     () =>
       client.messages.slice(from).find(each => {
         return each.event === event && JSON.stringify(each.call).includes(`"${dn}"`);
       }),
-    { what: `${event} of the call on ${dn}`, timeoutMs: 10_000 },
+    { what: `${event} of the call on ${dn}` },
   );
   return message.call as Record<string, unknown>;
 }
@@ -107,9 +107,14 @@ const WORKS: Record<Component, (dn: string) => Promise<void>> = {
     const { callid } = await system.sim<{ callid: number }>('POST', '/sim/calls', {
       ...{ scenario: 'inbound', dn, ringMs: 60_000 },
     });
-    const { status, calls } = await callsOfXapi();
-    expect(status).toBe(200);
-    expect(JSON.stringify(calls)).toContain(`${dn} `);
+    const answer = await waitFor(
+      async () => {
+        const { status, calls } = await callsOfXapi();
+        return status === 200 && calls;
+      },
+      { what: 'an answer of XAPI', everyMs: 200 },
+    );
+    expect(JSON.stringify(answer)).toContain(`${dn} `);
     await system.sim('POST', `/sim/calls/${callid}/hangup`, {});
   },
   websocket: async dn => expect(await callTold(dn, 'call.ended')).toMatchObject({ disposition: 'answered' }),

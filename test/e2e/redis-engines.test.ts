@@ -23,7 +23,7 @@ describe.each(['sentinel', 'cluster'] as const)('on %s', engine => {
     const client = await connectClient(on.relayUrl, on.apiKey);
     await client.waitForMessage('caught_up');
     await on.sim('POST', '/sim/burst', { events: EVENTS, perSecond: PER_SECOND });
-    await waitFor(() => client.entries().length > 100, { what: 'the burst to arrive', timeoutMs: 10_000 });
+    await waitFor(() => client.entries().length > 100, { what: 'the burst to arrive' });
     await on.killRedis();
     await waitFor(async () => !(await on.sim<{ running: boolean }>('GET', '/sim/burst')).running, {
       what: 'the end of the burst',
@@ -46,7 +46,7 @@ describe.each(['sentinel', 'cluster'] as const)('on %s', engine => {
         const { rows } = await on.postgres.query("SELECT count(*)::int AS n FROM events WHERE channel = 'calls'");
         return rows[0].n >= entries.length;
       },
-      { what: 'PostgreSQL to hold the log', timeoutMs: 30_000, everyMs: 100 },
+      { what: 'PostgreSQL to hold the log', timeoutMs: 60_000, everyMs: 100 },
     );
     expect(await missingMetrics(on)).toEqual([]);
     await client.close();
