@@ -2,8 +2,12 @@ import type { LogKeys } from '../log/keys.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { connectRedis, type RedisConnection } from '../runtime/redis.ts';
 
-/** Longer than the longest wait of an idle worker (job-worker.ts), or silence would be taken for a frozen server. */
-const SILENCE_MS = 8_000;
+/**
+ * Longer than the longest wait of an idle worker, or silence would be taken for a frozen server. That is 10 s, BullMQ's
+ * own limit, after a wait that failed: one that is cut before its end is begun again, for as long, without a look at
+ * the jobs that are due.
+ */
+const SILENCE_MS = 13_000;
 
 /** What queues and workers of one process share. */
 export interface JobsDeps {

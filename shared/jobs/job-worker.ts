@@ -37,6 +37,8 @@ export interface JobWorker {
 
 /** Seconds an idle worker waits in one call; below the silence limit of connection.ts. */
 const IDLE_WAIT_SECONDS = 3;
+/** After a lost connection; BullMQ waits 15 s, without a word. */
+const RETRY_MS = 500;
 /** Long enough for a process that is slow to breathe. */
 const CLAIM_MS = 15_000;
 /** A handler ends at its next step; one that hangs on a frozen server is left, as a crash would leave it. */
@@ -65,6 +67,7 @@ export function createJobWorker<Name extends QueueName>(options: JobWorkerOption
       prefix: options.keys.jobs,
       concurrency: options.concurrency,
       drainDelay: IDLE_WAIT_SECONDS,
+      runRetryDelay: RETRY_MS,
       lockDuration: options.claimMs ?? CLAIM_MS,
       stalledInterval: options.claimMs ?? CLAIM_MS,
       // A job lost with its process is run again, always: every job here may run twice.

@@ -81,8 +81,9 @@ function create(address: RedisAddress, options: RedisClientOptions): Redis | Clu
     slotsRefreshTimeout: ASK_TIMEOUT_MS,
     slotsRefreshInterval: SLOTS_REFRESH_MS,
     clusterRetryStrategy: options.waitsForEver ? delayOf : () => null,
-    // As autoResendUnfulfilledCommands of one server: a command whose node went away may have been executed.
-    ...(options.waitsForEver ? {} : { retryDelayOnFailover: 0 }),
+    // As autoResendUnfulfilledCommands of one server: a command whose node went away may have been executed. BullMQ,
+    // too, rather hears of it, as it does not get away from a Cluster that repeats a command while it is closed.
+    retryDelayOnFailover: 0,
   });
 }
 
