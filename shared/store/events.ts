@@ -10,6 +10,8 @@ const SELECT_DOWN = loadSql('select-events-down');
 const SELECT_OLDEST = loadSql('select-oldest-event');
 const PUT = loadSql('put-event');
 
+const BETWEEN_BODIES = '\u001E';
+
 /** One statement whatever the number of rows; they may span months, and epochs. */
 export async function insertEvents(
   client: pg.PoolClient,
@@ -24,9 +26,9 @@ export async function insertEvents(
     event: entry.event,
     dn: entry.dn,
     call_id: entry.call,
-    body: entry.body,
   }));
-  await client.query(INSERT_EVENTS, [channel, JSON.stringify(rows)]);
+  const bodies = entries.map(({ body }) => body).join(BETWEEN_BODIES);
+  await client.query(INSERT_EVENTS, [channel, JSON.stringify(rows), bodies]);
 }
 
 /** Gives an entry that was stored as text its own body; false when there is no such entry. */

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,6 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What somebody carries to a server without network: this version, the installer beside it, and room for the packages. */
 export async function makeOfflineFolder(versions: readonly string[]): Promise<string> {
-  if (!existsSync(join(ROOT, 'admin-ui/build/index.html')))
-    throw new Error('the panel has not been built: npm run build -w admin-ui');
   const folder = mkdtempSync(join(tmpdir(), '3cx-relay-offline-'));
   mkdirSync(join(folder, 'packages'));
   copyFileSync(join(ROOT, 'install/install.sh'), join(folder, 'install.sh'));

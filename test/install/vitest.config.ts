@@ -8,6 +8,8 @@ export default defineConfig({
     root: fileURLToPath(new URL('../..', import.meta.url)),
     include: ['test/install/*.test.ts'],
     experimental: { viteModuleRunner: false, nodeLoader: false },
+    // A release brings the panel with it.
+    globalSetup: [fileURLToPath(new URL('../harness/panel-build.ts', import.meta.url))],
     fileParallelism: false,
     testTimeout: 900_000,
     hookTimeout: 1_200_000,

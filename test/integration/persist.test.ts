@@ -147,15 +147,18 @@ test('an entry that PostgreSQL refuses is stored as text and holds up nothing', 
     entry(8, { dn: 'nul \0 inside' }),
     entry(9, { call: 'c'.repeat(20_000).replaceAll(/c/g, () => String.fromCharCode(33 + Math.random() * 90)) }),
     entry(10, { at: 8.64e17 }),
-    ...entries(11, 15),
+    entry(11, { body: '{"one":1}\u001E{"two":2}' }),
+    entry(12, { body: '' }),
+    ...entries(13, 15),
   ]);
   expect(await drain()).toBe(15);
   const rows = await readAllRows(store.pool);
   expect(rows.map(row => row.seq)).toEqual(entries(1, 15).map((_, i) => i + 1));
+  expect(JSON.parse(rows[10]?.body ?? '')).toEqual({ unstorable: '{"one":1}\u001E{"two":2}' });
   expect(JSON.parse(rows[5]?.body ?? '')).toEqual({ unstorable: nested });
   expect(rows[7]?.dn).toBe('nul \uFFFD inside');
   const log = await readWholeLog(connection.redis, server.pbxId);
-  expect(rows.slice(10)).toEqual(log.slice(10));
+  expect(rows.slice(12)).toEqual(log.slice(12));
 });
 
 test('rows of a month that nobody created get their month', async () => {
@@ -211,6 +214,24 @@ test('a log that was lost and begun again is copied from its beginning', async (
   await createLogWriter(connection.redis, keys).append(entries(1, 5));
   expect(await drain()).toBe(5);
   expect(await countRows()).toBe(25);
+});
+
+test('what was read ahead and then lost with the tail of the log is not copied', async () => {
+  const writer = createLogWriter(connection.redis, keys);
+  await writer.append(entries(1, 30));
+  const holder = await store.pool.connect();
+  await holder.query('BEGIN; LOCK TABLE events IN SHARE MODE');
+  const draining = drainChannel({ ...deps, batchRows: 10 }, 'calls', AbortSignal.timeout(20_000));
+  const waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'events'::regclass";
+  await waitFor(async () => (await store.pool.query(waiting)).rowCount === 1, { what: 'the first batch to wait' });
+  // Each is answered after what the persister asked before: the second batch has been read, and the log looked at again.
+  for (let question = 0; question < 5; question += 1) await connection.redis.ping();
+  await loseTail(10);
+  await writer.append(entries(101, 105));
+  await holder.query('COMMIT');
+  holder.release();
+  await draining;
+  expect(await readAllRows(store.pool)).toEqual(await readWholeLog(connection.redis, server.pbxId));
 });
 
 /** What a failover to a replica that was behind leaves: fewer entries, and the meta data of that moment. */

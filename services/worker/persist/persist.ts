@@ -74,8 +74,9 @@ export async function drainChannel(
 ): Promise<{ readonly rows: number }> {
   let rows = 0;
   let position: LogPosition | null = null;
+  const ahead: Ahead = { next: null };
   while (!signal.aborted) {
-    const outcome = await copyBatch(deps, channel);
+    const outcome = await copyBatch(deps, channel, ahead);
     if (outcome.kind !== 'busy') position = outcome.position;
     if (outcome.kind !== 'copied') break;
     rows += outcome.rows;
@@ -85,12 +86,12 @@ export async function drainChannel(
   return { rows };
 }
 
-async function copyBatch(deps: PersistDeps, channel: Channel): Promise<BatchOutcome> {
+async function copyBatch(deps: PersistDeps, channel: Channel, ahead: Ahead): Promise<BatchOutcome> {
   const startedAt = performance.now();
   const outcome = await inTransaction(deps.pool, async client => {
     const lock = await lockPosition(client, channel);
     if (!lock.locked) return { kind: 'busy' } as const;
-    return copyAfter({ deps, client, channel }, lock.position);
+    return copyAfter({ deps, client, channel, ahead }, lock.position);
   });
   // Only what is committed counts.
   if (outcome.kind === 'copied') {
@@ -106,6 +107,12 @@ interface Copy {
   readonly deps: PersistDeps;
   readonly client: PostgresClient;
   readonly channel: Channel;
+  readonly ahead: Ahead;
+}
+
+/** The batch after this one, which is read while PostgreSQL stores this one: each waits for the other otherwise. */
+interface Ahead {
+  next: { readonly cursor: number; readonly epochs: LogInfo['epochs']; readonly entries: Promise<LogEntry[]> } | null;
 }
 
 async function copyAfter(copy: Copy, position: LogPosition | null): Promise<BatchOutcome> {
@@ -117,14 +124,14 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
   if (log.epochs.length === 0) return nothing;
   const { cursor, gap } = startOf(log, position);
   const isApart = deps.quarantine?.isOpen(channel) ?? false;
-  const entries = await readBatch(deps, log, {
-    cursor,
-    maxRows: isApart ? QUARANTINE_ROWS : (deps.batchRows ?? BATCH_ROWS),
-  });
+  const maxRows = isApart ? QUARANTINE_ROWS : (deps.batchRows ?? BATCH_ROWS);
+  const entries =
+    (await takeAhead(copy.ahead, { cursor, log, isApart })) ?? (await readBatch(deps, log, { cursor, maxRows }));
   const last = entries.at(-1);
   deps.metrics.lag.set({ channel }, Math.max(0, log.head - (last?.seq ?? cursor)));
   if (!last && !(gap && cursor === log.head)) return nothing;
 
+  if (last && last.seq < log.head && !isApart) readAhead(copy, log, { cursor: last.seq, maxRows });
   const letters = createDeadLetters();
   const until = last ?? { epoch: epochOf(log.epochs, log.head) ?? '', seq: log.head };
   const hole = gap && { ...gap, after: position ?? startOfLog(log), beforeSeq: cursor + 1 };
@@ -136,6 +143,30 @@ async function copyAfter(copy: Copy, position: LogPosition | null): Promise<Batc
   const passed = () => deps.quarantine?.passed(channel, letters.size);
   const news = [passed, () => letters.tell(deps), ...(hole ? [() => reportGap(deps, channel, hole)] : [])];
   return { kind: 'copied', rows: entries.length, isMore: until.seq < log.head, position: reached, news };
+}
+
+function readAhead({ deps, ahead }: Copy, log: LogInfo, batch: { cursor: number; maxRows: number }): void {
+  const entries = readBatch(deps, log, batch);
+  // Whoever takes it hears of the failure; nobody takes it when the batch before is not stored.
+  entries.catch(() => undefined);
+  ahead.next = { cursor: batch.cursor, epochs: log.epochs, entries };
+}
+
+/** What was read ahead, if it is what comes next in the log as it is now; null when it is to be read (again). */
+async function takeAhead(
+  ahead: Ahead,
+  { cursor, log, isApart }: { cursor: number; log: LogInfo; isApart: boolean },
+): Promise<LogEntry[] | null> {
+  const { next } = ahead;
+  ahead.next = null;
+  if (!next || next.cursor !== cursor || isApart) return null;
+  const isSameLog = next.epochs.length === log.epochs.length && startsAs(next.epochs, log.epochs);
+  const entries = isSameLog ? await next.entries : [];
+  return entries.length > 0 ? entries : null;
+}
+
+function startsAs(epochs: LogInfo['epochs'], now: LogInfo['epochs']): boolean {
+  return epochs.every(({ epoch, first }, i) => now[i]?.epoch === epoch && now[i]?.first === first);
 }
 
 /** Fails as a whole, or puts every entry where it belongs; what PostgreSQL refuses becomes a dead letter beside it. */
@@ -210,8 +241,7 @@ async function readBatch(
   }
   if (entries.length === 0) return entries;
   const { epochs, oldest } = await readLogInfo(deps.redis, deps.keys, log.channel);
-  const isSameLog = log.epochs.every((start, i) => epochs[i]?.epoch === start.epoch);
-  if (!isSameLog) return [];
+  if (!startsAs(log.epochs, epochs)) return [];
   // Entries were given up for want of room meanwhile: the next batch finds the gap in front of it, and tells it.
   return oldest > cursor + 1 ? untilHole(entries, cursor, log.epochs) : entries;
 }
