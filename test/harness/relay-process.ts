@@ -12,6 +12,7 @@ import { asService } from './service-role.ts';
 
 export type RelayProcess = {
   url: string;
+  pid: number;
   apiKey: string;
   redisUrl: string;
   pbxId: string;
@@ -51,6 +52,7 @@ export async function startRelayProcess(
   });
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: service.pid,
     apiKey,
     redisUrl: redis.url,
     pbxId: redis.pbxId,
