@@ -58,6 +58,9 @@ export function toSubjects<Run>(
 }
 
 /** Adds what decides about a line: the target in words and as a question to the medians. */
-export function judged(measure: Omit<Measure, 'met'>, isMet: (subjects: readonly Subject[]) => boolean | null): Measure {
+export function judged(
+  measure: Omit<Measure, 'met'>,
+  isMet: (subjects: readonly Subject[]) => boolean | null,
+): Measure {
   return { ...measure, met: isMet(measure.subjects) };
 }

@@ -1,6 +1,6 @@
 import { paint } from '../../../install/dev/terminal.js';
 import { formatFigure } from './format-figure.ts';
-import { ours, type Measure, type RowReport, type Subject } from './report.ts';
+import { type Measure, ours, type RowReport, type Subject } from './report.ts';
 import { median, spread } from './statistics.ts';
 
 /** The table of one row as it is printed: a line for each measure, a column for each subject. */
@@ -48,5 +48,12 @@ export function verdict({ met }: Measure): string {
 
 function align(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)));
-  return rows.map(row => row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map(row =>
+      row
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

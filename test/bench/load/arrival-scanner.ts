@@ -1,8 +1,15 @@
 import { SENT_DIGITS, SENT_MARK } from './event.ts';
 
-const MARK = Buffer.from(SENT_MARK);
-const LENGTH = MARK.length + SENT_DIGITS;
+export interface Mark {
+  readonly text: string;
+  /** At most so many; a number of `sentUs` has exactly so many. */
+  readonly digits: number;
+}
+
+export const SENT: Mark = { text: SENT_MARK, digits: SENT_DIGITS };
+
 const ZERO = 48;
+const NINE = 57;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -11,14 +18,21 @@ const NOTHING = Buffer.alloc(0);
  * library would that unwraps and parses each message, and the second core is enough for 160,000 events a second.
  */
 export class ArrivalScanner {
-  readonly #onEvent: (sentUs: number) => void;
+  readonly #onEvent: (number: number) => void;
+  readonly #mark: Buffer;
+  /** Of the mark and the longest number behind it, with what ends the number. */
+  readonly #length: number;
+  readonly #digits: number;
   /** The end of the last chunk, in which a mark may have begun. */
   #rest: Buffer = NOTHING;
   /** Events are mostly as far apart as the two before them: looking there first saves the search. */
   #stride = 0;
 
-  constructor(onEvent: (sentUs: number) => void) {
+  constructor(mark: Mark, onEvent: (number: number) => void) {
     this.#onEvent = onEvent;
+    this.#mark = Buffer.from(mark.text);
+    this.#digits = mark.digits;
+    this.#length = this.#mark.length + mark.digits + 1;
   }
 
   take(chunk: Buffer): void {
@@ -27,26 +41,31 @@ export class ArrivalScanner {
     let last = -1;
     for (;;) {
       const guess = last + this.#stride;
-      const at = last >= 0 && guess > last && isMarkAt(bytes, guess) ? guess : bytes.indexOf(MARK, from);
-      if (at === -1 || at + LENGTH > bytes.length) break;
-      this.#onEvent(numberAt(bytes, at + MARK.length));
+      const isGuessed = last >= 0 && guess > last && this.#isMarkAt(bytes, guess);
+      const at = isGuessed ? guess : bytes.indexOf(this.#mark, from);
+      if (at === -1 || at + this.#length > bytes.length) break;
+      this.#onEvent(this.#numberAt(bytes, at + this.#mark.length));
       if (last >= 0) this.#stride = at - last;
       last = at;
-      from = at + LENGTH;
+      from = at + this.#mark.length;
     }
-    const open = Math.max(from, bytes.length - LENGTH + 1);
+    const open = Math.max(from, bytes.length - this.#length + 1);
     this.#rest = open < bytes.length ? Buffer.from(bytes.subarray(open)) : NOTHING;
   }
-}
 
-function isMarkAt(bytes: Buffer, at: number): boolean {
-  if (at + LENGTH > bytes.length) return false;
-  for (let i = 0; i < MARK.length; i += 1) if (bytes[at + i] !== MARK[i]) return false;
-  return true;
-}
+  #isMarkAt(bytes: Buffer, at: number): boolean {
+    if (at + this.#length > bytes.length) return false;
+    for (let i = 0; i < this.#mark.length; i += 1) if (bytes[at + i] !== this.#mark[i]) return false;
+    return true;
+  }
 
-function numberAt(bytes: Buffer, at: number): number {
-  let number = 0;
-  for (let i = 0; i < SENT_DIGITS; i += 1) number = number * 10 + (bytes[at + i] ?? ZERO) - ZERO;
-  return number;
+  #numberAt(bytes: Buffer, at: number): number {
+    let number = 0;
+    for (let i = 0; i < this.#digits; i += 1) {
+      const code = bytes[at + i] ?? 0;
+      if (code < ZERO || code > NINE) break;
+      number = number * 10 + code - ZERO;
+    }
+    return number;
+  }
 }

@@ -5,7 +5,11 @@ import { fileURLToPath } from 'node:url';
 export interface ChildProgram<Said extends object> {
   readonly pid: number;
   /** Resolves with the first message from now on that has this field; throws when the program says `failed` or ends. */
-  ask<Field extends string>(field: Field, question?: object, timeoutMs?: number): Promise<Said & Record<Field, unknown>>;
+  ask<Field extends string>(
+    field: Field,
+    question?: object,
+    timeoutMs?: number,
+  ): Promise<Said & Record<Field, unknown>>;
   stop(): Promise<void>;
 }
 

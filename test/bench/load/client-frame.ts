@@ -2,7 +2,8 @@
 export function clientFrame(payload: Buffer | string, opcode: 'text' | 'pong' = 'text'): Buffer {
   const body = Buffer.from(payload);
   const first = opcode === 'text' ? 0x81 : 0x8a;
-  const size = body.length < 126 ? Buffer.from([0x80 | body.length]) : Buffer.from([0xfe, body.length >> 8, body.length & 0xff]);
+  const size =
+    body.length < 126 ? Buffer.from([0x80 | body.length]) : Buffer.from([0xfe, body.length >> 8, body.length & 0xff]);
   return Buffer.concat([Buffer.from([first]), size, Buffer.alloc(4), body]);
 }
 

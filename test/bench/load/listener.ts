@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { ArrivalScanner } from './arrival-scanner.ts';
+import { ArrivalScanner, type Mark, SENT } from './arrival-scanner.ts';
 import { createWire, type WireTarget } from './wires.ts';
 
 export interface Listener {
@@ -17,7 +17,7 @@ const SIGN_MS = 10_000;
 /** A client on a bare socket; `onEvent` is told of each event, with the one time at which its chunk was read. */
 export function createListener(
   target: WireTarget,
-  options: { onEvent: (sentUs: number) => void; isStalled?: boolean; onGone?: () => void },
+  options: { onEvent: (sentUs: number) => void; mark?: Mark; isStalled?: boolean; onGone?: () => void },
 ): Listener {
   const wire = createWire(target);
   const socket = connect({ port: target.port, host: '127.0.0.1', noDelay: true });
@@ -38,7 +38,7 @@ export function createListener(
       listener.disorder = 0;
     },
   };
-  const scanner = new ArrivalScanner(sentUs => {
+  const scanner = new ArrivalScanner(options.mark ?? SENT, sentUs => {
     listener.received += 1;
     if (sentUs <= last) listener.disorder += 1;
     last = sentUs;

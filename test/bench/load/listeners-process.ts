@@ -1,4 +1,5 @@
 import { createHistogram } from 'node:perf_hooks';
+import type { Mark } from './arrival-scanner.ts';
 import { nowUs } from './event.ts';
 import { createListener, type Listener } from './listener.ts';
 import type { WireTarget } from './wires.ts';
@@ -16,6 +17,8 @@ export interface ListenerOrder {
   readonly isStalled?: boolean;
   /** They need not be let in before they are counted: whoever replays gets events before it is told that it is live. */
   readonly isReplay?: boolean;
+  /** Another number than the time of sending: it is remembered when it came, and `sentAt` says later when it was sent. */
+  readonly mark?: Mark;
 }
 
 export interface Tally {
@@ -31,10 +34,17 @@ export interface Tally {
   readonly maxMs: number;
   /** Of the last event, µs since 1970. */
   readonly lastUs: number;
+  /** When the first client began to connect. */
+  readonly connectingUs: number;
   readonly bytes: number;
 }
 
-export type ListenerQuestion = { begin: true } | { tally: true } | { count: true };
+/** `sentAt`: numbers of events and when each was sent, µs since 1970. */
+export type ListenerQuestion =
+  | { begin: true }
+  | { tally: true }
+  | { count: true }
+  | { sentAt: readonly (readonly [number: number, us: number])[] };
 
 const IN_TIME_US = 1_000_000;
 const CONNECTING_AT_ONCE = 50;
@@ -48,6 +58,8 @@ let lastUs = 0;
 let gone = 0;
 /** One look at the clock for each turn of the loop, not for each of thousands of events in it. */
 let chunkUs = 0;
+let connectingUs = 0;
+const arrivals: [number: number, us: number][] = [];
 
 function take(sentUs: number): void {
   if (chunkUs === 0) {
@@ -56,7 +68,15 @@ function take(sentUs: number): void {
   }
   received += 1;
   lastUs = chunkUs;
-  const us = Math.max(1, Math.round(chunkUs - sentUs));
+  if (order.mark) {
+    arrivals.push([sentUs, chunkUs]);
+    return;
+  }
+  recordLatency(chunkUs - sentUs);
+}
+
+function recordLatency(sinceUs: number): void {
+  const us = Math.max(1, Math.round(sinceUs));
   if (us <= IN_TIME_US) inTime += 1;
   histogram.record(Math.min(us, 599_999_999));
 }
@@ -70,9 +90,17 @@ process.on('message', (question: ListenerQuestion) => {
     for (const listener of listeners) listener.begin();
     histogram = createHistogram({ lowest: 1, highest: 600_000_000, figures: 3 });
     [received, inTime, lastUs] = [0, 0, 0];
+    arrivals.length = 0;
     process.send?.({ begun: true });
   } else if ('count' in question) process.send?.({ count: received });
-  else process.send?.({ tally: tally() });
+  else if ('sentAt' in question) {
+    const sentAt = new Map(question.sentAt);
+    for (const [number, us] of arrivals) {
+      const sentUs = sentAt.get(number);
+      if (sentUs !== undefined) recordLatency(us - sentUs);
+    }
+    process.send?.({ tally: tally() });
+  } else process.send?.({ tally: tally() });
 });
 process.on('disconnect', () => process.exit());
 
@@ -89,11 +117,13 @@ function tally(): Tally {
     p99Ms: histogram.percentile(99) / 1_000,
     maxMs: received === 0 ? 0 : histogram.max / 1_000,
     lastUs,
+    connectingUs,
     bytes: listeners.reduce((sum, { socket }) => sum + socket.bytesRead, 0),
   };
 }
 
 try {
+  connectingUs = nowUs();
   for (let from = 0; from < order.clients; from += CONNECTING_AT_ONCE) {
     const count = Math.min(CONNECTING_AT_ONCE, order.clients - from);
     const some = Array.from({ length: count }, (_, i) => {
@@ -102,7 +132,13 @@ try {
       const onGone = () => {
         gone += 1;
       };
-      return createListener({ ...order.target, headers, path }, { onEvent: take, onGone, isStalled: order.isStalled ?? false });
+      return createListener(
+        { ...order.target, headers, path },
+        {
+          ...{ onEvent: take, onGone, isStalled: order.isStalled ?? false },
+          ...(order.mark ? { mark: order.mark } : {}),
+        },
+      );
     });
     listeners.push(...some);
     if (order.isReplay) for (const { ready } of some) ready.catch(() => undefined);

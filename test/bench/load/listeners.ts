@@ -9,6 +9,8 @@ export interface Listeners {
   tally(): Promise<Tally>;
   /** Resolves when so many events came since `begin`, or when none came for `quietMs`; with what there is then. */
   until(events: number, options?: { quietMs?: number; timeoutMs?: number }): Promise<Tally>;
+  /** With latencies, where the events carry another number than the time of sending. */
+  tallyBy(sentAt: readonly (readonly [number: number, us: number])[]): Promise<Tally>;
   stop(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export async function startListeners(order: ListenerOrder): Promise<Listeners> {
   return {
     begin: async () => void (await program.ask('begun', { begin: true })),
     tally,
+    tallyBy: async sentAt => (await program.ask('tally', { sentAt })).tally as Tally,
     async until(events, { quietMs = 3_000, timeoutMs = 120_000 } = {}) {
       const deadline = Date.now() + timeoutMs;
       let last = -1;

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findFreePort } from '../../../install/dev/system/ports.ts';
-import { createStream } from './nats-stream.ts';
 import { hasCommand, obtainPackage } from './debian-package.ts';
+import { createStream } from './nats-stream.ts';
 import { startOwnServer } from './own-server.ts';
 import type { Peer, Running } from './peer.ts';
 

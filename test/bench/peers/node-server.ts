@@ -10,7 +10,10 @@ interface ServerOrder {
   readonly key: string;
 }
 
-async function startServer(file: string, stand: Stand): Promise<{ pid: number; port: number; redisUrl: string; redisPid: number; stop(): Promise<void> }> {
+async function startServer(
+  file: string,
+  stand: Stand,
+): Promise<{ pid: number; port: number; redisUrl: string; redisPid: number; stop(): Promise<void> }> {
   const redis = await stand.redis('none');
   const program = startProgram<object>(file, { redisUrl: redis.url, key: STREAM } satisfies ServerOrder);
   const { port } = await program.ask('port');

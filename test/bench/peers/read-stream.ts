@@ -4,7 +4,10 @@ const READ_COUNT = 500;
 const BLOCK_MS = 1_000;
 
 /** Hands over what is added to a stream from now on, in batches, for as long as the process lives. */
-export async function readStream(order: { redisUrl: string; key: string }, take: (events: Buffer[]) => void): Promise<void> {
+export async function readStream(
+  order: { redisUrl: string; key: string },
+  take: (events: Buffer[]) => void,
+): Promise<void> {
   const redis = new Redis(order.redisUrl);
   let last = '$';
   for (;;) {

@@ -18,7 +18,8 @@ function parseFrames(frames: Buffer): void {
     const short = (frames[at + 1] ?? 0) & 0x7f;
     const header = short === 127 ? 10 : short === 126 ? 4 : 2;
     if (at + header > frames.length) return;
-    const length = short === 127 ? Number(frames.readBigUInt64BE(at + 2)) : short === 126 ? frames.readUInt16BE(at + 2) : short;
+    const length =
+      short === 127 ? Number(frames.readBigUInt64BE(at + 2)) : short === 126 ? frames.readUInt16BE(at + 2) : short;
     const end = at + header + length;
     if (end > frames.length) return;
     JSON.parse(frames.toString('utf8', at + header, end));
