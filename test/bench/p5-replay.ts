@@ -1,9 +1,10 @@
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { Redis } from 'ioredis';
 import pg from 'pg';
 import { compare, judged, toSubjects } from './frame/compare.ts';
 import { type RowWork, runRow } from './frame/run-row.ts';
 import { oursMedian } from './frame/targets.ts';
+import { bareXread } from './load/bare-xread.ts';
+import { copyOut } from './load/copy-rows.ts';
 import { fillHistory } from './load/fill-history.ts';
 import { startPublisher } from './load/publisher.ts';
 import { type ReplayRun, replay, replayCompleteness } from './load/replay.ts';
@@ -18,20 +19,20 @@ import { relay, startRelay } from './peers/relay.ts';
  * Method. The log is filled through the same way in as always (of the third, in PostgreSQL itself, with the log's head
  * set as retention leaves it). The clients connect from another process, and time runs from the first connect to the last
  * event, sign-in included. JetStream serves the same with ordered push consumers from a stream in files. Limits: the same
- * entries by `XREAD COUNT 500` in a loop, and by paged queries of 5,000 rows, in this process, without decoding them.
+ * entries by `XREAD COUNT 500` over a bare socket that only counts them, and by one `COPY … TO STDOUT`.
  */
 const EVENT_BYTES = 300;
 const XREAD_COUNT = 500;
-const PAGE_ROWS = 5_000;
+const SELECT_ALL = `COPY (SELECT seq, type, dn, call_id, event, at, body FROM events WHERE channel = 'calls' ORDER BY seq) TO STDOUT`;
 
-const bareXread: Peer = {
+const bareRedis: Peer = {
   name: `XREAD COUNT ${XREAD_COUNT} alone`,
   role: 'limit',
   obtain: alwaysThere,
   start: stand => relay.start(stand, { fsync: 'everysec' }),
 };
 const bareSelect: Peer = {
-  name: `SELECT of ${PAGE_ROWS} rows alone`,
+  name: 'COPY TO STDOUT alone',
   role: 'limit',
   obtain: alwaysThere,
   start: stand => relay.start(stand, {}),
@@ -49,7 +50,7 @@ await runRow({
       cold: quick ? 100_000 : 1_000_000,
     };
     const one = { clients: 1, entries: sizes.one };
-    const fromRedis = await compare(work, [relay, jetStream, bareXread], peer => filledReplay(work, peer, one));
+    const fromRedis = await compare(work, [relay, jetStream, bareRedis], peer => filledReplay(work, peer, one));
     const together = await compare(work, [relay, jetStream], peer => filledReplay(work, peer, sizes.crowd));
     const fromPostgres = await compare(work, [relay, bareSelect], peer =>
       peer === bareSelect ? selectAll(work, sizes.cold) : coldReplay(work, sizes.cold),
@@ -100,32 +101,17 @@ async function filledReplay(work: RowWork, peer: Peer, load: { clients: number; 
     const publisher = await startPublisher({ target: running.feed, eventBytes: EVENT_BYTES });
     await publisher.publish({ events: load.entries, perSecond: 0 });
     await publisher.stop();
-    return peer === bareXread ? await readAll(running) : await replay(running, load);
+    return peer === bareRedis ? await readAll(running, load.entries) : await replay(running, load);
   } finally {
     await running.stop();
   }
 }
 
-async function readAll({ feed }: Running): Promise<ReplayRun> {
+async function readAll({ feed }: Running, entries: number): Promise<ReplayRun> {
   if (feed.feed !== 'log') throw new Error('only a log can be read bare');
-  const redis = new Redis(feed.redisUrl);
-  const startedAt = performance.now();
-  let received = 0;
-  for (let last = '0-0'; ; ) {
-    const answer = await redis.xreadBuffer(
-      'COUNT',
-      XREAD_COUNT,
-      'STREAMS',
-      createLogKeys(feed.pbxId).log('calls'),
-      last,
-    );
-    const entries = answer?.[0]?.[1] as [Buffer, Buffer[]][] | undefined;
-    if (!entries?.length) break;
-    received += entries.length;
-    last = String(entries.at(-1)?.[0]);
-  }
-  await redis.quit();
-  return bareRun(received, startedAt);
+  const port = Number(new URL(feed.redisUrl).port);
+  const key = createLogKeys(feed.pbxId).log('calls');
+  return bareRun(entries, await bareXread(port, key, { entries, count: XREAD_COUNT }));
 }
 
 async function coldReplay(work: RowWork, entries: number): Promise<ReplayRun> {
@@ -144,23 +130,16 @@ async function selectAll(work: RowWork, entries: number): Promise<ReplayRun> {
   try {
     const startedAt = performance.now();
     let received = 0;
-    for (let last = 0; ; ) {
-      const { rows } = await client.query<{ seq: string; body: string }>(
-        `SELECT seq, type, dn, call_id, event, at, body::text FROM events WHERE channel = 'calls' AND seq > $1 ORDER BY seq LIMIT $2`,
-        [last, PAGE_ROWS],
-      );
-      if (rows.length === 0) break;
-      received += rows.length;
-      last = Number(rows.at(-1)?.seq);
-    }
-    return bareRun(received, startedAt);
+    await copyOut(client, SELECT_ALL, () => {
+      received += 1;
+    });
+    return bareRun(received, (performance.now() - startedAt) / 1_000);
   } finally {
     await client.end();
     await running.stop();
   }
 }
 
-function bareRun(received: number, startedAt: number): ReplayRun {
-  const seconds = (performance.now() - startedAt) / 1_000;
+function bareRun(received: number, seconds: number): ReplayRun {
   return { expected: received, received, disorder: 0, seconds, perSecond: received / seconds, cpuMsPerThousand: 0 };
 }

@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 export type FeedTarget =
   | { readonly feed: 'log'; readonly redisUrl: string; readonly pbxId: string }
   | { readonly feed: 'socket.io'; readonly redisUrl: string }
-  | { readonly feed: 'stream'; readonly redisUrl: string; readonly key: string }
+  | { readonly feed: 'stream'; readonly redisUrl: string; readonly key: string; readonly isTrimmed?: boolean }
   | { readonly feed: 'nats'; readonly port: number; readonly subject: string; readonly isStored: boolean }
   | { readonly feed: 'nchan'; readonly port: number; readonly path: string };
 
@@ -25,9 +25,11 @@ export function openFeed(target: FeedTarget): Feed | Promise<Feed> {
     case 'log':
       return openLog(target);
     case 'socket.io':
-      return openStream(target.redisUrl, 'socket.io', socketIoFields);
+      return openStream(target.redisUrl, { key: 'socket.io', fieldsOf: socketIoFields, isTrimmed: true });
     case 'stream':
-      return openStream(target.redisUrl, target.key, event => ['b', event]);
+      return openStream(target.redisUrl, {
+        ...{ key: target.key, fieldsOf: event => ['b', event], isTrimmed: target.isTrimmed ?? true },
+      });
     case 'nats':
       return openNats(target);
     case 'nchan':
@@ -63,13 +65,17 @@ function socketIoFields(event: string): string[] {
   return ['uid', 'emitter', 'nsp', '/', 'type', '3', 'data', data];
 }
 
-function openStream(redisUrl: string, key: string, fieldsOf: (event: string) => string[]): Feed {
+function openStream(
+  redisUrl: string,
+  { key, fieldsOf, isTrimmed }: { key: string; fieldsOf: (event: string) => string[]; isTrimmed: boolean },
+): Feed {
   const redis = new Redis(redisUrl);
+  const cap = isTrimmed ? ['MAXLEN', '~', '10000'] : [];
   let last: Promise<unknown> = Promise.resolve();
   return {
     send(events) {
       const pipeline = redis.pipeline();
-      for (const event of events) pipeline.xadd(key, 'MAXLEN', '~', 10_000, '*', ...fieldsOf(event));
+      for (const event of events) pipeline.call('XADD', key, ...cap, '*', ...fieldsOf(event));
       last = pipeline.exec();
     },
     flush: async () => void (await last),
