@@ -1,3 +1,5 @@
+import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { Redis } from 'ioredis';
 import { compare as compareFrames, entriesLogged, framesSent } from '../harness/ledger.ts';
 import { startSystem } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -6,6 +8,7 @@ import { cpuSeconds } from './frame/process-cpu.ts';
 import { type RowWork, runRow } from './frame/run-row.ts';
 import type { Fsync } from './frame/stand.ts';
 import { oursMedian } from './frame/targets.ts';
+import type { FeedTarget } from './load/feeds.ts';
 import { startPublisher } from './load/publisher.ts';
 import { jetStream } from './peers/nats.ts';
 import { alwaysThere, type Peer, type Running } from './peers/peer.ts';
@@ -22,6 +25,7 @@ import { relay } from './peers/relay.ts';
  * pipelined publishing into files, and as limit bare pipelined `XADD` into the same Redis.
  */
 const EVENT_BYTES = 300;
+const WARM_UP = 2_000;
 const OFFERED_PER_SECOND = 20_000;
 
 interface IngestRun {
@@ -105,11 +109,12 @@ async function append(work: RowWork, peer: Peer, fsync: Fsync, events: number): 
     peer === jetStream ? await peer.start(work.stand, {}) : await openRedis(work, fsync, peer === bareXadd);
   try {
     const publisher = await startPublisher({ target: running.feed, eventBytes: EVENT_BYTES });
-    await publisher.publish({ events: 2_000, perSecond: 0 });
+    await publisher.publish({ events: WARM_UP, perSecond: 0 });
     const { startedUs, endedUs } = await publisher.publish({ events, perSecond: 0 });
     await publisher.stop();
     const perSecond = events / ((endedUs - startedUs) / 1e6);
-    return { sent: events, logged: events, wrong: 0, perSecond, cpuMsPerThousand: 0 };
+    const logged = peer === jetStream ? events : (await countEntries(running.feed)) - WARM_UP;
+    return { sent: events, logged, wrong: events - logged, perSecond, cpuMsPerThousand: 0 };
   } finally {
     await running.stop();
   }
@@ -124,4 +129,13 @@ async function openRedis(work: RowWork, fsync: Fsync, isBare: boolean): Promise<
       : { feed: 'log', redisUrl: redis.url, pbxId: 'bench' },
     stop: redis.stop,
   };
+}
+
+/** What Redis has. JetStream acknowledged each, or the sender would have failed. */
+async function countEntries(feed: FeedTarget): Promise<number> {
+  if (feed.feed !== 'log' && feed.feed !== 'stream') throw new Error('only Redis is asked what it has');
+  const redis = new Redis(feed.redisUrl);
+  const entries = await redis.xlen(feed.feed === 'log' ? createLogKeys(feed.pbxId).log('calls') : feed.key);
+  await redis.quit();
+  return entries;
 }

@@ -46,7 +46,7 @@ export function verdict({ met }: Measure): string {
   return met === null ? '?' : met ? 'met' : 'not met';
 }
 
-function align(rows: readonly (readonly string[])[]): string {
+export function align(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)));
   return rows
     .map(row =>

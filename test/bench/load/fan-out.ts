@@ -33,7 +33,7 @@ export interface FanOutRun {
   readonly residentMb: number;
 }
 
-const WARM_UP = { seconds: 1, events: 500 };
+const WARM_UP = { seconds: 1, events: 100 };
 
 /**
  * Starts a server, lets clients in from another process, warms it up with a second of the same load, and then counts: what

@@ -11,6 +11,10 @@ export interface RunningRelay extends Running {
   readonly apiKey: string;
   /** Sum over the labels. */
   metric(name: string): Promise<number>;
+  /** SIGKILL, then again. */
+  restart(): Promise<void>;
+  /** Of the process as it is now. */
+  pidNow(): number;
 }
 
 /** The product: its relay as a process, a real key, its log in a Redis that syncs each write, as in production. */
@@ -26,11 +30,12 @@ export async function startRelay(
     settings: { ...startSlowDown(), ...settings },
     ...(prepare ? { prepare } : {}),
   });
-  const { redisUrl, databaseUrl, pbxId, apiKey, metric } = process;
+  const { redisUrl, databaseUrl, pbxId, apiKey, metric, restart } = process;
   const port = Number(new URL(process.url).port);
   const target = { wire: 'relay' as const, port, headers: { authorization: `Bearer ${apiKey}` } };
   return {
-    ...{ redisUrl, databaseUrl, pbxId, port, apiKey, metric },
+    ...{ redisUrl, databaseUrl, pbxId, port, apiKey, metric, restart },
+    pidNow: () => process.pid,
     pids: [process.pid, redis.pid],
     serverPid: process.pid,
     feed: { feed: 'log', redisUrl, pbxId },
