@@ -1,4 +1,5 @@
 import { compare, judged, toSubjects } from './frame/compare.ts';
+import { NO_TARGET } from './frame/format-measures.ts';
 import { runRow } from './frame/run-row.ts';
 import { median } from './frame/statistics.ts';
 import { medianOf } from './frame/targets.ts';
@@ -68,7 +69,7 @@ await runRow({
             unit: 'ms',
             better: 'lower',
             subjects: toSubjects(all, run => run.p50Ms),
-            target: '–',
+            target: NO_TARGET,
           },
           () => null,
         ),

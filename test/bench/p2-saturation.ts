@@ -1,4 +1,5 @@
 import { compare, judged, toSubjects } from './frame/compare.ts';
+import { NO_TARGET } from './frame/format-measures.ts';
 import { runRow } from './frame/run-row.ts';
 import { medianOf, oursMedian } from './frame/targets.ts';
 import { completeness, type FanOutRun, fanOut } from './load/fan-out.ts';
@@ -61,7 +62,7 @@ await runRow({
             unit: 'deliveries/s',
             better: 'higher',
             subjects: toSubjects(all, run => run.received / run.seconds),
-            target: '–',
+            target: NO_TARGET,
           },
           () => null,
         ),

@@ -3,6 +3,9 @@ import { formatFigure } from './format-figure.ts';
 import { type Measure, ours, type RowReport, type Subject } from './report.ts';
 import { median, spread } from './statistics.ts';
 
+/** Of a figure that is shown beside others and has no goal of its own. */
+export const NO_TARGET = '–';
+
 /** The table of one row as it is printed: a line for each measure, a column for each subject. */
 export function formatMeasures(report: RowReport): string {
   const { machine } = report;
@@ -42,7 +45,8 @@ export function ratio(measure: Measure): string {
   return `${(own / best).toFixed(2)} × ${what}`;
 }
 
-export function verdict({ met }: Measure): string {
+export function verdict({ met, target }: Measure): string {
+  if (target === NO_TARGET) return '';
   return met === null ? '?' : met ? 'met' : 'not met';
 }
 

@@ -11,12 +11,12 @@ SELECT 'calls', $1, n, to_timestamp($2 / 1000.0), 'call_event', 'call.updated', 
 FROM generate_series($5::bigint, $6::bigint) AS n`;
 const STEP = 250_000;
 
-/** A log of which everything is in PostgreSQL and nothing in Redis any more, as worker and retention leave it. */
+/** A log of which all is in PostgreSQL and nothing in Redis any more, as retention leaves it. Resolves with its epoch. */
 export async function fillHistory(
   target: { redisUrl: string; databaseUrl: string; pbxId: string },
   entries: number,
   eventBytes: number,
-): Promise<void> {
+): Promise<string> {
   const at = Date.now();
   const epoch = epochAt(at);
   const [head, tail] = bodyAround(eventBytes);
@@ -33,6 +33,7 @@ export async function fillHistory(
   const meta = { seq: String(entries), epochs: `${epoch}:1`, trimmed: String(entries) };
   await redis.hset(createLogKeys(target.pbxId).meta('calls'), meta);
   await redis.quit();
+  return epoch;
 }
 
 /** What stands before and behind the counted digits. */

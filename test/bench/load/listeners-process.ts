@@ -19,6 +19,8 @@ export interface ListenerOrder {
   readonly isReplay?: boolean;
   /** Another number than the time of sending: it is remembered when it came, and `sentAt` says later when it was sent. */
   readonly mark?: Mark;
+  /** Only counted, when there would be too many to remember. */
+  readonly isCounting?: boolean;
 }
 
 export interface Tally {
@@ -69,7 +71,7 @@ function take(sentUs: number): void {
   received += 1;
   lastUs = chunkUs;
   if (order.mark) {
-    arrivals.push([sentUs, chunkUs]);
+    if (!order.isCounting) arrivals.push([sentUs, chunkUs]);
     return;
   }
   recordLatency(chunkUs - sentUs);
