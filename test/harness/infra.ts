@@ -35,10 +35,10 @@ export async function startLocalRedis(): Promise<LocalPart> {
   return inTemporaryFolder('redis', dir => startRedis({ dir, appendFsync: 'everysec' }));
 }
 
-/** Without fsync: no test pulls the plug of the machine. */
-export function startLocalPostgres(): Promise<LocalPart> {
+/** Without fsync: no test pulls the plug of the machine. What is measured is measured with it. */
+export function startLocalPostgres({ fsync = false } = {}): Promise<LocalPart> {
   return inTemporaryFolder('postgres', dir =>
-    startPostgres({ dir, fsync: false, autovacuum: false, mayCreateDatabases: true }),
+    startPostgres({ dir, fsync, autovacuum: fsync, mayCreateDatabases: true }),
   );
 }
 

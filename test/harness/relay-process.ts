@@ -12,6 +12,8 @@ import { asService } from './service-role.ts';
 
 export type RelayProcess = {
   url: string;
+  /** After a restart another one. */
+  readonly pid: number;
   apiKey: string;
   redisUrl: string;
   pbxId: string;
@@ -21,6 +23,8 @@ export type RelayProcess = {
   metric(name: string): Promise<number>;
   /** Memory that the process holds now, in bytes, as the kernel counts it. */
   residentBytes(): Promise<number>;
+  /** SIGKILL, then again with the same settings; resolves when it is ready. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -40,22 +44,27 @@ export async function startRelayProcess(
   await keys.stop();
   await store.stop();
   await options.prepare?.({ redisUrl: redis.url, databaseUrl: database.url, pbxId: redis.pbxId });
-  const service = await startService('relay', {
-    REDIS_URL: redis.url,
-    DATABASE_URL: asService(database.url),
-    ADMIN_SECRET: adminSecret,
-    PBX_ID: redis.pbxId,
-    PORT: String(port),
-    RELAY_DRAIN_MS: '0',
-    ...options.settings,
-  });
+  const start = () =>
+    startService('relay', {
+      REDIS_URL: redis.url,
+      DATABASE_URL: asService(database.url),
+      ADMIN_SECRET: adminSecret,
+      PBX_ID: redis.pbxId,
+      PORT: String(port),
+      RELAY_DRAIN_MS: '0',
+      ...options.settings,
+    });
+  let service = await start();
   return {
     url: `http://127.0.0.1:${port}`,
+    get pid() {
+      return service.pid;
+    },
     apiKey,
     redisUrl: redis.url,
     pbxId: redis.pbxId,
     databaseUrl: database.url,
-    isAlive: service.isAlive,
+    isAlive: () => service.isAlive(),
     async metric(name) {
       const text = await (await fetch(`${service.internalUrl}/metrics`)).text();
       const samples = text.split('\n').filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
@@ -65,6 +74,10 @@ export async function startRelayProcess(
     async residentBytes() {
       const status = await readFile(`/proc/${service.pid}/status`, 'utf8');
       return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024;
+    },
+    async restart() {
+      await service.kill();
+      service = await start();
     },
     async stop() {
       await service.stop();

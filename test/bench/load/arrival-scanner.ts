@@ -1,0 +1,71 @@
+import { SENT_DIGITS, SENT_MARK } from './event.ts';
+
+export interface Mark {
+  readonly text: string;
+  /** At most so many; a number of `sentUs` has exactly so many. */
+  readonly digits: number;
+}
+
+export const SENT: Mark = { text: SENT_MARK, digits: SENT_DIGITS };
+
+const ZERO = 48;
+const NINE = 57;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Finds the events in what comes over a socket, whatever protocol they are wrapped in: uncompressed and unmasked, the
+ * mark stands in the bytes as it is. So all subjects are measured by the same client, which takes a tenth of what a
+ * library would that unwraps and parses each message, and the second core is enough for 160,000 events a second.
+ */
+export class ArrivalScanner {
+  readonly #onEvent: (number: number) => void;
+  readonly #mark: Buffer;
+  /** Of the mark and the longest number behind it, with what ends the number. */
+  readonly #length: number;
+  readonly #digits: number;
+  /** The end of the last chunk, in which a mark may have begun. */
+  #rest: Buffer = NOTHING;
+  /** Events are mostly as far apart as the two before them: looking there first saves the search. */
+  #stride = 0;
+
+  constructor(mark: Mark, onEvent: (number: number) => void) {
+    this.#onEvent = onEvent;
+    this.#mark = Buffer.from(mark.text);
+    this.#digits = mark.digits;
+    this.#length = this.#mark.length + mark.digits + 1;
+  }
+
+  take(chunk: Buffer): void {
+    const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    let from = 0;
+    let last = -1;
+    for (;;) {
+      const guess = last + this.#stride;
+      const isGuessed = last >= 0 && guess > last && this.#isMarkAt(bytes, guess);
+      const at = isGuessed ? guess : bytes.indexOf(this.#mark, from);
+      if (at === -1 || at + this.#length > bytes.length) break;
+      this.#onEvent(this.#numberAt(bytes, at + this.#mark.length));
+      if (last >= 0) this.#stride = at - last;
+      last = at;
+      from = at + this.#mark.length;
+    }
+    const open = Math.max(from, bytes.length - this.#length + 1);
+    this.#rest = open < bytes.length ? Buffer.from(bytes.subarray(open)) : NOTHING;
+  }
+
+  #isMarkAt(bytes: Buffer, at: number): boolean {
+    if (at + this.#length > bytes.length) return false;
+    for (let i = 0; i < this.#mark.length; i += 1) if (bytes[at + i] !== this.#mark[i]) return false;
+    return true;
+  }
+
+  #numberAt(bytes: Buffer, at: number): number {
+    let number = 0;
+    for (let i = 0; i < this.#digits; i += 1) {
+      const code = bytes[at + i] ?? 0;
+      if (code < ZERO || code > NINE) break;
+      number = number * 10 + code - ZERO;
+    }
+    return number;
+  }
+}

@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { compare, judged, toSubjects } from './frame/compare.ts';
+import { residentBytes } from './frame/process-cpu.ts';
+import { type RowWork, runRow } from './frame/run-row.ts';
+import { oursMedian } from './frame/targets.ts';
+import { startListeners } from './load/listeners.ts';
+import { startPublisher } from './load/publisher.ts';
+import { jetStream } from './peers/nats.ts';
+import { plainWs, socketIo } from './peers/node-server.ts';
+import { alwaysThere, type Peer } from './peers/peer.ts';
+import { relay } from './peers/relay.ts';
+
+/**
+ * P7: memory of one idle client, of one client that stopped reading, and of a million entries in Redis.
+ *
+ * Method. Resident memory of the process that holds the connections, from /proc. Idle: what it
+ * grows by when, with a quarter as many in already (code is compiled, the heap has its size), so many clients come. Stalled: one client that reads
+ * gets the events first, so that caches and rings are full; then clients come that stop reading, the same events are
+ * published again, and what the process grew is divided by their number. Entries: `used_memory` of Redis before and
+ * after, scaled to a million; beside it the same bodies by bare `XADD`.
+ */
+const EVENT_BYTES = 300;
+const SETTLE_MS = 2_000;
+const STALLED = 20;
+
+interface MemoryRun {
+  readonly bytesEach: number;
+  readonly beforeMb: number;
+  readonly afterMb: number;
+}
+
+const log: Peer = { ...relay, name: 'log' };
+const bareXadd: Peer = { ...relay, name: 'XADD alone', role: 'limit', obtain: alwaysThere };
+
+await runRow({
+  row: 'P7',
+  title: 'memory',
+  maxSeconds: 1_200,
+  async measure(work) {
+    const { quick } = work.options;
+    const sizes = {
+      idle: quick ? 500 : 2_000,
+      stalledEvents: quick ? 10_000 : 50_000,
+      entries: quick ? 100_000 : 1_000_000,
+    };
+    const idle = await compare(work, quick ? [relay, socketIo] : [relay, socketIo, jetStream, plainWs], peer =>
+      idleClients(work, peer, sizes.idle),
+    );
+    const stalled = await compare(work, quick ? [relay, socketIo] : [relay, socketIo, jetStream, plainWs], peer =>
+      stalledClients(work, peer, sizes.stalledEvents),
+    );
+    const entries = await compare(work, [log, bareXadd], peer => logEntries(work, peer, sizes.entries));
+    return {
+      settings: { ...sizes, stalled: STALLED, eventBytes: EVENT_BYTES },
+      measures: [
+        judged(
+          {
+            work: 'one idle client',
+            unit: 'KB',
+            better: 'lower',
+            subjects: toSubjects(idle, run => run.bytesEach / 1024),
+            target: '≤ 15 KB',
+          },
+          subjects => oursMedian(subjects) <= 15,
+        ),
+        judged(
+          {
+            work: 'one stalled client',
+            unit: 'MB',
+            better: 'lower',
+            subjects: toSubjects(stalled, run => run.bytesEach / 1024 ** 2),
+            target: '≤ 1.5 MB',
+          },
+          subjects => oursMedian(subjects) <= 1.5,
+        ),
+        judged(
+          {
+            work: 'a million entries in Redis',
+            unit: 'MB',
+            better: 'lower',
+            subjects: toSubjects(
+              entries,
+              run => (run.bytesEach * 1e6) / 1024 ** 2,
+              () => `measured with ${sizes.entries}`,
+            ),
+            target: '≤ 350 MB',
+          },
+          subjects => oursMedian(subjects) <= 350,
+        ),
+      ],
+    };
+  },
+});
+
+async function idleClients(work: RowWork, peer: Peer, clients: number): Promise<MemoryRun> {
+  const running = await peer.start(work.stand, {});
+  const opened: { stop(): Promise<void> }[] = [running];
+  try {
+    opened.unshift(await startListeners({ target: running.wire, clients: clients / 4 }));
+    await sleep(SETTLE_MS);
+    const before = await residentBytes(running.serverPid);
+    opened.unshift(await startListeners({ target: running.wire, clients }));
+    await sleep(SETTLE_MS);
+    return memory(before, await residentBytes(running.serverPid), clients);
+  } finally {
+    for (const part of opened) await part.stop();
+  }
+}
+
+async function stalledClients(work: RowWork, peer: Peer, events: number): Promise<MemoryRun> {
+  const running = await peer.start(work.stand, {});
+  const opened: { stop(): Promise<void> }[] = [running];
+  try {
+    const reader = await startListeners({ target: running.wire, clients: 1 });
+    opened.unshift(reader);
+    const publisher = await startPublisher({ target: running.feed, eventBytes: EVENT_BYTES });
+    opened.unshift(publisher);
+    await publisher.publish({ events, perSecond: 0 });
+    await reader.until(events);
+    opened.unshift(await startListeners({ target: running.wire, clients: STALLED, isStalled: true }));
+    await sleep(SETTLE_MS);
+    const before = await residentBytes(running.serverPid);
+    await publisher.publish({ events, perSecond: 0 });
+    await reader.until(2 * events);
+    await sleep(SETTLE_MS);
+    return memory(before, await residentBytes(running.serverPid), STALLED);
+  } finally {
+    for (const part of opened) await part.stop();
+  }
+}
+
+async function logEntries(work: RowWork, peer: Peer, events: number): Promise<MemoryRun> {
+  const server = await work.stand.redis('everysec');
+  const redis = new Redis(server.url);
+  const used = async () => Number(/^used_memory_dataset:(\d+)/m.exec(await redis.info('memory'))?.[1]);
+  try {
+    const target =
+      peer === bareXadd
+        ? { feed: 'stream' as const, redisUrl: server.url, key: 'bare', isTrimmed: false }
+        : { feed: 'log' as const, redisUrl: server.url, pbxId: 'bench' };
+    const publisher = await startPublisher({ target, eventBytes: EVENT_BYTES });
+    const before = await used();
+    await publisher.publish({ events, perSecond: 0 });
+    await publisher.stop();
+    return memory(before, await used(), events);
+  } finally {
+    await redis.quit();
+    await server.stop();
+  }
+}
+
+function memory(before: number, after: number, count: number): MemoryRun {
+  const mb = (bytes: number) => bytes / 1024 ** 2;
+  return { bytesEach: (after - before) / count, beforeMb: mb(before), afterMb: mb(after) };
+}

@@ -1,0 +1,49 @@
+import { startRelayProcess } from '../../harness/relay-process.ts';
+import type { Stand } from '../frame/stand.ts';
+import { startSlowDown } from '../slow-down/slow-down.ts';
+import { alwaysThere, type Peer, type PeerOptions, type Running } from './peer.ts';
+
+export interface RunningRelay extends Running {
+  readonly redisUrl: string;
+  readonly databaseUrl: string;
+  readonly pbxId: string;
+  readonly port: number;
+  readonly apiKey: string;
+  /** Sum over the labels. */
+  metric(name: string): Promise<number>;
+  /** SIGKILL, then again. */
+  restart(): Promise<void>;
+  /** Of the process as it is now. */
+  pidNow(): number;
+}
+
+/** The product: its relay as a process, a real key, its log in a Redis that syncs each write, as in production. */
+export const relay: Peer = { name: 'relay', role: 'ours', obtain: alwaysThere, start: startRelay };
+
+export async function startRelay(
+  stand: Stand,
+  options: PeerOptions & Pick<NonNullable<Parameters<typeof startRelayProcess>[0]>, 'prepare'> = {},
+): Promise<RunningRelay> {
+  const { fsync = 'always', settings = {}, prepare } = options;
+  const redis = await stand.redis(fsync);
+  const process = await startRelayProcess({
+    settings: { ...startSlowDown(), ...settings },
+    ...(prepare ? { prepare } : {}),
+  });
+  const { redisUrl, databaseUrl, pbxId, apiKey, metric, restart } = process;
+  const port = Number(new URL(process.url).port);
+  const target = { wire: 'relay' as const, port, headers: { authorization: `Bearer ${apiKey}` } };
+  return {
+    ...{ redisUrl, databaseUrl, pbxId, port, apiKey, metric, restart },
+    pidNow: () => process.pid,
+    pids: [process.pid, redis.pid],
+    serverPid: process.pid,
+    feed: { feed: 'log', redisUrl, pbxId },
+    wire: { ...target, path: '/relay/ws?after=now' },
+    replayWire: { ...target, path: '/relay/ws?after=start' },
+    async stop() {
+      await process.stop();
+      await redis.stop();
+    },
+  };
+}

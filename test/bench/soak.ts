@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type System, startSystem } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
+import { positive } from './frame/options.ts';
+import { residentBytes } from './frame/process-cpu.ts';
+import type { Curve, Measure } from './frame/report.ts';
+import { type RowWork, runRow } from './frame/run-row.ts';
+import { median } from './frame/statistics.ts';
+import { startListeners } from './load/listeners.ts';
+
+/**
+ * Memory of the whole product over half an hour: `npm run bench -- soak`, `--seconds` for another length.
+ *
+ * Method. The simulated PBX plays calls at 200 frames a second; ingest, relay and worker run as processes, 100 clients
+ * read. Sixty times the resident memory of each process is taken. What counts is how far the median of the last third
+ * stands above that of the middle third: in the first third caches, rings and heaps fill. Redis is shown and not judged,
+ * because it holds a day of the log. In the end every client must have got every frame, in order.
+ */
+const PER_SECOND = 200;
+const CLIENTS = 100;
+const SAMPLES = 60;
+const SERVICES = ['ingest', 'relay', 'worker'] as const;
+const MAX_GROWTH = 0.1;
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string' }, quick: { type: 'boolean', default: false }, runs: { type: 'string' } },
+});
+const seconds = positive('--seconds', values.seconds) ?? (values.quick ? 30 : 1_800);
+
+interface Sample {
+  readonly second: number;
+  readonly mb: Readonly<Record<string, number>>;
+}
+
+await runRow({
+  row: 'soak',
+  title: `memory over ${seconds} s at ${PER_SECOND} frames/s for ${CLIENTS} clients`,
+  maxSeconds: seconds + 300,
+  options: { quick: values.quick, runs: 1, seconds },
+  async measure(work) {
+    const { samples, sent, received, disorder } = await soak(work);
+    const complete = `${received} of ${sent * CLIENTS} arrived${disorder === 0 ? '' : `, ${disorder} out of order`}`;
+    return {
+      settings: { perSecond: PER_SECOND, clients: CLIENTS, samples: samples.length },
+      measures: SERVICES.map(name => growth(name, samples, complete)),
+      curves: [toCurve(samples)],
+    };
+  },
+});
+
+async function soak(work: RowWork): Promise<{ samples: Sample[]; sent: number; received: number; disorder: number }> {
+  const redis = await work.stand.redis('always');
+  const system = await startSystem();
+  const target = {
+    ...{ wire: 'relay' as const, port: Number(new URL(system.relayUrl).port), path: '/relay/ws?after=now' },
+    headers: { authorization: `Bearer ${system.apiKey}` },
+  };
+  const listeners = await startListeners({
+    target,
+    clients: CLIENTS,
+    mark: { text: '"sequence":', digits: 9 },
+    isCounting: true,
+  });
+  try {
+    await system.sim('POST', '/sim/burst', { events: PER_SECOND * seconds, perSecond: PER_SECOND });
+    const samples: Sample[] = [];
+    const startedAt = performance.now();
+    for (let n = 1; n <= SAMPLES; n += 1) {
+      await sleep(Math.max(0, startedAt + (n * seconds * 1_000) / SAMPLES - performance.now()));
+      samples.push({ second: (n * seconds) / SAMPLES, mb: await memoryOf(system) });
+    }
+    const burst = () => system.sim<{ running: boolean; sent: number }>('GET', '/sim/burst');
+    await waitFor(async () => !(await burst()).running, { what: 'the calls to end', timeoutMs: 120_000 });
+    const { sent } = await burst();
+    const { received, disorder } = await listeners.until(sent * CLIENTS, { quietMs: 10_000 });
+    return { samples, sent, received, disorder };
+  } finally {
+    await listeners.stop();
+    await system.stop();
+    await redis.stop();
+  }
+}
+
+async function memoryOf(system: System): Promise<Record<string, number>> {
+  const mb: Record<string, number> = {};
+  for (const name of SERVICES) mb[name] = (await residentBytes(system.service(name).pid)) / 1024 ** 2;
+  mb.redis = Number(/^used_memory:(\d+)/m.exec(await system.redis.info('memory'))?.[1]) / 1024 ** 2;
+  return mb;
+}
+
+function growth(name: string, samples: readonly Sample[], note: string): Measure {
+  const third = Math.floor(samples.length / 3);
+  const of = (part: readonly Sample[]) => median(part.map(({ mb }) => mb[name] ?? Number.NaN));
+  const [middle, last] = [of(samples.slice(third, 2 * third)), of(samples.slice(2 * third))];
+  return {
+    ...{ work: `${name}: last third above the middle third`, unit: '%', better: 'lower' },
+    subjects: [{ name, role: 'ours', values: [(last / middle - 1) * 100], note: `${Math.round(last)} MB; ${note}` }],
+    target: `≤ ${MAX_GROWTH * 100} %`,
+    met: last <= middle * (1 + MAX_GROWTH),
+  };
+}
+
+function toCurve(samples: readonly Sample[]): Curve {
+  return {
+    ...{ title: 'Memory over time', xLabel: 'seconds', yLabel: 'MB resident; of Redis: used' },
+    lines: [...SERVICES, 'redis'].map(name => ({
+      name,
+      points: samples.map(({ second, mb }) => ({ x: second, y: mb[name] ?? 0 })),
+    })),
+  };
+}
