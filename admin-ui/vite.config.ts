@@ -93,6 +93,23 @@ function settingMeanings(): Plugin {
   };
 }
 
+const FIRST_ROOTS = /\/src\/routes\/\+(layout|page|error)\.svelte$|\/runtime\/client\//;
+
+interface Modules {
+  getModuleInfo(id: string): { readonly importers: readonly string[] } | null;
+}
+
+/** Whether what every page has, or the first one, needs the module; what only others share comes with them. */
+function isOfFirstPage(id: string, modules: Modules): boolean {
+  const seen = new Set([id]);
+  // Grows while it is walked.
+  for (const each of seen) {
+    if (FIRST_ROOTS.test(each)) return true;
+    for (const importer of modules.getModuleInfo(each)?.importers ?? []) seen.add(importer);
+  }
+  return false;
+}
+
 const firstPage: string[] = [];
 
 export default defineConfig({
@@ -115,7 +132,11 @@ export default defineConfig({
           groups: [
             // SvelteKit fills this before it runs anything else: it must not come in one file with the rest.
             { name: 'start', test: /runtime\/client\/payload\.js|preload-helper/, priority: 1 },
-            { name: 'panel', test: /\/(admin-ui\/src\/lib|node_modules\/svelte)\//, minShareCount: 2 },
+            {
+              name: (id, modules) => (isOfFirstPage(id, modules) ? 'first' : 'pages'),
+              test: /\/(admin-ui\/src\/lib|node_modules\/(svelte|@sveltejs\/kit|devalue))\//,
+              minShareCount: 2,
+            },
           ],
         },
       },

@@ -9,7 +9,8 @@ import { unbrokenRun } from './unbroken-run.ts';
  *
  * Pages begin at fixed numbers, so that clients which ask for different places share them: those who ask at the same
  * time share one read, and a full page is kept for those who come a little later. 500 clients that come back after the
- * same outage cost the stores what one of them costs.
+ * same outage cost the stores what one of them costs. The page behind one that is taken is read while that is written
+ * to sockets, so that a reader waits for the slower of the two and not for both.
  */
 export interface Replay {
   /**
@@ -24,7 +25,7 @@ export type Tier = 'ring' | 'redis' | 'postgres';
 
 export interface ReplayOptions {
   readonly pageEntries: number;
-  /** Bytes of pages that are kept for others. */
+  /** Bytes of pages that are kept for others; at most half of them hold what nobody has asked for yet. */
   readonly cacheBytes: number;
   /** Entries that were read from a store. */
   readonly onRead: (tier: Exclude<Tier, 'ring'>, entries: number) => void;
@@ -34,6 +35,8 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
   const { pageEntries } = options;
   const inFlight = new Map<string, Promise<Block | null>>();
   const kept = new Map<string, Block>();
+  /** Kept or being read, and not taken by anybody yet. */
+  const ahead = new Set<string>();
   let keptBytes = 0;
   let generation = 0;
 
@@ -83,6 +86,7 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
     for (const [oldest, { bytes }] of kept) {
       if (keptBytes <= options.cacheBytes) break;
       kept.delete(oldest);
+      ahead.delete(oldest);
       keptBytes -= bytes;
     }
   }
@@ -101,22 +105,42 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
     const held = ring.blockAfter(cursor);
     if (held) return held;
     const key = keyOf(channel, ring.epochs, cursor);
+    ahead.delete(key);
     const known = kept.get(key);
     if (known && known.after <= cursor) {
       // Used again: it leaves later.
       kept.delete(key);
       kept.set(key, known);
+      readAhead(channel, ring, known);
       return known;
     }
     const shared = inFlight.get(key);
-    if (shared) {
+    return (shared ?? begin(key, { channel, ring, cursor })).then(block => {
       // What another reader of the page did not need may have been left out, or he stood behind a hole.
-      const isMine = (block: Block | null) => block !== null && block.after <= cursor && block.last > cursor;
-      return shared.then(block => (isMine(block) ? block : blockAfter(channel, ring, cursor)));
-    }
-    const reading = read(channel, ring, cursor).finally(() => inFlight.delete(key));
+      const isMine = block !== null && block.after <= cursor && block.last > cursor;
+      if (shared && !isMine) return blockAfter(channel, ring, cursor);
+      if (block && kept.get(key) === block) readAhead(channel, ring, block);
+      return block;
+    });
+  }
+
+  function begin(key: string, from: { channel: Channel; ring: Ring; cursor: number }): Promise<Block | null> {
+    const reading = read(from.channel, from.ring, from.cursor).finally(() => inFlight.delete(key));
     inFlight.set(key, reading);
     return reading;
+  }
+
+  /** Only what is kept when it has come: anything else would be read for nobody. */
+  function readAhead(channel: Channel, ring: Ring, { last, bytes }: Block): void {
+    const key = keyOf(channel, ring.epochs, last);
+    if (last >= ring.after || kept.has(key) || inFlight.has(key)) return;
+    if ((ahead.size + 1) * bytes > options.cacheBytes / 2) return;
+    ahead.add(key);
+    begin(key, { channel, ring, cursor: last }).then(
+      () => kept.has(key) || ahead.delete(key),
+      // Who comes to take it reads it himself, and hears of the failure.
+      () => ahead.delete(key),
+    );
   }
 
   return {
@@ -126,6 +150,7 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
       for (const [key, block] of kept) {
         if (!key.startsWith(`${channel}:`)) continue;
         kept.delete(key);
+        ahead.delete(key);
         keptBytes -= block.bytes;
       }
       log.forget(channel);
