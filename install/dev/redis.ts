@@ -74,7 +74,7 @@ async function launch(binaryPath: string, port: number, options: RedisOptions): 
         ...['--port', String(port), '--bind', '127.0.0.1', '--protected-mode', 'yes'],
         ...['--dir', options.dir, '--daemonize', 'no'],
         ...['--appendonly', 'yes', '--appendfsync', options.appendFsync ?? 'always', '--save', ''],
-        ...['--maxmemory-policy', 'noeviction'],
+        ...['--maxmemory-policy', 'noeviction', '--stream-node-max-bytes', '16384'],
       ],
       output: log.fd,
     });
