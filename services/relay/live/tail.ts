@@ -33,13 +33,16 @@ export interface TailListener {
 
 const STOP_MS = 500;
 
+/** Of the time it may take to hand out what comes, a quarter. */
+const REST_FACTOR = 3;
+
 /**
- * How long to wait before reading on, after handing a block to everybody took `costMs`. As long again: an event that
+ * How long to wait before reading on, after handing a block to everybody took `costMs`. Some times as long: an event that
  * comes alone goes out at once, and when handing out is what the process spends its time on, the events that arrive
  * meanwhile share one write for each client. A fixed window would delay the first and do too little for the second.
  */
 function paceMs(costMs: number, maxPaceMs: number): number {
-  return costMs < 1 ? 0 : Math.min(costMs, maxPaceMs);
+  return costMs < 1 ? 0 : Math.min(costMs * REST_FACTOR, maxPaceMs);
 }
 
 export async function createTail(
