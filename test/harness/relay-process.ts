@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { pino } from 'pino';
@@ -21,6 +21,10 @@ export type RelayProcess = {
   metric(name: string): Promise<number>;
   /** Memory that the process holds now, in bytes, as the kernel counts it. */
   residentBytes(): Promise<number>;
+  /** File descriptors that it holds now, connections among them. */
+  openFiles(): Promise<number>;
+  /** What it wrote to its log, the last 200 kB. */
+  output(): string;
   stop(): Promise<void>;
 };
 
@@ -66,6 +70,8 @@ export async function startRelayProcess(
       const status = await readFile(`/proc/${service.pid}/status`, 'utf8');
       return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024;
     },
+    openFiles: async () => (await readdir(`/proc/${service.pid}/fd`)).length,
+    output: service.output,
     async stop() {
       await service.stop();
       await database.drop();
