@@ -6,7 +6,7 @@ import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { AddressList } from '../keys/address-list.ts';
 import { markProxy } from './client-address.ts';
 import { limitHalfOpen } from './half-open.ts';
-import { refuseBrokenRequests, requireHost } from './refuse-broken-requests.ts';
+import { refuseBrokenRequests, requireHost, requireTarget } from './refuse-broken-requests.ts';
 
 const FINISH_REQUESTS_MS = 1_000;
 
@@ -31,7 +31,7 @@ export function createHttpServer(
   };
   const server = createServer(
     { ...times, shouldUpgradeCallback: isWebSocket, requireHostHeader: false },
-    requireHost(answer),
+    requireHost(requireTarget(answer)),
   );
   limitHalfOpen(server, { max: maxHalfOpen, logger });
   if (trustedProxies) server.on('connection', socket => markProxy(socket, trustedProxies));
