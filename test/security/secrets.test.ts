@@ -47,6 +47,7 @@ test('no secret reaches a log, an entry or a table, at whatever level', async ()
   // What a refused token makes ingest say.
   await system.sim('POST', '/sim/faults', { kind: 'expire-token' });
   await system.sim('POST', '/sim/faults', { kind: 'drop' });
+  const first = system.service('ingest').output();
   await system.crash('ingest');
 
   const secrets: Record<string, string> = {
@@ -57,7 +58,7 @@ test('no secret reaches a log, an entry or a table, at whatever level', async ()
   };
   for (const [name, secret] of Object.entries(secrets)) expect([name, String(secret).length > 5]).toEqual([name, true]);
 
-  const places: Record<string, string> = {};
+  const places: Record<string, string> = { 'the first ingest': first };
   for (const name of ['ingest', 'relay', 'worker'] as const) places[name] = system.service(name).output();
   for (const channel of ['calls', 'health', 'errors', 'audit', 'requests'] as const) {
     places[`the log ${channel}`] = JSON.stringify(await system.redis.xrange(system.keys.log(channel), '-', '+'));
