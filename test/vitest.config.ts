@@ -30,7 +30,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/{integration,security}/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -11,6 +11,7 @@ import { startPanelBuild } from '../dev/stack/panel.ts';
 import { fail, succeed } from '../dev/terminal.js';
 import { findProductionPackages, toProductionLock, toProductionManifest } from './production-packages.ts';
 import { listReleaseFiles, WORKSPACES } from './release-files.ts';
+import { makeSbom } from './sbom.ts';
 
 /**
  * `npm run release`: writes `3cx-relay-<version>.tar.gz` and its `.sha256`. The same checkout gives the same bytes:
@@ -70,6 +71,8 @@ async function stage(
   for (const path of listReleaseFiles(options.root)) await copy(path);
   await writeFile(join(folder, 'package.json'), toJson(manifest));
   await writeFile(join(folder, 'package-lock.json'), toJson(toProductionLock(lock, manifest, packages)));
+  const sbom = await makeSbom(folder, { seconds: Number(await timeOfSource()), name: manifest.name });
+  await writeFile(join(folder, 'sbom.cdx.json'), sbom);
   if (!options.withModules) return;
   for (const path of packages.filter(each => each.startsWith('node_modules/') || each.includes('/node_modules/'))) {
     // Packages of other platforms are locked and not there.

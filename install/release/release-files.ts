@@ -18,6 +18,7 @@ const SHIPPED = [
   'install/UPGRADING.md',
   'install/OPERATING.md',
   'install/SCALING.md',
+  'install/SECURITY.md',
   '.env.example',
   'README.md',
 ];

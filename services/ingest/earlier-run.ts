@@ -3,6 +3,7 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
 import { readSnapshot, type StateSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import { parseStored } from '@3cx-relay/shared/log/stored-json.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
@@ -72,7 +73,7 @@ function callsIn(newestFirst: readonly LogEntry[]): Call[] {
   const calls = new Map<string, Call>();
   for (const { call, body } of newestFirst) {
     if (call === null || calls.has(call)) continue;
-    const told = (JSON.parse(body) as { call?: unknown }).call;
+    const told = parseStored<{ call: unknown }>(body)?.call;
     const parsed = told ? parseCall(JSON.stringify(told)) : null;
     if (parsed) calls.set(call, parsed);
   }

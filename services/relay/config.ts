@@ -49,6 +49,8 @@ export const relayConfig = {
   RELAY_MAX_ANONYMOUS_REQUEST_ENTRIES_PER_SECOND: integer({ min: 1, max: 1_000_000, default: 10 }),
   RELAY_HEARTBEAT_MS: integer({ min: 200, max: 300_000, default: 15_000 }),
   RELAY_MAX_CONNECTIONS: integer({ min: 1, max: 1_000_000, default: 10_000 }),
+  /** Connections of which no whole request has come. */
+  RELAY_MAX_HALF_OPEN: integer({ min: 10, max: 1_000_000, default: 10_000 }),
   RELAY_KEY_MAX_CONNECTIONS: integer({ min: 1, max: 1_000_000, default: 10_000 }),
   RELAY_KEY_REQUESTS_PER_SECOND: integer({ min: 1, max: 1_000_000, default: 1_000 }),
   RELAY_KEY_SWEEP_MS: integer({ min: 100, max: 3_600_000, default: 10_000 }),

@@ -234,6 +234,8 @@ export async function createRelay(
   });
   const server = createHttpServer(app.callback(), {
     trustedProxies: createAddressList(config.RELAY_TRUSTED_PROXIES),
+    maxHalfOpen: config.RELAY_MAX_HALF_OPEN,
+    logger,
   });
   const sockets = createWebSocketEndpoint(
     server,

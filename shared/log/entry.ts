@@ -1,4 +1,5 @@
 import type { Channel } from '../wire/channels.ts';
+import { isObjectText } from './stored-json.ts';
 
 /** One entry as it stands in the log. `body` is final JSON that nobody parses or serialises again on the way to a client. */
 export interface LogEntry {
@@ -40,11 +41,15 @@ export interface NewEntry {
 /** A raw stream entry as ioredis returns it: id, then names and values in turn. */
 export type StreamEntry = [id: string, fields: string[]];
 
+/**
+ * What another version wrote, or a hand, is passed on in its place as far as it can be sent: a number that is left out
+ * would be an event that clients miss.
+ */
 export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): LogEntry {
   const [id, fields] = raw;
-  let type = '';
+  let type = UNKNOWN_TYPE;
   let at = 0;
-  let body = '{}';
+  let body: string | null = null;
   let dn: string | null = null;
   let call: string | null = null;
   let event: string | null = null;
@@ -53,13 +58,13 @@ export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): 
     const value = fields[i + 1] ?? '';
     switch (fields[i]) {
       case 't':
-        type = value;
+        type = TYPE.test(value) ? value : UNKNOWN_TYPE;
         break;
       case 'at':
-        at = Number(value);
+        at = toTime(value);
         break;
       case 'b':
-        body = value;
+        body = toBody(value);
         break;
       case 'dn':
         dn = value;
@@ -78,8 +83,26 @@ export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): 
         break;
     }
   }
+  body ??= `{"at":"${new Date(at).toISOString()}"}`;
   const entry = { channel, epoch, seq: seqOf(id), type, at, body, dn, call, event };
   return trace === undefined ? entry : { ...entry, trace };
+}
+
+/** It is put between quotes as it stands. */
+const TYPE = /^[\w.-]{1,64}$/;
+const UNKNOWN_TYPE = 'unknown';
+/** The year 9999: PostgreSQL and ISO 8601 go further, months of their own for it would not help anybody. */
+const LATEST_MS = 253_402_300_799_999;
+
+function toTime(text: string): number {
+  const at = Math.trunc(Number(text));
+  return at >= 0 && at <= LATEST_MS ? at : 0;
+}
+
+/** Null for what cannot be continued by text (message.ts). Line breaks, which stand between tokens, would end a line of SSE. */
+function toBody(text: string): string | null {
+  if (!isObjectText(text)) return null;
+  return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, ' ') : text;
 }
 
 export function seqOf(streamId: string): number {

@@ -124,8 +124,8 @@ async function decode(
   const entries: LogEntry[] = [];
   for (const item of raw) {
     // An epoch begins with its gap entry, except the very first one.
-    const type = item[1][1];
-    if (cursor.epochs.length === 0 || type === 'gap') {
+    const entry = decodeEntry(channel, '', item);
+    if (cursor.epochs.length === 0 || entry.type === 'gap') {
       const { epochs } = await readLogInfo(options.redis, options.keys, channel);
       if (epochs.length === 0) throw new Error(`the epochs of ${channel} are gone until its writer begins a new one`);
       const known = cursor.epochs.at(-1)?.epoch;
@@ -134,7 +134,6 @@ async function decode(
         return { entries, isOfAnotherLog: true };
       cursor.epochs = epochs;
     }
-    const entry = decodeEntry(channel, '', item);
     const epoch = epochOf(cursor.epochs, entry.seq) ?? '';
     // What stands before the first epoch had one that was forgotten: it has no position any more.
     if (entry.seq >= (cursor.epochs[0]?.first ?? 0)) entries.push({ ...entry, epoch });

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { pino } from 'pino';
@@ -25,6 +25,10 @@ export type RelayProcess = {
   residentBytes(): Promise<number>;
   /** SIGKILL, then again with the same settings; resolves when it is ready. */
   restart(): Promise<void>;
+  /** File descriptors that it holds now, connections among them. */
+  openFiles(): Promise<number>;
+  /** What it wrote to its log, the last 200 kB. */
+  output(): string;
   stop(): Promise<void>;
 };
 
@@ -79,6 +83,8 @@ export async function startRelayProcess(
       await service.kill();
       service = await start();
     },
+    openFiles: async () => (await readdir(`/proc/${service.pid}/fd`)).length,
+    output: () => service.output(),
     async stop() {
       await service.stop();
       await database.drop();

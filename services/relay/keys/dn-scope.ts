@@ -1,3 +1,4 @@
+import { isObjectText, parseStored } from '@3cx-relay/shared/log/stored-json.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { CHANNEL_PERMISSION, type Permission } from '@3cx-relay/shared/wire/permissions.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
@@ -63,23 +64,25 @@ export function refuseDn(dns: readonly string[] | null, dn: string): Problem | n
 
 /** The calls of a snapshot in which somebody of the scope takes or took part. */
 export function callsInScope(calls: Readonly<Record<string, string>>, scope: DnScope | null): string[] {
-  const all = Object.values(calls);
+  const all = Object.values(calls).filter(isObjectText);
   return scope ? all.filter(json => isCallInScope(json, scope)) : all;
 }
 
 /** The parts of the call object (PROTOCOL.md §3.1) that name an extension. */
 interface CallParties {
-  readonly legs?: readonly { readonly dn: string }[];
-  readonly formerLegs?: readonly { readonly dn: string }[];
-  readonly via?: { readonly dn: string } | null;
-  readonly caller?: { readonly dn: string | null };
-  readonly callee?: { readonly dn: string | null };
-  readonly answeredBy?: string | null;
+  readonly legs: readonly Party[] | null;
+  readonly formerLegs: readonly Party[] | null;
+  readonly via: Party;
+  readonly caller: Party;
+  readonly callee: Party;
+  readonly answeredBy: string | null;
 }
 
+type Party = { readonly dn?: string | null } | null;
+
 function isCallInScope(json: string, scope: DnScope): boolean {
-  const { legs = [], formerLegs = [], via, caller, callee, answeredBy } = JSON.parse(json) as CallParties;
-  const dns = [...legs, ...formerLegs].map(leg => leg.dn);
+  const { legs, formerLegs, via, caller, callee, answeredBy } = parseStored<CallParties>(json) ?? {};
+  const dns = [...(legs ?? []), ...(formerLegs ?? [])].map(leg => leg?.dn);
   return [...dns, via?.dn, caller?.dn, callee?.dn, answeredBy].some(dn => dn != null && scope.has(dn));
 }
 

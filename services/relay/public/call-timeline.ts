@@ -5,6 +5,7 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { messageText } from '@3cx-relay/shared/log/message.ts';
 import { resolvePosition } from '@3cx-relay/shared/log/resolve-position.ts';
+import { parseStored } from '@3cx-relay/shared/log/stored-json.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { selectCallEvents, selectLastCallEvent } from '@3cx-relay/shared/store/call-events.ts';
 import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
@@ -133,7 +134,7 @@ function toTimeline(query: TimelineQuery, { info, callJson }: CallState, found: 
 }
 
 function callOf({ body }: LogEntry): string | null {
-  const { call } = JSON.parse(body) as { call?: unknown };
+  const call = parseStored<{ call: unknown }>(body)?.call;
   return call === undefined || call === null ? null : JSON.stringify(call);
 }
 

@@ -1,20 +1,39 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { AddressList } from '../keys/address-list.ts';
 import { markProxy } from './client-address.ts';
-import { refuseBrokenRequests, requireHost } from './refuse-broken-requests.ts';
+import { limitHalfOpen } from './half-open.ts';
+import { refuseBrokenRequests, requireHost, requireTarget } from './refuse-broken-requests.ts';
 
 const FINISH_REQUESTS_MS = 1_000;
+
+/** What is sent in this time is a request; the largest body is 64 KiB. Node's own would be one minute and five. */
+const HEADERS_WITHIN_MS = 20_000;
+const REQUEST_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 5_000;
 
 /** Another upgrade than to a WebSocket may be offered, and need not be taken: curl --http2 does so. */
 const isWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
 
 /** The one server of the process; what is not HTTP at all is refused here, before anybody is asked. */
-export function createHttpServer(answer: RequestListener, options: { trustedProxies?: AddressList } = {}): Server {
-  const { trustedProxies } = options;
-  const server = createServer({ shouldUpgradeCallback: isWebSocket, requireHostHeader: false }, requireHost(answer));
+export function createHttpServer(
+  answer: RequestListener,
+  options: { trustedProxies?: AddressList; maxHalfOpen: number; logger: Logger },
+): Server {
+  const { trustedProxies, maxHalfOpen, logger } = options;
+  const times = {
+    headersTimeout: HEADERS_WITHIN_MS,
+    requestTimeout: REQUEST_WITHIN_MS,
+    connectionsCheckingInterval: LOOK_EVERY_MS,
+  };
+  const server = createServer(
+    { ...times, shouldUpgradeCallback: isWebSocket, requireHostHeader: false },
+    requireHost(requireTarget(answer)),
+  );
+  limitHalfOpen(server, { max: maxHalfOpen, logger });
   if (trustedProxies) server.on('connection', socket => markProxy(socket, trustedProxies));
   refuseBrokenRequests(server);
   return server;

@@ -34,6 +34,27 @@ export function requireHost(handle: RequestListener): RequestListener {
   };
 }
 
+/**
+ * A target is a path, or a whole URL as proxies send it (RFC 9112 §3.2). Everything behind here takes it apart with a
+ * parser that throws on what is neither; a fragment is never sent.
+ */
+export function requireTarget(handle: RequestListener): RequestListener {
+  return (request, response) => {
+    const path = pathOf(request.url ?? '');
+    if (path === null) return answer(response, problem('invalid_request', 'the request target is not a path'));
+    request.url = path;
+    handle(request, response);
+  };
+}
+
+function pathOf(target: string): string | null {
+  if (target.includes('#')) return null;
+  if (target.startsWith('/') || target === '*') return target;
+  if (!/^https?:\/\//i.test(target) || !URL.canParse(target)) return null;
+  const { pathname, search } = new URL(target);
+  return pathname + search;
+}
+
 function answer(response: ServerResponse, refusal: Problem): void {
   const body = JSON.stringify(refusal);
   response.writeHead(refusal.status, {

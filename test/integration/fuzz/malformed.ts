@@ -7,7 +7,7 @@ import fc from 'fast-check';
  * the first check. Valid requests occur too.
  */
 const POSITIONS = ['start', 'now', '00000000_0000000000000001', 'zzzzzzzz_9999999999999999'];
-const junk = fc.oneof(
+export const junk = fc.oneof(
   fc.string({ maxLength: 40 }),
   fc.string({ unit: 'binary', maxLength: 20 }),
   fc.constantFrom(

@@ -31,9 +31,13 @@ export function sendRaw(url: string, bytes: Buffer): Promise<RawAnswer | null> {
   });
 }
 
+let opened = 0;
+
+/** From one address of this host after the other: the ports of one are used up after some ten thousand connections. */
 export function openRaw(url: string): Socket {
   const { hostname, port } = new URL(url);
-  return connect(Number(port), hostname);
+  opened += 1;
+  return connect({ port: Number(port), host: hostname, localAddress: `127.0.0.${2 + (opened % 250)}` });
 }
 
 function parse(text: string): RawAnswer | null {

@@ -105,6 +105,44 @@ describe('a password', () => {
   });
 });
 
+describe('a file that nobody wrote like this', () => {
+  const name = fc.oneof(
+    fc.constantFrom(
+      'CallReports',
+      'DbAdminREADONLY',
+      'CfgServerProfile',
+      '__proto__',
+      'constructor',
+      'a.b',
+      'CallReports.x',
+    ),
+    fc.string({ maxLength: 12 }),
+  );
+  const key = fc.oneof(
+    fc.constantFrom('PASSWORD', 'Password', 'User[]', '__proto__', 'toString', 'DBPort'),
+    fc.string({ maxLength: 8 }),
+  );
+  const line = fc.oneof(
+    name.map(text => `[${text}]`),
+    fc.tuple(key, fc.string({ unit: 'binary', maxLength: 20 })).map(([left, right]) => `${left}=${right}`),
+    fc.string({ unit: 'binary', maxLength: 40 }),
+  );
+
+  test('is read as far as it goes, changes no object but its own, and names no login without a password', () => {
+    const lines = fc.array(line, { maxLength: 20 });
+    fc.assert(
+      fc.property(lines, given => {
+        const logins = loginsOf(parsePbxIni(given.join('\r\n')), linux);
+        for (const login of logins)
+          expect(login).toMatchObject({ password: expect.stringMatching(/./s), port: expect.any(Number) });
+        expect(Object.keys(Object.prototype)).toEqual([]);
+        expect(({} as Record<string, unknown>).password).toBeUndefined();
+      }),
+      { numRuns: Number(process.env.FUZZ_CASES ?? 500) },
+    );
+  });
+});
+
 describe('the search for the file', () => {
   let root: string;
   beforeEach(async () => {

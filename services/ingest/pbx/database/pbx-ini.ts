@@ -37,12 +37,12 @@ export function parsePbxIni(text: string): IniSections {
       .map(quoteValue)
       .join('\n'),
   );
-  const sections: Record<string, Record<string, string>> = {};
+  const sections: Record<string, Record<string, string>> = Object.create(null);
   for (const [name, keys] of Object.entries(parsed as Record<string, unknown>)) {
     if (typeof keys !== 'object' || keys === null) continue;
-    const section: Record<string, string> = {};
-    for (const [key, value] of Object.entries(keys)) section[key.toLowerCase()] = String(value);
-    sections[name.toLowerCase()] = section;
+    // A section within this one, `[CallReports.x]`, is none of 3CX, and no text.
+    const values = Object.entries(keys).filter(([, value]) => value === null || typeof value !== 'object');
+    sections[name.toLowerCase()] = Object.fromEntries(values.map(([key, value]) => [key.toLowerCase(), String(value)]));
   }
   return sections;
 }

@@ -1,4 +1,5 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { parseStored } from '@3cx-relay/shared/log/stored-json.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { infoOfServer } from '@3cx-relay/shared/runtime/redis-server.ts';
 import type { StatsAnswer } from '@3cx-relay/shared/wire/admin/stats.ts';
@@ -12,7 +13,7 @@ export async function readActiveCalls(redis: Redis, keys: LogKeys): Promise<Acti
   const calls = await redis.hvals(keys.calls);
   const byState: Record<string, number> = {};
   for (const call of calls) {
-    const { state } = JSON.parse(call) as { state?: unknown };
+    const state = parseStored<{ state: unknown }>(call)?.state;
     const name = typeof state === 'string' ? state : 'unknown';
     byState[name] = (byState[name] ?? 0) + 1;
   }

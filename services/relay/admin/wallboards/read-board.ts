@@ -1,13 +1,13 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import { parseStored } from '@3cx-relay/shared/log/stored-json.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import { selectCallStatistics } from '@3cx-relay/shared/store/call-history.ts';
 import type { Board } from '@3cx-relay/shared/wire/admin/wallboards.ts';
-import type { Call } from '@3cx-relay/shared/wire/call.ts';
 import type pg from 'pg';
 import { shareAnswer } from '../../share-answer.ts';
-import { toBoardCalls } from './to-board.ts';
+import { shownOfCall, toBoardCalls } from './to-board.ts';
 
 export interface BoardDeps {
   readonly redis: Redis;
@@ -35,7 +35,8 @@ export function createReadBoard(deps: BoardDeps): ReadBoard {
   const zones = new Map<string, () => Promise<Board['today']>>();
   const readCalls = shareAnswer(async () => {
     const { position, calls } = await within(WITHIN_MS, readSnapshot(redis, keys));
-    const parsed = Object.values(calls).map(text => JSON.parse(text) as Call);
+    // What is no call, or not yet one of this version, is no row of a board.
+    const parsed = Object.values(calls).flatMap(text => shownOfCall.safeParse(parseStored(text)).data ?? []);
     return { asOf: new Date(now()).toISOString(), position, ...toBoardCalls(parsed) };
   }, CALLS_VALID_MS);
 

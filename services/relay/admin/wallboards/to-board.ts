@@ -1,12 +1,23 @@
 import type { Board, BoardCall } from '@3cx-relay/shared/wire/admin/wallboards.ts';
-import type { Call, Party } from '@3cx-relay/shared/wire/call.ts';
+import { call, leg, type Party } from '@3cx-relay/shared/wire/call.ts';
+import { z } from 'zod';
 
 /** No screen shows more, and no answer grows beyond some hundred kB. */
 const MAX_CALLS = 300;
 const SHOWN_DIGITS = 2;
 
+/** What a board is made of; of a call of another version nothing else has to be there. */
+export const shownOfCall = z.object({
+  ...call.pick({ callId: true, state: true, direction: true, startedAt: true, ringingAt: true, answeredAt: true })
+    .shape,
+  ...call.pick({ caller: true, callee: true, via: true }).shape,
+  legs: z.array(leg.pick({ dn: true })),
+});
+
+type ShownOfCall = z.infer<typeof shownOfCall>;
+
 /** What a screen may show of the calls of this moment. */
-export function toBoardCalls(calls: readonly Call[]): Omit<Board, 'asOf' | 'position' | 'today'> {
+export function toBoardCalls(calls: readonly ShownOfCall[]): Omit<Board, 'asOf' | 'position' | 'today'> {
   const sorted = calls
     .filter(({ state }) => state !== 'ended')
     .sort((one, other) => (one.callId < other.callId ? -1 : 1));
@@ -33,7 +44,7 @@ export function toBoardCalls(calls: readonly Call[]): Omit<Board, 'asOf' | 'posi
   };
 }
 
-function toBoardCall(call: Call): BoardCall {
+function toBoardCall(call: ShownOfCall): BoardCall {
   const { callId, state, direction, startedAt, ringingAt, answeredAt, via } = call;
   return {
     ...{ callId, state, direction, startedAt, ringingAt, answeredAt },
@@ -54,11 +65,11 @@ function maskNumber(number: string): string {
   return digits.length <= SHOWN_DIGITS ? '•••' : `•••${digits.slice(-SHOWN_DIGITS)}`;
 }
 
-function isWaiting({ answeredAt }: Call): boolean {
+function isWaiting({ answeredAt }: ShownOfCall): boolean {
   return answeredAt === null;
 }
 
-function earliest(calls: readonly Call[]): string | null {
+function earliest(calls: readonly ShownOfCall[]): string | null {
   const times = calls.map(({ startedAt, ringingAt }) => startedAt ?? ringingAt).filter(time => time !== null);
   return times.sort()[0] ?? null;
 }

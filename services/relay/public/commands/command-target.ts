@@ -1,5 +1,6 @@
 import type { CallAction } from '@3cx-relay/shared/jobs/call-command.ts';
 import type { StateSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
+import { parseStored } from '@3cx-relay/shared/log/stored-json.ts';
 
 /** The participant that a request names. */
 export interface CommandTarget {
@@ -71,8 +72,9 @@ function findCall({ dn, participantId }: CommandTarget, { calls }: StateSnapshot
   for (const json of Object.values(calls)) {
     // Most calls are not the one: a look at the text spares parsing them.
     if (!json.includes(`"participantId":${participantId}`)) continue;
-    const call = JSON.parse(json) as KnownCall;
-    if (call.legs.some(leg => leg.participantId === participantId && leg.dn === dn)) return call;
+    const { callId, legs } = parseStored<KnownCall>(json) ?? {};
+    const isIn = legs?.some(leg => leg.participantId === participantId && leg.dn === dn);
+    if (isIn && callId !== undefined && legs) return { callId, legs };
   }
   return null;
 }

@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RelayProcess, startRelayProcess } from '../harness/relay-process.ts';
+import { openRaw, sendRaw } from '../integration/fuzz/raw-http.ts';
+
+/** What is sent becomes no header of an answer, no line of the log, no path of a file, and no look inside. */
+let relay: RelayProcess;
+
+beforeAll(async () => {
+  relay = await startRelayProcess({
+    settings: { LOG_LEVEL: 'trace', RELAY_ALLOWED_ORIGINS: 'https://crm.example.com' },
+  });
+});
+
+afterAll(() => relay?.stop());
+
+const INJECTED = 'x-injected';
+const BREAKS = [
+  '%0d%0aX-Injected:%20yes',
+  '%0aX-Injected:%20yes',
+  '%E5%98%8A%E5%98%8DX-Injected:%20yes',
+  '%00',
+  '%1b[31mred',
+];
+const TARGETS = [
+  ...[
+    '//?:,]@#&x',
+    '//#',
+    '/#',
+    '*',
+    'http://[',
+    'http://a]b/',
+    'http://relay/relay/health',
+    'ftp://x/',
+    'relay',
+    '//relay:0/',
+    '/%',
+    '/%zz',
+  ],
+  ...[
+    '/admin/%2e%2e/%2e%2e/etc/passwd',
+    '/admin/..%2f..%2fetc%2fpasswd',
+    '/admin/../../etc/passwd',
+    '/admin/....//....//etc/passwd',
+  ],
+  ...[
+    '/admin/%5c..%5c..%5cetc%5cpasswd',
+    '/admin/_app/../../../package.json',
+    '/admin//etc/passwd',
+    '/admin/%00',
+    '/admin/index.html%00.js',
+  ],
+  ...[
+    '/relay/../admin/stats',
+    '/relay/%2e%2e/admin/stats',
+    '/admin/relay/../users',
+    '/admin/relay/%2e%2e/users',
+    '/RELAY/events',
+    '/relay/events/',
+  ],
+];
+const NAMES = [
+  'channel',
+  'after',
+  'dn',
+  'call',
+  'event',
+  'from',
+  'limit',
+  'order',
+  'format',
+  'cursor',
+  'ticket',
+  'offset',
+];
+const HEADERS = [
+  'Origin',
+  'Last-Event-ID',
+  'Idempotency-Key',
+  'X-Real-IP',
+  'X-Forwarded-Proto',
+  'User-Agent',
+  'Referer',
+  'If-None-Match',
+  'Accept',
+  'X-API-Key',
+  'Cookie',
+  'traceparent',
+];
+const PATHS = [
+  '/relay/events',
+  '/relay/events/stream',
+  '/relay/streams/calls',
+  '/relay/cdr',
+  '/relay/history/calls',
+  '/relay/calls/x',
+  '/admin/errors',
+  '/admin/',
+];
+
+function request(target: string, headers: readonly string[] = [], method = 'GET'): Buffer {
+  const key = headers.some(header => header.startsWith('X-API-Key')) ? [] : [`X-API-Key: ${relay.apiKey}`];
+  return Buffer.from(
+    [`${method} ${target} HTTP/1.1`, 'Host: relay', ...key, ...headers, 'Connection: close', '', ''].join('\r\n'),
+    'latin1',
+  );
+}
+
+/** Of our sources, of libraries, of the stores and of this machine. */
+const INSIDE =
+  /node_modules|\bat .+\.[jt]s:\d+|services\/relay|\/(home|root|work|opt|usr)\/|SELECT |INSERT |syntax error at|ECONN|relation "|ReplyError|ZodError|TypeError|root:x:/;
+
+async function expectNothingInside(bytes: Buffer): Promise<void> {
+  const answer = await sendRaw(relay.url, bytes);
+  const asked = bytes.toString('latin1').slice(0, 200);
+  if (!answer) return;
+  expect([asked, answer.status >= 500 && answer.status !== 503 && answer.status !== 504]).toEqual([asked, false]);
+  expect([asked, answer.headers.includes(`\r\n${INJECTED}`)]).toEqual([asked, false]);
+  if (answer.status >= 400) expect([asked, INSIDE.exec(answer.body)?.[0]]).toEqual([asked, undefined]);
+}
+
+async function eachAtOnce(requests: readonly Buffer[]): Promise<void> {
+  for (let done = 0; done < requests.length; done += 16)
+    await Promise.all(requests.slice(done, done + 16).map(expectNothingInside));
+}
+
+test('no target of a request fails the relay, and none leads out of the folder of the panel', async () => {
+  await eachAtOnce(
+    TARGETS.flatMap(target => [request(target), request(target, [], 'POST'), request(target, [], 'HEAD')]),
+  );
+  for (const target of TARGETS.filter(each => each.includes('passwd') || each.includes('package.json'))) {
+    const answer = await sendRaw(relay.url, request(target));
+    expect([target, answer?.body.includes('root:') || answer?.body.includes('"workspaces"')]).toEqual([target, false]);
+  }
+});
+
+test('a line break in a path, a parameter or a header becomes no header and no line of the log', async () => {
+  const pairs = PATHS.flatMap(path => NAMES.map(name => `${path}?${name}=`));
+  const inQuery = pairs.map((pair, index) => request(pair + BREAKS[index % BREAKS.length]));
+  const inPath = BREAKS.flatMap(text =>
+    ['/relay/', '/relay/calls/', '/relay/streams/', '/admin/', '/admin/errors/'].map(path => request(path + text)),
+  );
+  const inHeader = HEADERS.flatMap(name =>
+    [
+      'https://crm.example.com\nX-Injected: yes',
+      'x\rX-Injected: yes',
+      '%0d%0aX-Injected: yes',
+      '\x1b[31m',
+      '\xff\xfe',
+      'https://crm.example.com%0d%0aX-Injected: yes',
+    ].map(value => request('/relay/events?limit=1', [`${name}: ${value}`])),
+  );
+  await eachAtOnce([...inQuery, ...inPath, ...inHeader]);
+  for (const text of BREAKS) {
+    const upgrade = openRaw(relay.url);
+    upgrade.on('error', () => undefined);
+    let answer = '';
+    upgrade.on('data', chunk => {
+      answer += chunk;
+    });
+    upgrade.write(
+      `GET /relay/ws?channels=${text} HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-API-Key: ${relay.apiKey}\r\n` +
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: relay.v1, ${text}\r\n\r\n`,
+    );
+    await expect.poll(() => answer, { timeout: 10_000, message: text }).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer.toLowerCase()).not.toContain(`\n${INJECTED}`);
+    upgrade.destroy();
+  }
+  const lines = relay.output().trimEnd().split('\n');
+  // The first one may be the rest of one that was given up.
+  for (const line of lines.slice(1)) expect(JSON.parse(line)).toMatchObject({ name: 'relay' });
+  expect(relay.output()).not.toContain('\u001b');
+});
+
+test('a failure says what it is and nothing of what is inside', async () => {
+  const bodies = [
+    '{',
+    '[]',
+    'null',
+    '{"dn":{}}',
+    '{"__proto__":{"dn":"101"}}',
+    `{"dn":"101'; DROP TABLE events; --","destination":"1"}`,
+    '"'.repeat(3_000),
+  ];
+  const posts = ['/relay/calls', '/relay/calls/1/drop', '/relay/tickets', '/admin/login', '/admin/setup'].flatMap(
+    path =>
+      bodies.map(body => {
+        const headers = ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`];
+        return Buffer.concat([request(path, headers, 'POST'), Buffer.from(body)]);
+      }),
+  );
+  const odd = [
+    "'",
+    "' OR 1=1 --",
+    '$1',
+    '\\',
+    '%25',
+    '1e999',
+    '-1',
+    '00000000_0000000000000001',
+    'zzzzzzzz_9999999999999999',
+    '{"$ne":1}',
+  ];
+  const gets = PATHS.flatMap((path, index) =>
+    NAMES.map((name, nth) => request(`${path}?${name}=${encodeURIComponent(odd[(index + nth) % odd.length] ?? '')}`)),
+  );
+  await eachAtOnce([...posts, ...gets]);
+});
