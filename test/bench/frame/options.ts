@@ -16,10 +16,10 @@ export function rowOptions(argv: readonly string[] = process.argv.slice(2)): Row
       quick: { type: 'boolean', default: false },
       runs: { type: 'string' },
       seconds: { type: 'string' },
+      // Taken by slow-down.ts, for the process that it is about.
       'slow-down': { type: 'string' },
     },
   });
-  if (values['slow-down'] !== undefined) process.env.BENCH_SLOW_DOWN = values['slow-down'];
   return {
     quick: values.quick,
     runs: positive('--runs', values.runs) ?? (values.quick ? 1 : 3),

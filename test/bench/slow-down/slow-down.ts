@@ -4,10 +4,19 @@
  */
 const NAMES = ['json-parse'] as const;
 
+export function slowDownName(): string | undefined {
+  const at = process.argv.indexOf('--slow-down');
+  return at === -1 ? undefined : (process.argv[at + 1] ?? '');
+}
+
+export function isSlowedDown(): boolean {
+  return slowDownName() !== undefined;
+}
+
 /** Settings for the process that is to be slow: none when nobody asked for it. */
-export function startSlowDown(): Record<string, string> {
-  const { BENCH_SLOW_DOWN: name } = process.env;
-  if (!name) return {};
+export function slowDownSettings(): Record<string, string> {
+  const name = slowDownName();
+  if (name === undefined) return {};
   if (!isName(name)) throw new Error(`--slow-down knows ${NAMES.join(', ')}, not ${name}`);
   return { NODE_OPTIONS: `--import=${new URL(`./${name}.ts`, import.meta.url).href}` };
 }
