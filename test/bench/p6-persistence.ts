@@ -14,6 +14,7 @@ import { createEvents } from './load/event.ts';
 import { startPublisher } from './load/publisher.ts';
 import { alwaysThere, type Peer } from './peers/peer.ts';
 import { relay } from './peers/relay.ts';
+import { relaySettings as profileSettings } from './slow-down/slow-down.ts';
 
 /**
  * P6: persistence. How fast the worker copies a full log into PostgreSQL, and how far it is behind while 5,000 events a
@@ -121,7 +122,9 @@ async function openStage(work: RowWork): Promise<Stage> {
       return Number(rows[0]?.seq ?? 0);
     },
     async startWorker() {
-      const service = await startService('worker', { REDIS_URL: url, DATABASE_URL: database.url, PBX_ID: pbxId });
+      const service = await startService('worker', {
+        ...{ REDIS_URL: url, DATABASE_URL: database.url, PBX_ID: pbxId, ...profileSettings() },
+      });
       started.push(service);
       return service;
     },

@@ -16,8 +16,9 @@ export function rowOptions(argv: readonly string[] = process.argv.slice(2)): Row
       quick: { type: 'boolean', default: false },
       runs: { type: 'string' },
       seconds: { type: 'string' },
-      // Taken by slow-down.ts, for the process that it is about.
+      // Both taken by slow-down.ts, for the process that they are about.
       'slow-down': { type: 'string' },
+      'cpu-prof': { type: 'boolean', default: false },
     },
   });
   return {

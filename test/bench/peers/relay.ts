@@ -1,6 +1,6 @@
 import { startRelayProcess } from '../../harness/relay-process.ts';
 import type { Stand } from '../frame/stand.ts';
-import { isSlowedDown, slowDownSettings } from '../slow-down/slow-down.ts';
+import { isSlowedDown, relaySettings } from '../slow-down/slow-down.ts';
 import { alwaysThere, type Peer, type PeerOptions, type Running } from './peer.ts';
 
 type RelayOptions = PeerOptions &
@@ -39,7 +39,7 @@ export async function startRelay(stand: Stand, options: RelayOptions = {}): Prom
   const { fsync = 'always', settings = {}, prepare, isAsItIs = false } = options;
   const redis = await stand.redis(fsync);
   const process = await startRelayProcess({
-    settings: { ...(isAsItIs ? {} : slowDownSettings()), ...settings },
+    settings: { ...(isAsItIs ? {} : relaySettings()), ...settings },
     ...(prepare ? { prepare } : {}),
   });
   const { redisUrl, databaseUrl, pbxId, apiKey, metric, restart } = process;
