@@ -9,7 +9,7 @@ import { fileOf, ROWS } from './rows.ts';
 /**
  * `npm run bench`: every row beside its peers, one after the other, each in a process of its own, then one table.
  * `npm run bench -- P1 P5` runs these; `-- curves`, `-- soak` the long ones; `--quick` is the short version of any;
- * `--runs`, `--seconds` and `--slow-down json-parse` are passed on to each row, and to `curves` and `soak` what they take.
+ * `--runs`, `--seconds`, `--slow-down json-parse` and `--cpu-prof` (of the relay) are passed on to each row, and to `curves` and `soak` what they take.
  * A row that is slow fails nothing. One that breaks is named, the others are run all the same, and the exit code is 1.
  */
 const QUICK_LEAVES_OUT: readonly string[] = ['P10'];
@@ -22,13 +22,14 @@ const { values, positionals, tokens } = parseArgs({
     runs: { type: 'string' },
     seconds: { type: 'string' },
     'slow-down': { type: 'string' },
+    'cpu-prof': { type: 'boolean' },
     clients: { type: 'string' },
     rates: { type: 'string' },
     log: { type: 'string' },
     history: { type: 'string' },
   },
 });
-const known = new Set(['quick', 'runs', 'seconds', 'slow-down', 'clients', 'rates', 'log', 'history']);
+const known = new Set(['quick', 'runs', 'seconds', 'slow-down', 'cpu-prof', 'clients', 'rates', 'log', 'history']);
 const unknown = tokens.flatMap(token => (token.kind === 'option' && !known.has(token.name) ? [token.rawName] : []));
 const wanted =
   positionals.length > 0

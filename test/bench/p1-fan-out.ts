@@ -7,7 +7,7 @@ import { completeness, fanOut } from './load/fan-out.ts';
 import { jetStream, natsCore } from './peers/nats.ts';
 import { nchan } from './peers/nchan.ts';
 import { plainWs, readyFrames, socketIo } from './peers/node-server.ts';
-import { relay } from './peers/relay.ts';
+import { relay, relays } from './peers/relay.ts';
 
 /**
  * P1: fan-out at a steady rate. 200 clients get 800 events of 300 bytes a second, 160,000 deliveries.
@@ -30,7 +30,7 @@ await runRow({
   async measure(work) {
     const { quick, seconds } = work.options;
     const load = { clients: CLIENTS, perSecond: PER_SECOND, events: PER_SECOND * seconds, eventBytes: EVENT_BYTES };
-    const few = [relay, socketIo, jetStream, readyFrames];
+    const few = [...relays, socketIo, jetStream, readyFrames];
     const peers = quick ? few : [...few, natsCore, nchan, plainWs];
     const all = await compare(work, peers, peer => fanOut(peer, work.stand, load));
     return {

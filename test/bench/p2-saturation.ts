@@ -7,7 +7,7 @@ import { jetStream, natsCore } from './peers/nats.ts';
 import { nchan } from './peers/nchan.ts';
 import { plainWs, readyFrames, socketIo } from './peers/node-server.ts';
 import type { Peer } from './peers/peer.ts';
-import { relay } from './peers/relay.ts';
+import { relays } from './peers/relay.ts';
 
 /**
  * P2: fan-out at saturation. 500 clients, and events as fast as the store takes them, 500 at a time.
@@ -21,7 +21,7 @@ const CLIENTS = 500;
 const EVENT_BYTES = 300;
 
 const EVENTS: ReadonlyMap<Peer, number> = new Map([
-  [relay, 20_000],
+  ...relays.map(peer => [peer, 20_000] as const),
   [readyFrames, 20_000],
   [jetStream, 3_000],
   [natsCore, 3_000],
@@ -38,7 +38,7 @@ await runRow({
   maxSeconds: 1_200,
   async measure(work) {
     const { quick } = work.options;
-    const peers = quick ? [relay, socketIo, readyFrames] : [...EVENTS.keys()];
+    const peers = quick ? [...relays, socketIo, readyFrames] : [...EVENTS.keys()];
     const eventsOf = (peer: Peer) => (EVENTS.get(peer) ?? 1_000) / (quick ? 5 : 1);
     const all = await compare(work, peers, peer =>
       fanOut(peer, work.stand, { clients: CLIENTS, events: eventsOf(peer), perSecond: 0, eventBytes: EVENT_BYTES }),

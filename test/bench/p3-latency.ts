@@ -8,7 +8,7 @@ import { oursMedian } from './frame/targets.ts';
 import { startListeners } from './load/listeners.ts';
 import type { Tally } from './load/listeners-process.ts';
 import { relay } from './peers/relay.ts';
-import { startSlowDown } from './slow-down/slow-down.ts';
+import { relaySettings } from './slow-down/slow-down.ts';
 
 /**
  * P3: latency of the whole way. The simulated PBX sends 100 frames a second over its socket; ingest asks for each entity,
@@ -60,7 +60,7 @@ await runRow({
 
 async function latency(work: RowWork): Promise<LatencyRun> {
   const redis = await work.stand.redis('always');
-  const system = await startSystem(startSlowDown());
+  const system = await startSystem(relaySettings());
   const target = {
     ...{ wire: 'relay' as const, port: Number(new URL(system.relayUrl).port), path: '/relay/ws?after=now' },
     headers: { authorization: `Bearer ${system.apiKey}` },

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { createTestDatabase } from '../harness/database.ts';
+import { createLogFiller } from '../harness/log-filler.ts';
 import { startService } from '../harness/processes.ts';
 import { createTestRedis } from '../harness/redis.ts';
 import { waitFor } from '../harness/wait-for.ts';
+import { toCallEntry } from './call-entries.ts';
 import { compare, judged, toSubjects } from './frame/compare.ts';
+import { NO_TARGET } from './frame/format-measures.ts';
 import { cpuSeconds } from './frame/process-cpu.ts';
 import { type RowWork, runRow } from './frame/run-row.ts';
 import { quantile } from './frame/statistics.ts';
@@ -14,10 +17,12 @@ import { createEvents } from './load/event.ts';
 import { startPublisher } from './load/publisher.ts';
 import { alwaysThere, type Peer } from './peers/peer.ts';
 import { relay } from './peers/relay.ts';
+import { relaySettings as profileSettings } from './slow-down/slow-down.ts';
 
 /**
  * P6: persistence. How fast the worker copies a full log into PostgreSQL, and how far it is behind while 5,000 events a
- * second come in.
+ * second come in. Events of 300 bytes carry no call; entries of whole calls, which the worker reads to keep the calls up to
+ * date, are measured beside them.
  *
  * Method. The log is filled first; then the worker is started as a process, with the PostgreSQL as it is in production
  * (fsync on). Its position in the database is read every 20 ms by another connection; the rate is that between the first
@@ -60,6 +65,7 @@ await runRow({
     const copied = await compare(work, [worker, bareCopy, bareJson], peer =>
       peer === worker ? persist(work, rows) : bare(peer, rows),
     );
+    const calls = await compare(work, [worker], () => persist(work, rows / 4, fillCalls));
     const behind = await compare(work, [worker], () => lag(work, seconds));
     return {
       settings: { eventBytes: EVENT_BYTES, rows, lagPerSecond: LAG_PER_SECOND },
@@ -77,6 +83,20 @@ await runRow({
             target: '≥ 40 k/s',
           },
           subjects => oursMedian(subjects) >= 40_000,
+        ),
+        judged(
+          {
+            work: `${rows / 4} entries of whole calls, 1.3 KB each`,
+            unit: 'rows/s',
+            better: 'higher',
+            subjects: toSubjects(
+              calls,
+              run => run.perSecond,
+              run => `${run.rows} rows`,
+            ),
+            target: NO_TARGET,
+          },
+          () => null,
         ),
         judged(
           {
@@ -121,7 +141,9 @@ async function openStage(work: RowWork): Promise<Stage> {
       return Number(rows[0]?.seq ?? 0);
     },
     async startWorker() {
-      const service = await startService('worker', { REDIS_URL: url, DATABASE_URL: database.url, PBX_ID: pbxId });
+      const service = await startService('worker', {
+        ...{ REDIS_URL: url, DATABASE_URL: database.url, PBX_ID: pbxId, ...profileSettings() },
+      });
       started.push(service);
       return service;
     },
@@ -134,13 +156,12 @@ async function openStage(work: RowWork): Promise<Stage> {
   };
 }
 
-async function persist(work: RowWork, rows: number): Promise<PersistRun> {
+type Fill = (stage: Stage, rows: number) => Promise<void>;
+
+async function persist(work: RowWork, rows: number, fill: Fill = fillEvents): Promise<PersistRun> {
   const stage = await openStage(work);
   try {
-    const target = { feed: 'log' as const, redisUrl: stage.redisUrl, pbxId: stage.pbxId };
-    const publisher = await startPublisher({ target, eventBytes: EVENT_BYTES });
-    await publisher.publish({ events: rows, perSecond: 0 });
-    await publisher.stop();
+    await fill(stage, rows);
     const starting = stage.startWorker();
     const look = { timeoutMs: 300_000, everyMs: LOOK_MS };
     const first = await waitFor(async () => (await stage.position()) || null, { what: 'the first rows', ...look });
@@ -156,6 +177,23 @@ async function persist(work: RowWork, rows: number): Promise<PersistRun> {
   } finally {
     await stage.stop();
   }
+}
+
+async function fillEvents({ redisUrl, pbxId }: Stage, rows: number): Promise<void> {
+  const publisher = await startPublisher({ target: { feed: 'log', redisUrl, pbxId }, eventBytes: EVENT_BYTES });
+  await publisher.publish({ events: rows, perSecond: 0 });
+  await publisher.stop();
+}
+
+/** As ingest writes them, so that the worker also keeps each call up to date. */
+async function fillCalls(stage: Stage, rows: number): Promise<void> {
+  const log = createLogFiller(stage);
+  const startMs = Date.now();
+  for (let from = 0; from < rows; from += INSERT_ROWS) {
+    const count = Math.min(INSERT_ROWS, rows - from);
+    await log.append(Array.from({ length: count }, (_, i) => toCallEntry(from + i, startMs)));
+  }
+  await log.stop();
 }
 
 async function lag(work: RowWork, seconds: number): Promise<LagRun> {

@@ -14,11 +14,11 @@ import { relay } from './peers/relay.ts';
 /**
  * P7: memory of one idle client, of one client that stopped reading, and of a million entries in Redis.
  *
- * Method. Resident memory of the process that holds the connections, from /proc. Idle: what it
- * grows by when, with a quarter as many in already (code is compiled, the heap has its size), so many clients come. Stalled: one client that reads
- * gets the events first, so that caches and rings are full; then clients come that stop reading, the same events are
- * published again, and what the process grew is divided by their number. Entries: `used_memory` of Redis before and
- * after, scaled to a million; beside it the same bodies by bare `XADD`.
+ * Method. Resident memory of the process that holds the connections, from /proc. Idle: what it grows by when, with as many
+ * in already (code is compiled, the heap has its size), so many clients come. Stalled: one client that reads gets the events
+ * first, so that caches and rings are full; then clients come that stop reading, the same events are published again, and
+ * what the process grew is divided by their number. Entries: `used_memory_dataset` of Redis before and after, scaled to a
+ * million; beside it the same bodies by bare `XADD`.
  */
 const EVENT_BYTES = 300;
 const SETTLE_MS = 2_000;
@@ -97,7 +97,7 @@ async function idleClients(work: RowWork, peer: Peer, clients: number): Promise<
   const running = await peer.start(work.stand, {});
   const opened: { stop(): Promise<void> }[] = [running];
   try {
-    opened.unshift(await startListeners({ target: running.wire, clients: clients / 4 }));
+    opened.unshift(await startListeners({ target: running.wire, clients }));
     await sleep(SETTLE_MS);
     const before = await residentBytes(running.serverPid);
     opened.unshift(await startListeners({ target: running.wire, clients }));

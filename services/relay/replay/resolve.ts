@@ -27,8 +27,9 @@ export async function resolveAfter(
   const hot = await settledInfo(deps, channel);
   if (position) {
     const resolved = resolvePosition(position, hot);
-    // Within what Redis holds PostgreSQL has nothing to add.
-    if (resolved.cursor === position.seq || resolved.cursor >= hot.head) return resolved;
+    // PostgreSQL has something to add only where another answer would follow if nothing had ever been trimmed. That Redis
+    // would go on at its head does not say so: after a quiet day it holds nothing, and its oldest entry is the next one.
+    if (resolved.cursor === resolvePosition(position, { ...hot, oldest: 1 }).cursor) return resolved;
   }
   const whole = await log.wholeInfo(channel, hot);
   return position ? resolvePosition(position, whole) : { cursor: whole.oldest - 1, gap: null };

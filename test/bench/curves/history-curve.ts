@@ -49,7 +49,9 @@ async function pages(running: RunningRelay, log: { epoch: string; length: number
     });
     const { events } = (await answer.json()) as { events?: unknown[] };
     if (events?.length !== PAGE)
-      throw new Error(`${answer.status}: ${events?.length} of ${PAGE} events after ${after}`);
+      throw new Error(
+        `${answer.status}: ${events?.length} of ${PAGE} events after ${after}: ${JSON.stringify(events?.[0])}`,
+      );
     times.push(performance.now() - startedAt);
   }
   return times;

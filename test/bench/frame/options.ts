@@ -16,10 +16,11 @@ export function rowOptions(argv: readonly string[] = process.argv.slice(2)): Row
       quick: { type: 'boolean', default: false },
       runs: { type: 'string' },
       seconds: { type: 'string' },
+      // Both taken by slow-down.ts, for the process that they are about.
       'slow-down': { type: 'string' },
+      'cpu-prof': { type: 'boolean', default: false },
     },
   });
-  if (values['slow-down'] !== undefined) process.env.BENCH_SLOW_DOWN = values['slow-down'];
   return {
     quick: values.quick,
     runs: positive('--runs', values.runs) ?? (values.quick ? 1 : 3),

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { announce } from '../../../install/dev/terminal.js';
+import { slowDownName } from '../slow-down/slow-down.ts';
 import { formatMeasures } from './format-measures.ts';
 import { describeMachine, loadNow } from './machine.ts';
 import { type RowOptions, rowOptions } from './options.ts';
@@ -56,7 +57,7 @@ export async function runRow(definition: RowDefinition): Promise<void> {
         announce(`${row} ${what}: ${brief(run)}`);
       },
     });
-    const { BENCH_SLOW_DOWN: slowDown } = process.env;
+    const slowDown = slowDownName();
     const report: RowReport = {
       row,
       title: slowDown ? `${title} (slowed down on purpose: ${slowDown})` : title,

@@ -39,8 +39,8 @@ export async function fillHistory(
 /** What stands before and behind the counted digits. */
 function bodyAround(eventBytes: number): [string, string] {
   const head = '{"at":"2026-01-01T00:00:00.000Z","event":"call.updated","data":{"pad":"';
-  const middle = `"},"participant":null,"call":{${SENT_MARK}1`;
-  const tail = '"}}';
+  const middle = `"},"participant":null,"call":null,${SENT_MARK}1`;
+  const tail = '"}';
   const pad = 'x'.repeat(Math.max(0, eventBytes - head.length - middle.length - 15 - tail.length));
   return [head + pad + middle, tail];
 }

@@ -1,7 +1,12 @@
 import { startRelayProcess } from '../../harness/relay-process.ts';
 import type { Stand } from '../frame/stand.ts';
-import { startSlowDown } from '../slow-down/slow-down.ts';
+import { isSlowedDown, relaySettings } from '../slow-down/slow-down.ts';
 import { alwaysThere, type Peer, type PeerOptions, type Running } from './peer.ts';
+
+type RelayOptions = PeerOptions &
+  Pick<NonNullable<Parameters<typeof startRelayProcess>[0]>, 'prepare'> & {
+    readonly isAsItIs?: boolean;
+  };
 
 export interface RunningRelay extends Running {
   readonly redisUrl: string;
@@ -20,14 +25,21 @@ export interface RunningRelay extends Running {
 /** The product: its relay as a process, a real key, its log in a Redis that syncs each write, as in production. */
 export const relay: Peer = { name: 'relay', role: 'ours', obtain: alwaysThere, start: startRelay };
 
-export async function startRelay(
-  stand: Stand,
-  options: PeerOptions & Pick<NonNullable<Parameters<typeof startRelayProcess>[0]>, 'prepare'> = {},
-): Promise<RunningRelay> {
-  const { fsync = 'always', settings = {}, prepare } = options;
+/** With a slow-down on purpose both are measured, in the same run: the slow one as the product, and this beside it. */
+const asItIs: Peer = {
+  name: 'relay as it is',
+  role: 'limit',
+  obtain: alwaysThere,
+  start: (stand, options) => startRelay(stand, { ...options, isAsItIs: true }),
+};
+
+export const relays: readonly Peer[] = isSlowedDown() ? [relay, asItIs] : [relay];
+
+export async function startRelay(stand: Stand, options: RelayOptions = {}): Promise<RunningRelay> {
+  const { fsync = 'always', settings = {}, prepare, isAsItIs = false } = options;
   const redis = await stand.redis(fsync);
   const process = await startRelayProcess({
-    settings: { ...startSlowDown(), ...settings },
+    settings: { ...(isAsItIs ? {} : relaySettings()), ...settings },
     ...(prepare ? { prepare } : {}),
   });
   const { redisUrl, databaseUrl, pbxId, apiKey, metric, restart } = process;

@@ -3,7 +3,8 @@ import type { Curve } from '../frame/report.ts';
 import { rounded, svg, text } from './svg.ts';
 
 const SIZE = { width: 760, height: 360 };
-const PLOT = { left: 70, top: 40, right: 150, bottom: 50 };
+const PLOT = { left: 70, top: 52, right: 150, bottom: 50 };
+const LABEL_HEIGHT = 18;
 const COLOURS = ['#2563eb', '#f59e0b', '#10b981', '#ef4444', '#8b5cf6', '#6b7280'];
 
 /** A curve over powers of ten on both axes, where what grows in proportion is a straight line. */
@@ -38,19 +39,36 @@ export function lineChart(curve: Curve): string {
       text({ x: PLOT.left - 8, y: y.place(tick) + 4, kind: 'dim', anchor: 'end' }, formatFigure(tick)),
     ]),
     text({ x: (PLOT.left + right) / 2, y: SIZE.height - 8, kind: 'dim', anchor: 'middle' }, curve.xLabel),
-    text({ x: 0, y: PLOT.top - 6, kind: 'dim' }, curve.yLabel),
-    ...curve.lines.flatMap(({ name, points: of }, n) => {
+    text({ x: 0, y: 36, kind: 'dim' }, curve.yLabel),
+    ...labels(curve, y.place).flatMap(({ n, at, name }) => [
+      `<circle r="4" fill="${COLOURS[n % COLOURS.length]}" cx="${right + 14}" cy="${rounded(at)}"/>`,
+      text({ x: right + 24, y: at + 4 }, name),
+    ]),
+    ...curve.lines.flatMap(({ points: of }, n) => {
       const colour = COLOURS[n % COLOURS.length];
       const drawn = of.filter(point => point.x > 0 && point.y > 0);
       const places = drawn.map(point => `${rounded(x.place(point.x))},${rounded(y.place(point.y))}`);
-      const last = drawn.at(-1);
       return [
         `<polyline class="line" stroke="${colour}" points="${places.join(' ')}"/>`,
         ...places.map(
           place => `<circle r="3" fill="${colour}" cx="${place.split(',')[0]}" cy="${place.split(',')[1]}"/>`,
         ),
-        ...(last ? [text({ x: right + 10, y: y.place(last.y) + 4 }, name)] : []),
       ];
     }),
   ]);
+}
+
+/** Names beside the ends of their lines, apart from each other. */
+function labels(curve: Curve, place: (value: number) => number): { n: number; at: number; name: string }[] {
+  const ends = curve.lines.flatMap(({ name, points }, n) => {
+    const last = points.findLast(({ y }) => y > 0);
+    return last ? [{ n, name, at: place(last.y) }] : [];
+  });
+  ends.sort((one, other) => one.at - other.at);
+  let free = 0;
+  return ends.map(end => {
+    const at = Math.max(end.at, free);
+    free = at + LABEL_HEIGHT;
+    return { ...end, at };
+  });
 }
