@@ -66,6 +66,16 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'chaos',
+          // The long runs are for `npm run chaos` alone.
+          include: [process.env.CHAOS === undefined ? 'test/chaos/*.test.ts' : 'test/chaos/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           // A whole day in a minute: it wants the machine for itself.
           name: 'e2e-alone',
           include: ['test/e2e/alone/*.test.ts'],

@@ -29,7 +29,7 @@ afterEach(async () => {
 
 /** Plays a burst while one client after the other is cut off every second, and `during` happens. */
 async function burst(events: number, during: () => Promise<void> = async () => undefined): Promise<void> {
-  crowd = createClientCrowd(system.relayUrl, system.apiKey, CLIENTS);
+  crowd = createClientCrowd({ relayUrls: [system.relayUrl], apiKey: system.apiKey, size: CLIENTS });
   await system.sim('POST', '/sim/burst', { events, perSecond: PER_SECOND });
   let isDone = false;
   const cutting = (async () => {

@@ -72,7 +72,9 @@ it('one client that stops reading costs what it may, the others notice nothing, 
 }, async () => {
   const clientBytes = 256 * KIB;
   const stage = await start({ RELAY_CLIENT_BYTES: String(clientBytes) });
-  const crowd = createClientCrowd(stage.relay.url, stage.relay.apiKey, crowdSize, 'now');
+  const crowd = createClientCrowd({
+    ...{ relayUrls: [stage.relay.url], apiKey: stage.relay.apiKey, size: crowdSize, after: 'now' },
+  });
   const accounts = () => crowd.accounts();
   const allHave = (count: number) =>
     waitFor(async () => (await accounts()).every(({ received }) => received >= count), {

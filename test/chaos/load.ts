@@ -1,0 +1,13 @@
+import type { System } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
+
+/** Plays frames at a rate; resolves when the last one was sent. */
+export async function playBurst(system: System, load: { seconds: number; perSecond: number }): Promise<void> {
+  const { seconds, perSecond } = load;
+  await system.sim('POST', '/sim/burst', { events: Math.round(seconds * perSecond), perSecond });
+  await waitFor(async () => !(await system.sim<{ running: boolean }>('GET', '/sim/burst')).running, {
+    what: 'the end of the burst',
+    timeoutMs: seconds * 2_000 + 60_000,
+    everyMs: 200,
+  });
+}
