@@ -58,28 +58,32 @@ afterAll(async () => {
 
 const load = `${PER_SECOND}/s, ${CLIENTS} clients`;
 
-test('a frozen Redis that still takes connections is told within five seconds by everybody, even when nothing happens', async () => {
-  const startedAt = performance.now();
-  const thaw = system.redisEngine.freeze();
-  let redAfterMs: number[];
-  try {
-    redAfterMs = await Promise.all([
-      ...NAMES.map(name => msUntilRed(name, async () => (await reasonsOf(system, name)).length > 0)),
-      msUntilRed('/relay/health', async () => (await healthOf(system.relayUrl)).status === 'down'),
-    ]);
-    await system.sim('POST', '/sim/burst', { events: PER_SECOND, perSecond: PER_SECOND });
-    await sleep(Math.max(0, FROZEN_MS - (performance.now() - startedAt)));
-  } finally {
-    thaw();
-  }
-  const healingSince = performance.now();
-  await allReady(system);
-  const verdict = await judge(system, crowds, { healingSince });
-  const { problems, ...figures } = verdict;
-  const note = `red after ${Math.max(...redAfterMs)} ms`;
-  await report({ fault: 'R2 Redis frozen', load, seconds: FROZEN_MS / 1_000, ...figures, note });
-  expectNothingLost(verdict);
-}, limitOf(FROZEN_MS / 1_000));
+test(
+  'a frozen Redis that still takes connections is told within five seconds by everybody, even when nothing happens',
+  async () => {
+    const startedAt = performance.now();
+    const thaw = system.redisEngine.freeze();
+    let redAfterMs: number[];
+    try {
+      redAfterMs = await Promise.all([
+        ...NAMES.map(name => msUntilRed(name, async () => (await reasonsOf(system, name)).length > 0)),
+        msUntilRed('/relay/health', async () => (await healthOf(system.relayUrl)).status === 'down'),
+      ]);
+      await system.sim('POST', '/sim/burst', { events: PER_SECOND, perSecond: PER_SECOND });
+      await sleep(Math.max(0, FROZEN_MS - (performance.now() - startedAt)));
+    } finally {
+      thaw();
+    }
+    const healingSince = performance.now();
+    await allReady(system);
+    const verdict = await judge(system, crowds, { healingSince });
+    const { problems, ...figures } = verdict;
+    const note = `red after ${Math.max(...redAfterMs)} ms`;
+    await report({ fault: 'R2 Redis frozen', load, seconds: FROZEN_MS / 1_000, ...figures, note });
+    expectNothingLost(verdict);
+  },
+  limitOf(FROZEN_MS / 1_000),
+);
 
 test('a Redis that is away for ingest alone makes ingest red and nobody else, and clients are told who is missing', async () => {
   way.freeze();

@@ -5,6 +5,7 @@ import { checksumOf, GAP_CHECKSUM } from '../harness/delivery-record.ts';
 import { compare, entriesLogged, framesSent, type LoggedEntry } from '../harness/ledger.ts';
 import type { System } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
+import { reasonsOf } from './redness.ts';
 import type { Row } from './row.ts';
 
 export type Verdict = Pick<Row, 'sent' | 'logged' | 'delivered' | 'duplicated' | 'missing' | 'gaps' | 'healMs'> & {
@@ -56,7 +57,7 @@ export async function judge(
     what: 'PostgreSQL at the head',
     timeoutMs,
   });
-  // Being still is seen after three seconds, which are nobody's.
+  // It takes a while to see that all is still, which is nobody's.
   const healMs = Math.round(performance.now() - since) - STILL_MS;
 
   const entries = await entriesLogged(system);
@@ -89,10 +90,14 @@ export function expectNothingLost({ problems, missing, duplicated }: Verdict): v
   expect({ missing, duplicated }).toEqual({ missing: 0, duplicated: 0 });
 }
 
-const STILL_MS = 3_000;
+const STILL_MS = 1_200;
 
 /** Waits until ingest has nothing in hand any more. */
 async function logToBeStill(system: System, timeoutMs: number): Promise<void> {
+  await waitFor(async () => (await reasonsOf(system, 'ingest')).length === 0, {
+    what: 'ingest to be ready',
+    timeoutMs,
+  });
   let last = -1;
   await waitFor(
     async () => {
