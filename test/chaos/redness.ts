@@ -21,8 +21,11 @@ export async function reasonsOf(system: System, name: Asked): Promise<string[]> 
 
 type Health = { status: string; components: Record<string, { state: string }> };
 
-export async function healthOf(relayUrl: string): Promise<Health> {
-  return (await (await fetch(`${relayUrl}/relay/health`, { signal: AbortSignal.timeout(2_000) })).json()) as Health;
+/** With a key the reasons, too. */
+export async function healthOf(relayUrl: string, apiKey?: string): Promise<Health> {
+  const headers = apiKey === undefined ? {} : { 'x-api-key': apiKey };
+  const answer = await fetch(`${relayUrl}/relay/health`, { headers, signal: AbortSignal.timeout(2_000) });
+  return (await answer.json()) as Health;
 }
 
 /** Ms until the condition is met. @throws when it is not within the time in which it must be red */

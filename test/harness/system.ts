@@ -133,6 +133,8 @@ export async function startSystem(settings: Record<string, string> = {}, options
   async function askSimulator<Answer>(method: string, path: string, body?: object): Promise<Answer> {
     const response = await fetch(service('simulator').internalUrl + path, {
       method,
+      // A connection that is kept may be closed by the other side in the moment in which it is used again.
+      headers: { connection: 'close' },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
