@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adminSecret, startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
-import { ReadingClient } from './model/reading-client.ts';
-import { TRANSPORTS } from './model/transports.ts';
+import { ReadingClient } from '../chaos/model/reading-client.ts';
+import { TRANSPORTS } from '../chaos/model/transports.ts';
 import { appendTo, fillTiers } from './scale/fill-tiers.ts';
 
 /** PostgreSQL goes away while clients read what only it has. */
