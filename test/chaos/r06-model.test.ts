@@ -36,6 +36,7 @@ test('every client gets everything that matched, once and in order, or is told w
     try {
       await playStory(drawn);
     } catch (error) {
+      if (firstFailure === 0) console.error(`MODEL_SEED=${SEED} fails, and is made smaller:`, error);
       firstFailure ||= performance.now();
       throw error;
     }

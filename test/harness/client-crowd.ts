@@ -14,8 +14,11 @@ export type ClientCrowd = {
   stop(): Promise<void>;
 };
 
-/** `wire` knows a WebSocket and nothing of ours; `library` is the published client. */
-export type ClientKind = 'wire' | 'library';
+/** `wire` knows a WebSocket and nothing of ours; `library` is the published client; `socket-io` is for comparison. */
+export type ClientKind = 'wire' | 'library' | 'socket-io';
+
+/** Each connection is cut by itself every so often, and for so long no new one comes about. */
+export type Jitter = { everyMs: number; offlineMs: number };
 
 /** Several addresses are taken by turns. */
 export type CrowdSettings = {
@@ -25,6 +28,7 @@ export type CrowdSettings = {
   after: string;
   kind: ClientKind;
   isKeeping: boolean;
+  jitter: Jitter | null;
 };
 
 const program = fileURLToPath(new URL('./client-crowd-process.ts', import.meta.url));
@@ -36,7 +40,7 @@ process.on('exit', () => {
 export function createClientCrowd(
   settings: Pick<CrowdSettings, 'relayUrls' | 'apiKey' | 'size'> & Partial<CrowdSettings>,
 ): ClientCrowd {
-  const whole: CrowdSettings = { after: 'start', kind: 'wire', isKeeping: false, ...settings };
+  const whole: CrowdSettings = { after: 'start', kind: 'wire', isKeeping: false, jitter: null, ...settings };
   const child = fork(program, [JSON.stringify(whole)], {
     env: inheritedEnvironment(),
     serialization: 'advanced',
