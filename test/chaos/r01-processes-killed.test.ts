@@ -74,6 +74,8 @@ test(
         .join(' '),
     });
     expectNothingLost(verdict);
+    const active = await fetch(`${system.relayUrl}/relay/active-calls`, { headers: { 'x-api-key': apiKey } });
+    expect(await active.json()).toMatchObject({ calls: [] });
     expect(verdict.sent).toBeGreaterThan((SECONDS * PER_SECOND) / 4);
   },
   limitOf(SECONDS),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { connectClient } from '../harness/relay-client.ts';
 import { type System, startSystem } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { startTcpProxy, type TcpProxy } from '../integration/fixtures/tcp-proxy.ts';
@@ -56,6 +57,21 @@ afterAll(async () => {
   await way?.stop();
 });
 
+/** Who asks meanwhile is told to come again, and a new client is refused or served later, never left without an answer. */
+async function expectAnswers(): Promise<void> {
+  const { relayUrl, apiKey } = system;
+  const response = await fetch(`${relayUrl}/relay/active-calls`, { headers: { 'x-api-key': apiKey } });
+  expect(response.status).toBe(503);
+  expect(response.headers.get('retry-after')).toBe('2');
+  expect(await response.json()).toMatchObject({ code: 'unavailable' });
+  const attempt = connectClient(relayUrl, apiKey, { after: 'start' });
+  const outcome = await Promise.race([
+    attempt.then(client => client.closed.then(({ code }) => code)),
+    attempt.catch((error: Error) => error.message),
+  ]);
+  expect(outcome).toBeDefined();
+}
+
 const load = `${PER_SECOND}/s, ${CLIENTS} clients`;
 
 test(
@@ -70,6 +86,7 @@ test(
         msUntilRed('/relay/health', async () => (await healthOf(system.relayUrl)).status === 'down'),
       ]);
       await system.sim('POST', '/sim/burst', { events: PER_SECOND, perSecond: PER_SECOND });
+      await expectAnswers();
       await sleep(Math.max(0, FROZEN_MS - (performance.now() - startedAt)));
     } finally {
       thaw();
