@@ -5,6 +5,7 @@ import { callsPlayed, foldEntries, judge, type PlayedCall, type ToldCall } from 
 import { entriesLogged, framesSent } from '../harness/ledger.ts';
 import { type System, startSystem } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
+import { startTcpProxy, type TcpProxy } from '../integration/fixtures/tcp-proxy.ts';
 import { extent } from './extent.ts';
 import { healthOf, msUntilRed } from './redness.ts';
 import { report } from './row.ts';
@@ -47,18 +48,29 @@ const FAULTS: readonly object[] = [
 ];
 
 let system: System;
+/** Between ingest and the PBX. */
+let way: TcpProxy | undefined;
 let crowds: ClientCrowd[] = [];
 
 beforeAll(async () => {
-  system = await startSystem({
-    SIM_TIME_SCALE: '0.05',
-    INGEST_RECONCILE_MS: '2000',
-    INGEST_PING_MS: '300',
-    INGEST_PONG_DEADLINE_MS: '1000',
-    INGEST_RECORDS_DELAYS_MS: '500,2000,6000,12000',
-    // Time runs twenty times as fast: so many calls between the same people must still be told apart.
-    INGEST_RECORDS_TOLERANCE_MS: '2000',
-  });
+  system = await startSystem(
+    {
+      SIM_TIME_SCALE: '0.05',
+      INGEST_RECONCILE_MS: '2000',
+      INGEST_PING_MS: '300',
+      INGEST_PONG_DEADLINE_MS: '1000',
+      INGEST_RECORDS_DELAYS_MS: '500,2000,6000,12000',
+      // Time runs twenty times as fast: so many calls between the same people must still be told apart.
+      INGEST_RECORDS_TOLERANCE_MS: '2000',
+    },
+    {
+      async route(name, { PBX_URL = '' }): Promise<Record<string, string>> {
+        if (name !== 'ingest') return {};
+        way ??= await startTcpProxy(PBX_URL);
+        return { PBX_URL: way.url.replace(/\/$/, '') };
+      },
+    },
+  );
   const { relayUrl, apiKey } = system;
   crowds = [
     createClientCrowd({ relayUrls: [relayUrl], apiKey, size: 5, isKeeping: true }),
@@ -69,6 +81,20 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(crowds.map(crowd => crowd.stop()));
   await system?.stop();
+  await way?.stop();
+});
+
+test('a PBX that is gone without a word, and one whose answers drip, are noticed, told and left behind', async () => {
+  const gaps = async () => (await entriesLogged(system)).filter(({ type }) => type === 'gap').length;
+  const before = await gaps();
+  way?.leaveHalfOpen();
+  await waitFor(async () => (await gaps()) > before, { what: 'the gap of a silent end', everyMs: 50 });
+  way?.hamper({ latencyMs: 100, bytesPerSecond: 4_000 });
+  const callid = await begin('104');
+  await activeCallsAre([callid]);
+  way?.hamper({});
+  await system.sim('POST', `/sim/calls/${callid}/hangup`, {});
+  await activeCallsAre([]);
 });
 
 test('an outage is red at once, a licence that is missing is said in words, and the state is right soon after the return', async () => {
