@@ -11,3 +11,16 @@ export async function playBurst(system: System, load: { seconds: number; perSeco
     everyMs: 200,
   });
 }
+
+const PIECE_SECONDS = 2;
+
+/** The same in pieces, until what happens meanwhile is over, and one more for those who are back. */
+export async function playWhile(system: System, perSecond: number, meanwhile: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  const over = meanwhile.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) await playBurst(system, { seconds: PIECE_SECONDS, perSecond });
+  await over;
+  await playBurst(system, { seconds: PIECE_SECONDS, perSecond });
+}

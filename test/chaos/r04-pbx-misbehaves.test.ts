@@ -16,9 +16,9 @@ import { expectNothingLost, judge as judgeDelivery } from './verdict.ts';
  * call once, its outcome right, none open for ever; each outage is a gap with its true times; the state is right within two
  * seconds of the PBX's return; what the licence or a right forbids is said in words; clients get what the log has, once.
  */
-const SECONDS = extent({ quick: 27, full: 420 });
+const SECONDS = extent({ quick: 25, full: 420 });
 const CALLS_PER_MINUTE = 250;
-const FAULT_EVERY_MS = 2_200;
+const FAULT_EVERY_MS = 3_000;
 const RECONCILED_WITHIN_MS = 2_000;
 
 /** Each is over when the next one comes, except for what ends by itself. */
