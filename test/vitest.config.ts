@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const A_DAY = 'test/chaos/r04-pbx-misbehaves.test.ts';
+
 /** Unit tests stand beside their source; all projects share the real servers of the harness. */
 export default defineConfig({
   test: {
@@ -66,9 +68,20 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'chaos',
+          // The long runs are for `npm run chaos` alone.
+          include: [process.env.CHAOS === undefined ? 'test/chaos/*.test.ts' : 'test/chaos/**/*.test.ts'],
+          exclude: [A_DAY],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           // A whole day in a minute: it wants the machine for itself.
-          name: 'e2e-alone',
-          include: ['test/e2e/alone/*.test.ts'],
+          name: 'chaos-alone',
+          include: [A_DAY],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -10,7 +10,9 @@ import { readSettings } from '@3cx-relay/shared/runtime/credentials.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
+import { createProbe } from '@3cx-relay/shared/runtime/probe.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
@@ -82,6 +84,8 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
     ...ingestion.facts,
     ...control.status,
   }));
+  // While the PBX is silent nothing is appended that would fail: a frozen Redis must be asked to be noticed.
+  const probe = createProbe({ name: 'Redis', check: () => pingServerOf(redis, keys.meta('calls')) });
   const connectionReport = reportConnection(pbx.socket, deps);
   pbx.socket.start();
   // Nobody waits for it; it says by itself what it came to.
@@ -93,7 +97,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
     readiness: () => [
       ...(pbx.socket.state === 'connected' ? [] : [pbx.socket.error ?? 'the PBX is not connected']),
       ...(log.isSpooling ? ['spooling: Redis is away'] : []),
-      ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
+      ...(redis.status === 'ready' ? probe.reasons() : [`Redis is ${redis.status}`]),
     ],
     stop: [
       { name: 'finish commands', deadlineMs: 6_000, run: () => control.finish() },
@@ -129,6 +133,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
         name: 'close Redis',
         deadlineMs: 1_000,
         run: async () => {
+          probe.stop();
           await status.stop();
           await redisConnection.stop();
         },

@@ -95,7 +95,7 @@ async function check(ask: () => Promise<unknown>): Promise<ComponentHealth> {
 }
 
 /**
- * The worker says every few seconds that it runs, in a key that expires, and copies as often: what waits for longer says
+ * The worker says every second that it runs, in a key that expires, and copies as often: what waits for longer says
  * that it, or PostgreSQL, does not.
  */
 async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
@@ -122,7 +122,7 @@ async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
   }
 }
 
-/** Ingest says every few seconds how it is, in a key that expires: no word means that it is not running. */
+/** Ingest says every second how it is, in a key that expires: no word means that it is not running. */
 async function readIngest(
   deps: HealthDeps,
 ): Promise<Pick<HealthReport['components'], 'ingest' | 'pbx' | Reconnectable>> {

@@ -1,8 +1,9 @@
 import type { Redis } from './redis.ts';
 import { sleep } from './retry.ts';
 
-const EVERY_MS = 2_000;
-const EXPIRES_SECONDS = 10;
+/** Who asks for the health of the whole must know within five seconds that a process is gone or frozen. */
+const EVERY_MS = 1_000;
+const EXPIRES_MS = 4_000;
 const LAST_WORD_MS = 500;
 
 export interface StatusReporter {
@@ -15,7 +16,7 @@ export interface ServiceStatus {
   readonly pid: number;
 }
 
-/** Says every few seconds, in a key that expires, that this process runs and how it is. */
+/** Says every second, in a key that expires, that this process runs and how it is. */
 export function createStatusReporter(
   { redis, key }: { redis: Redis; key: string },
   describe: () => object = () => ({}),
@@ -23,7 +24,7 @@ export function createStatusReporter(
   const report = async () => {
     const status: ServiceStatus = { at: new Date().toISOString(), ...describe(), pid: process.pid };
     // Away is away: the log says so, and readiness does.
-    await redis.set(key, JSON.stringify(status), 'EX', EXPIRES_SECONDS).catch(() => undefined);
+    await redis.set(key, JSON.stringify(status), 'PX', EXPIRES_MS).catch(() => undefined);
   };
   void report();
   const timer = setInterval(() => void report(), EVERY_MS);

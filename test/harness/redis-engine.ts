@@ -11,6 +11,10 @@ export type RedisEngine = {
   url: string;
   /** SIGKILL for the server that takes the writes. Alone it is away until it is started; otherwise another one follows. */
   kill(): Promise<() => Promise<void>>;
+  /** SIGSTOP for the one server: it takes connections and answers nothing, until what is returned is called. */
+  freeze(): () => void;
+  /** What only servers that belong together can do. */
+  readonly stand: RedisStand | null;
   stop(): Promise<void>;
 };
 
@@ -31,6 +35,13 @@ export async function startRedisEngine(
   let server = await startRedis({ dir });
   return {
     url: server.url,
+    stand: null,
+    freeze() {
+      const { pid } = server;
+      if (pid === undefined) throw new Error('this Redis is not a process of ours');
+      process.kill(pid, 'SIGSTOP');
+      return () => void process.kill(pid, 'SIGCONT');
+    },
     async kill() {
       const { port } = server;
       server.kill();
@@ -43,6 +54,9 @@ export async function startRedisEngine(
   };
 }
 
-function ofStand({ url, failOver, stop }: RedisStand): RedisEngine {
-  return { url, kill: failOver, stop };
+function ofStand(stand: RedisStand): RedisEngine {
+  const freeze = () => {
+    throw new Error('of several servers none is frozen: kill the master');
+  };
+  return { url: stand.url, stand, kill: stand.failOver, freeze, stop: stand.stop };
 }

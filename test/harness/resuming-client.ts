@@ -1,34 +1,25 @@
 import { WebSocket } from 'ws';
+import { checksumOf, createDeliveryRecord, type DeliveryRecord, GAP_CHECKSUM } from './delivery-record.ts';
 
 /**
  * A client as its user would write it: keeps the last position, comes back with it after every interruption, and keeps
  * account of what it got. It reads ids off the text without parsing bodies, so that fifty of them do not need a machine.
  */
-export type ClientAccount = {
-  connections: number;
-  received: number;
-  firstSeq: number;
-  lastSeq: number;
-  /** Entries that did not follow the one before: lost, doubled or out of order. The first few. */
-  breaks: string[];
-  /** Gaps that are no entries: what this client alone was told to have missed. */
-  ownGaps: string[];
-};
-
 export type ResumingClient = {
-  account: ClientAccount;
+  record: DeliveryRecord;
   /** Cuts the connection without a goodbye; it comes back by itself. */
   cut(): void;
   stop(): void;
 };
 
+export type ResumingClientOptions = { relayUrl: string; apiKey: string; after: string; isKeeping: boolean };
+
 const RECONNECT_MS = 100;
-const KEPT = 10;
 const ENTRY = /^\{"type":"([a-z_]+)","id":"([0-9a-z]{8}_(\d{16}))",/;
 
-export function createResumingClient(relayUrl: string, apiKey: string, from = 'start'): ResumingClient {
-  const account: ClientAccount = { connections: 0, received: 0, firstSeq: 0, lastSeq: 0, breaks: [], ownGaps: [] };
-  let after = from;
+export function createResumingClient(options: ResumingClientOptions): ResumingClient {
+  const record = createDeliveryRecord(options.isKeeping);
+  let after = options.after;
   let socket: WebSocket | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
@@ -36,35 +27,39 @@ export function createResumingClient(relayUrl: string, apiKey: string, from = 's
   function take(text: string): void {
     const entry = ENTRY.exec(text);
     if (!entry) {
-      if (text.startsWith('{"type":"gap"') && account.ownGaps.length < KEPT) account.ownGaps.push(text);
+      if (text.startsWith('{"type":"gap"')) record.takeOwnGap(text);
       return;
     }
-    const seq = Number(entry[3]);
-    if (account.received === 0) account.firstSeq = seq;
-    else if (seq !== account.lastSeq + 1 && account.breaks.length < KEPT)
-      account.breaks.push(`${seq} after ${account.lastSeq}`);
-    account.received += 1;
-    account.lastSeq = seq;
-    after = entry[2] ?? after;
+    const [head, type, position, seq] = entry;
+    const checksum = !options.isKeeping || type === 'gap' ? GAP_CHECKSUM : checksumOf(text.slice(head.length));
+    record.take(Number(seq), checksum);
+    after = position ?? after;
   }
 
   function connect(): void {
-    const url = new URL('/relay/ws', relayUrl.replace(/^http/, 'ws'));
+    const url = new URL('/relay/ws', options.relayUrl.replace(/^http/, 'ws'));
     url.searchParams.set('after', after);
-    socket = new WebSocket(url, { headers: { authorization: `Bearer ${apiKey}` }, perMessageDeflate: false });
+    socket = new WebSocket(url, { headers: { authorization: `Bearer ${options.apiKey}` }, perMessageDeflate: false });
+    let goneMs = RECONNECT_MS;
     socket.on('open', () => {
-      account.connections += 1;
+      record.account.connections += 1;
     });
-    socket.on('message', data => take(String(data)));
+    socket.on('message', data => {
+      const text = String(data);
+      // The way down asks everybody to come back at another moment.
+      const asked = /^\{"type":"reconnect","afterMs":(\d+)/.exec(text);
+      if (asked) goneMs = Number(asked[1]);
+      else take(text);
+    });
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      if (!isStopped) timer = setTimeout(connect, RECONNECT_MS);
+      if (!isStopped) timer = setTimeout(connect, goneMs);
     });
   }
 
   connect();
   return {
-    account,
+    record,
     cut: () => socket?.terminate(),
     stop() {
       isStopped = true;

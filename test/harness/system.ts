@@ -18,7 +18,7 @@ import { cheapHash } from './cheap-hash.ts';
 import { createTestDatabase } from './database.ts';
 import { databaseUrl } from './infra-access.ts';
 import { type ServiceName, type ServiceProcess, startService } from './processes.ts';
-import { type RedisEngineName, redisEngineName, startRedisEngine } from './redis-engine.ts';
+import { type RedisEngine, type RedisEngineName, redisEngineName, startRedisEngine } from './redis-engine.ts';
 import { adminSecret } from './relay.ts';
 import { asService } from './service-role.ts';
 import { waitFor } from './wait-for.ts';
@@ -43,22 +43,34 @@ export type System = {
   crash(name: ServiceName): Promise<void>;
   /** Again with the same settings, after it was killed; resolves when it is ready. */
   restart(name: ServiceName): Promise<void>;
+  /** A second one beside it, which `stop()` ends too. */
+  startAnother(name: 'relay' | 'worker'): Promise<AnotherService>;
   /** SIGKILL for the Redis that takes the writes; what it returns starts it again on the same port and folder. */
   killRedis(): Promise<() => Promise<void>>;
+  readonly redisEngine: RedisEngine;
   /** Control API of the simulator. */
   sim<Answer = unknown>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Answer>;
   stop(): Promise<void>;
+};
+
+/** `url` is where clients of a relay connect. */
+export type AnotherService = { url: string; crash(): Promise<void> };
+
+export type SystemOptions = {
+  pbxLayout?: LayoutName;
+  engine?: RedisEngineName;
+  /** Where Redis and the spool keep their files; a temporary folder unless told. */
+  dir?: string;
+  /** Settings of one service, from those it would get: an address of a proxy instead of a server's. */
+  route?: (name: ServiceName, env: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
 };
 
 /** The default of the services. */
 const PBX_ID = 'main';
 const client = { SIM_CLIENT_ID: 'relay', SIM_CLIENT_SECRET: 'simulated-secret' };
 
-export async function startSystem(
-  settings: Record<string, string> = {},
-  options: { pbxLayout?: LayoutName; engine?: RedisEngineName } = {},
-): Promise<System> {
-  const dir = await mkdtemp(join(tmpdir(), 'relay-system-'));
+export async function startSystem(settings: Record<string, string> = {}, options: SystemOptions = {}): Promise<System> {
+  const dir = await mkdtemp(join(options.dir ?? tmpdir(), 'relay-system-'));
   const engine = await startRedisEngine(options.engine ?? redisEngineName(), { dir, pbxId: PBX_ID });
   const database = await createTestDatabase();
   const apiKey = await createKey(database.url);
@@ -85,9 +97,13 @@ export async function startSystem(
     ...settings,
   };
   const services = new Map<ServiceName, ServiceProcess>();
+  const others = new Set<ServiceProcess>();
+  const launch = async (name: ServiceName, own: Record<string, string> = {}) => {
+    const whole = { ...env, DATABASE_URL: name === 'worker' ? database.url : asService(database.url), ...own };
+    return startService(name, { ...whole, ...(await options.route?.(name, whole)) });
+  };
   const start = async (name: ServiceName) => {
-    const databaseUrl = name === 'worker' ? database.url : asService(database.url);
-    services.set(name, await startService(name, { ...env, DATABASE_URL: databaseUrl }));
+    services.set(name, await launch(name));
   };
   const connection = openRedisClient(engine.url, { name: 'test', silenceMs: 4_000, waitsForEver: true });
   const { redis } = connection;
@@ -117,6 +133,8 @@ export async function startSystem(
   async function askSimulator<Answer>(method: string, path: string, body?: object): Promise<Answer> {
     const response = await fetch(service('simulator').internalUrl + path, {
       method,
+      // A connection that is kept may be closed by the other side in the moment in which it is used again.
+      headers: { connection: 'close' },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
@@ -127,6 +145,7 @@ export async function startSystem(
     for (const name of ['simulator', 'ingest', 'relay', 'worker'] as const) {
       if (services.get(name)?.isAlive()) await service(name).stop();
     }
+    for (const other of others) if (other.isAlive()) await other.stop();
     await postgres.end();
     connection.stop();
     await database.drop();
@@ -151,7 +170,22 @@ export async function startSystem(
       await start(name);
     },
     restart: start,
+    async startAnother(name) {
+      const own: Record<string, string> = name === 'relay' ? { PORT: String(await findFreePort()) } : {};
+      let process = await launch(name, own);
+      others.add(process);
+      return {
+        url: own.PORT === undefined ? process.internalUrl : `http://127.0.0.1:${own.PORT}`,
+        async crash() {
+          await process.kill();
+          others.delete(process);
+          process = await launch(name, own);
+          others.add(process);
+        },
+      };
+    },
     killRedis: engine.kill,
+    redisEngine: engine,
     sim: askSimulator,
     stop,
   };

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseTold } from '../chaos/model/reading-client.ts';
+import { TRANSPORTS } from '../chaos/model/transports.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { type RelayProcess, startRelayProcess } from '../harness/relay-process.ts';
 import { waitFor } from '../harness/wait-for.ts';
-import { parseTold } from './model/reading-client.ts';
-import { TRANSPORTS } from './model/transports.ts';
 
 /** The table of what is answered to a position (PROTOCOL.md §5): each row, on each transport. */
 const TRIMMED = 30;

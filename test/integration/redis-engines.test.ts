@@ -1,6 +1,5 @@
 import { appendToLog } from '@3cx-relay/shared/log/append.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { LogWriter } from '@3cx-relay/shared/log/log-writer.ts';
 import { type LogPage, readLog } from '@3cx-relay/shared/log/read.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
@@ -10,7 +9,6 @@ import { pino } from 'pino';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { startClusterStand } from '../harness/redis-cluster.ts';
 import type { RedisStand } from '../harness/redis-node.ts';
-import { startSentinelStand } from '../harness/redis-sentinel.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 const logger = pino({ level: 'silent' });
@@ -133,31 +131,6 @@ async function expectFailoverToBeTaken(on: RedisStand): Promise<void> {
   expect(numbers).toEqual(numbers.map((_, i) => i + 1));
   expect((await readSnapshot(redis, keys)).calls).toEqual({ call: [...seen.bodies.values()].at(-1) });
 }
-
-describe('a log that Sentinels watch', () => {
-  it('takes a failover under a writer: what was acknowledged is there once, in order, and a reader saw it all', async () => {
-    await expectFailoverToBeTaken(await begin(startSentinelStand));
-  });
-
-  it('that lost its tail in a failover says how many entries are missing, and gives no number out twice', async () => {
-    const on = await begin(startSentinelStand);
-    const writing = writeOn();
-    await more(writing, 50);
-    await on.cutReplication();
-    await more(writing, 50);
-    await on.failOver();
-    await more(writing, 50);
-    await writing.stop();
-    const redis = connect();
-    expect((await readLogInfo(redis, keys, 'calls')).epochs).toHaveLength(2);
-    const log = await redis.xrange(keys.log('calls'), '-', '+');
-    const at = log.findIndex(([, fields]) => fields[1] === 'gap');
-    expect(JSON.parse(log[at]?.[1][5] ?? '')).toMatchObject({ reason: 'log_rolled_back' });
-    expect(lostIn(log)).toBeGreaterThanOrEqual(50);
-    const [before, after] = [log[at - 1], log[at]].map(entry => Number.parseInt(entry?.[0] ?? '', 10));
-    expect((after ?? 0) - (before ?? 0) - 1).toBe(lostIn(log));
-  });
-});
 
 describe('a log in a Cluster', () => {
   it('is asked at the node that has the keys, and all subscribers are counted', async () => {

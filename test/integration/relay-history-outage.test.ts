@@ -4,11 +4,11 @@ import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ReadingClient } from '../chaos/model/reading-client.ts';
+import { TRANSPORTS } from '../chaos/model/transports.ts';
 import { adminSecret, startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
-import { ReadingClient } from './model/reading-client.ts';
-import { TRANSPORTS } from './model/transports.ts';
 import { appendTo, fillTiers } from './scale/fill-tiers.ts';
 
 /** PostgreSQL goes away while clients read what only it has. */

@@ -1,9 +1,9 @@
-import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
-import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
+import { messageOf } from './operator-error.ts';
+import { sleep } from './retry.ts';
 
 /**
- * Asks a server every second whether it answers, and says so only when it did not for five: a restart that nobody
- * would notice must not take the process out of service.
+ * Asks a server every second whether it answers, and says so only when it did not for four: a restart that nobody
+ * would notice must not take the process out of service, and whoever asks is to know within five.
  */
 export interface Probe {
   /** Why the process cannot do its work; empty while all is well. */
@@ -21,7 +21,7 @@ export interface ProbeOptions {
 
 const EVERY_MS = 1_000;
 const ANSWER_WITHIN_MS = 3_000;
-const RED_AFTER_MS = 5_000;
+const RED_AFTER_MS = 4_000;
 
 export function createProbe(options: ProbeOptions): Probe {
   const now = options.now ?? (() => performance.now());

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { type System, startSystem } from '../harness/system.ts';
+import { startTcpProxy, type TcpProxy } from '../integration/fixtures/tcp-proxy.ts';
+import { extent, limitOf } from './extent.ts';
+import { playWhile } from './load.ts';
+import { report } from './row.ts';
+import { expectNothingLost, judge } from './verdict.ts';
+
+/**
+ * R1. Ingest, relay and worker are killed (-9) at random. Must hold: every frame that the PBX sent to a connected socket is
+ * in the log once and in order, and what nobody heard stands at a gap; every client has each entry once, whether it knows
+ * the wire alone or is the library, even when its own connection is cut in the middle of a message; PostgreSQL equals the
+ * log.
+ */
+const SECONDS = extent({ quick: 9, full: 600 });
+const KILL_EVERY_MS = extent({ quick: 1_200, full: 5_000 });
+const PER_SECOND = extent({ quick: 1_000, full: 500 });
+const CLIENTS = extent({ quick: 30, full: 100 });
+const NAMES = ['ingest', 'relay', 'worker'] as const;
+
+let system: System;
+let way: TcpProxy;
+let crowds: ClientCrowd[] = [];
+
+beforeAll(async () => {
+  system = await startSystem();
+  way = await startTcpProxy(system.relayUrl);
+});
+
+afterAll(async () => {
+  await Promise.all(crowds.map(crowd => crowd.stop()));
+  await way?.stop();
+  await system?.stop();
+});
+
+const kills = { ingest: 0, relay: 0, worker: 0 };
+
+async function killAtRandom(): Promise<void> {
+  const returning = new Map<string, Promise<void>>();
+  const until = performance.now() + SECONDS * 1_000;
+  for (let i = 0; i < NAMES.length || performance.now() < until; i += 1) {
+    await sleep(KILL_EVERY_MS / 2 + Math.random() * (KILL_EVERY_MS / 2));
+    // Each at least once, then as it comes.
+    const name = NAMES[i < NAMES.length ? i : Math.floor(Math.random() * NAMES.length)] ?? 'relay';
+    crowds[0]?.cut(i);
+    if (i % 3 === 1) way.hamper({ cutAfterBytes: 20_000 + Math.floor(Math.random() * 200_000) });
+    else way.hamper(i % 3 === 0 ? {} : { latencyMs: 30 });
+    await returning.get(name);
+    returning.set(name, system.crash(name));
+    kills[name] += 1;
+  }
+  way.hamper({});
+  await Promise.all(returning.values());
+}
+
+test(
+  'ingest, relay and worker die at random, and everything arrives once',
+  async () => {
+    const { apiKey } = system;
+    const relayUrls = [system.relayUrl, way.url];
+    const half = CLIENTS / 2;
+    crowds = [
+      createClientCrowd({ relayUrls, apiKey, size: half, isKeeping: true }),
+      createClientCrowd({ relayUrls, apiKey, size: half, kind: 'library', isKeeping: true }),
+    ];
+    await playWhile(system, PER_SECOND, killAtRandom());
+    const verdict = await judge(system, crowds, { healingSince: performance.now() });
+    const { problems, ...figures } = verdict;
+    await report({
+      fault: 'R1 processes killed',
+      load: `${PER_SECOND}/s, ${CLIENTS} clients`,
+      seconds: SECONDS,
+      ...figures,
+      note: Object.entries(kills)
+        .map(([name, count]) => `${name} ×${count}`)
+        .join(' '),
+    });
+    expectNothingLost(verdict);
+    const active = await fetch(`${system.relayUrl}/relay/active-calls`, { headers: { 'x-api-key': apiKey } });
+    expect(await active.json()).toMatchObject({ calls: [] });
+    expect(verdict.sent).toBeGreaterThan(PER_SECOND);
+  },
+  limitOf(SECONDS),
+);

@@ -1,0 +1,226 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { callsPlayed, foldEntries, judge, type PlayedCall, type ToldCall } from '../harness/ground-truth.ts';
+import { entriesLogged, framesSent } from '../harness/ledger.ts';
+import { type System, startSystem } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
+import { startTcpProxy, type TcpProxy } from '../integration/fixtures/tcp-proxy.ts';
+import { extent } from './extent.ts';
+import { healthOf, msUntilRed } from './redness.ts';
+import { report } from './row.ts';
+import { expectNothingLost, judge as judgeDelivery } from './verdict.ts';
+
+/**
+ * R4. A working day of an office twenty times as fast, and everything that can go wrong with the PBX in it. Must hold: every
+ * call once, its outcome right, none open for ever; each outage is a gap with its true times; the state is right within two
+ * seconds of the PBX's return; what the licence or a right forbids is said in words; clients get what the log has, once.
+ */
+const SECONDS = extent({ quick: 25, full: 420 });
+const CALLS_PER_MINUTE = 250;
+const FAULT_EVERY_MS = 3_000;
+const RECONCILED_WITHIN_MS = 2_000;
+
+/** Each is over when the next one comes, except for what ends by itself. */
+const FAULTS: readonly object[] = [
+  { kind: 'drop', ms: 800 },
+  { kind: 'close', code: 1012 },
+  { kind: 'dead-sockets' },
+  { kind: 'expire-token' },
+  { kind: 'reject-upgrade', count: 2, status: 503 },
+  { kind: 'garbage', count: 20 },
+  { kind: 'garbage', count: 1, bytes: extent({ quick: 2, full: 10 }) * 1024 * 1024 },
+  { kind: 'http-error', count: 30, status: 500, path: '/callcontrol' },
+  { kind: 'http-error', count: 10, status: 503, path: '/xapi' },
+  { kind: 'not-found', count: 10, path: '/callcontrol' },
+  { kind: 'slow', count: 20, ms: 700, path: '/callcontrol' },
+  { kind: 'database-down', ms: 1_500 },
+  ...extent<readonly object[]>({
+    quick: [],
+    full: [
+      { kind: 'close', code: 1006 },
+      { kind: 'reject-upgrade', count: 4, status: 401 },
+      { kind: 'stall', ms: 2_000, answerPings: false },
+      { kind: 'hang-upgrade', count: 1 },
+      { kind: 'storm', count: 300 },
+    ],
+  }),
+];
+
+let system: System;
+/** Between ingest and the PBX. */
+let way: TcpProxy | undefined;
+let crowds: ClientCrowd[] = [];
+
+beforeAll(async () => {
+  system = await startSystem(
+    {
+      SIM_TIME_SCALE: '0.05',
+      INGEST_RECONCILE_MS: '2000',
+      INGEST_PING_MS: '300',
+      INGEST_PONG_DEADLINE_MS: '1000',
+      INGEST_RECORDS_DELAYS_MS: '500,2000,6000,12000',
+      // Time runs twenty times as fast: so many calls between the same people must still be told apart.
+      INGEST_RECORDS_TOLERANCE_MS: '2000',
+    },
+    {
+      async route(name, { PBX_URL = '' }): Promise<Record<string, string>> {
+        if (name !== 'ingest') return {};
+        way ??= await startTcpProxy(PBX_URL);
+        return { PBX_URL: way.url.replace(/\/$/, '') };
+      },
+    },
+  );
+  const { relayUrl, apiKey } = system;
+  crowds = [
+    createClientCrowd({ relayUrls: [relayUrl], apiKey, size: 5, isKeeping: true }),
+    createClientCrowd({ relayUrls: [relayUrl], apiKey, size: 5, kind: 'library', isKeeping: true }),
+  ];
+});
+
+afterAll(async () => {
+  await Promise.all(crowds.map(crowd => crowd.stop()));
+  await system?.stop();
+  await way?.stop();
+});
+
+test('a PBX that is gone without a word, and one whose answers drip, are noticed, told and left behind', async () => {
+  const gaps = async () => (await entriesLogged(system)).filter(({ type }) => type === 'gap').length;
+  const before = await gaps();
+  way?.leaveHalfOpen();
+  await waitFor(async () => (await gaps()) > before, { what: 'the gap of a silent end', everyMs: 50 });
+  way?.hamper({ latencyMs: 100, bytesPerSecond: 4_000 });
+  const callid = await begin('104');
+  await activeCallsAre([callid]);
+  way?.hamper({});
+  await system.sim('POST', `/sim/calls/${callid}/hangup`, {});
+  await activeCallsAre([]);
+});
+
+test('an outage is red at once, a licence that is missing is said in words, and the state is right soon after the return', async () => {
+  const held = await Promise.all(['101', '102'].map(dn => begin(dn)));
+  await activeCallsAre(held);
+  await system.sim('POST', '/sim/faults', { kind: 'reject-upgrade', ms: 600_000, status: 403 });
+  await system.sim('POST', '/sim/faults', { kind: 'drop' });
+  await msUntilRed('the PBX in /relay/health', async () => {
+    return (await healthOf(system.relayUrl)).components.pbx?.state !== 'up';
+  });
+  await waitFor(async () => /licence/.test(JSON.stringify(await healthOf(system.relayUrl, system.apiKey))), {
+    what: 'health to name the licence',
+  });
+  // Meanwhile one call ends and another begins.
+  await system.sim('POST', `/sim/calls/${held.shift()}/hangup`, {});
+  held.push(await begin('103'));
+  await system.sim('DELETE', '/sim/faults');
+  await waitFor(async () => (await healthOf(system.relayUrl)).components.pbx?.state === 'up', { what: 'the PBX back' });
+  const backAt = performance.now();
+  await activeCallsAre(held);
+  const healMs = Math.round(performance.now() - backAt);
+  expect(healMs).toBeLessThan(RECONCILED_WITHIN_MS);
+  for (const callid of held) await system.sim('POST', `/sim/calls/${callid}/hangup`, {});
+  await activeCallsAre([]);
+  await report({
+    ...{ fault: 'R4 licence missing', load: '2 calls', seconds: 3, sent: null, logged: null, delivered: null },
+    ...{ duplicated: 0, missing: 0, gaps: 1, healMs },
+  });
+});
+
+async function begin(dn: string): Promise<number> {
+  const call = { scenario: 'inbound', dn, ringMs: 2_000_000 };
+  return (await system.sim<{ callid: number }>('POST', '/sim/calls', call)).callid;
+}
+
+async function activeCallsAre(callIds: readonly number[]): Promise<void> {
+  await waitFor(
+    async () => {
+      const known = ((await activeCalls()) as { pbxCallId: number }[]).map(({ pbxCallId }) => pbxCallId);
+      return known.length === callIds.length && callIds.every(id => known.includes(id));
+    },
+    { what: `the active calls to be ${callIds.join(', ') || 'none'}`, everyMs: 50 },
+  );
+}
+
+test(
+  'a day full of faults ends with the truth: every call once, its outcome right, every outage told',
+  async () => {
+    await system.sim('POST', '/sim/traffic', { callsPerMinute: CALLS_PER_MINUTE });
+    const until = Date.now() + SECONDS * 1_000;
+    for (let i = 0; Date.now() < until; i += 1) {
+      await system.sim('POST', '/sim/faults', FAULTS[i % FAULTS.length] ?? {});
+      if (i % 7 === 6) {
+        await sleep(FAULT_EVERY_MS / 2);
+        await system.sim('POST', '/sim/restart');
+      }
+      await sleep(FAULT_EVERY_MS);
+      await system.sim('DELETE', '/sim/faults');
+    }
+    await system.sim('POST', '/sim/traffic', { callsPerMinute: 0 });
+    const calmSince = performance.now();
+    await waitFor(async () => (await system.sim<{ active: unknown[] }>('GET', '/sim/state')).active.length === 0, {
+      what: 'the last call to end',
+      timeoutMs: 60_000,
+      everyMs: 200,
+    });
+    await waitFor(async () => (await activeCalls()).length === 0, { what: 'the relay to see it', timeoutMs: 30_000 });
+    const played = await callsPlayed(system);
+    // Records come late, and are looked for a last time after twelve seconds.
+    const settled = async () => judge(played, foldEntries(await entriesLogged(system)));
+    // What a restart cut may be lost for good: it is not waited for.
+    await waitFor(async () => (await settled()).lost.every(call => call.cut), {
+      what: 'every call in the log',
+      timeoutMs: 40_000,
+      everyMs: 1_000,
+    }).catch(() => undefined);
+
+    const entries = await entriesLogged(system);
+    const told = foldEntries(entries);
+    const verdict = judge(played, told);
+    const cut = new Set(played.filter(call => call.cut));
+    const wrong = verdict.wrong.filter(({ call }) => !cut.has(call));
+    expect([...told.ends].filter(([, count]) => count !== 1)).toEqual([]);
+    expect([...told.calls.keys()].filter(id => !told.ends.has(id))).toEqual([]);
+    expect(told.open.size).toBe(0);
+    expect(verdict.lost.filter(call => !cut.has(call)).map(describePlayed)).toEqual([]);
+    expect(verdict.invented.map(describeTold)).toEqual([]);
+    expect(wrong.map(({ call, told }) => `${describePlayed(call)} was told as ${describeTold(told)}`)).toEqual([]);
+    expect(await outagesWithoutGap(entries)).toEqual([]);
+    const delivery = await judgeDelivery(system, crowds, { healingSince: calmSince });
+    const { problems, ...figures } = delivery;
+    await report({
+      fault: 'R4 a day of a PBX that misbehaves',
+      load: `${CALLS_PER_MINUTE} calls/min, 10 clients`,
+      seconds: SECONDS,
+      ...figures,
+      note: `${verdict.played} calls played, ${verdict.found} found, ${cut.size} cut by restarts`,
+    });
+    expectNothingLost(delivery);
+  },
+  SECONDS * 1_000 + 120_000,
+);
+
+function describePlayed(call: PlayedCall): string {
+  const { scenario, callid, dn, number, startedAt, endedAt, disposition, callHistoryId } = call;
+  const [from, to] = [startedAt, endedAt].map(ms => new Date(ms).toISOString().slice(11, 23));
+  return `${scenario} ${callid} ${dn} ${number} ${from}–${to} ${disposition} ${callHistoryId}`;
+}
+
+function describeTold(call: ToldCall): string {
+  return `${call.callId} ${call.direction} ${call.startedAt} ${call.disposition} ${call.cdr?.callHistoryId ?? 'no record'}`;
+}
+
+async function activeCalls(): Promise<unknown[]> {
+  const answer = await fetch(`${system.relayUrl}/relay/active-calls`, { headers: { 'x-api-key': system.apiKey } });
+  return ((await answer.json()) as { calls: unknown[] }).calls;
+}
+
+/** Frames nobody was there to get, and no gap whose times hold them. */
+async function outagesWithoutGap(entries: Awaited<ReturnType<typeof entriesLogged>>): Promise<number[]> {
+  const gaps = entries
+    .filter(entry => entry.type === 'gap')
+    .map(entry => JSON.parse(entry.body) as { from?: string; to: string })
+    .map(({ from, to }) => ({ from: from ? Date.parse(from) : 0, to: Date.parse(to) }));
+  const frames = await framesSent(system);
+  return frames
+    .filter(({ delivered, at }) => !delivered && !gaps.some(gap => gap.from <= at && at <= gap.to))
+    .map(({ n }) => n);
+}

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { type System, startSystem } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
+import { extent, limitOf } from './extent.ts';
+import { playBurst } from './load.ts';
+import { report } from './row.ts';
+import { expectNothingLost, judge } from './verdict.ts';
+
+/**
+ * R8. A relay is told to go (SIGTERM) with all its clients connected, and another one takes its place. Must hold: it ends by
+ * itself with code 0; clients are told to come back at moments that are spread over the window, 95 % of them are back
+ * within five seconds of the new one's being ready; each has every entry once.
+ */
+const CLIENTS = extent({ quick: 300, full: 2_000 });
+const PER_SECOND = 100;
+const SECONDS = extent({ quick: 6, full: 15 });
+const BACK_WITHIN_MS = 5_000;
+const PROCESSES = extent({ quick: 1, full: 4 });
+
+let system: System;
+let crowds: ClientCrowd[] = [];
+
+beforeAll(async () => {
+  system = await startSystem();
+});
+
+afterAll(async () => {
+  await Promise.all(crowds.map(crowd => crowd.stop()));
+  await system?.stop();
+});
+
+const connections = async () =>
+  (await Promise.all(crowds.map(crowd => crowd.accounts()))).flat().map(account => account.connections);
+
+test(
+  'all clients of a relay that goes come back to the next one, spread and soon, and nobody misses anything',
+  async () => {
+    const { relayUrl, apiKey } = system;
+    crowds = Array.from({ length: PROCESSES }, () =>
+      createClientCrowd({ relayUrls: [relayUrl], apiKey, size: CLIENTS / PROCESSES, isKeeping: true }),
+    );
+    await waitFor(async () => (await connections()).every(count => count === 1), {
+      what: 'all to be connected',
+      timeoutMs: 60_000,
+      everyMs: 200,
+    });
+    const burst = playBurst(system, { seconds: SECONDS, perSecond: PER_SECOND });
+    await sleep(1_000);
+    await system.service('relay').stop();
+    await system.restart('relay');
+    const readyAt = performance.now();
+    const back = async () => (await connections()).filter(count => count > 1).length;
+    await waitFor(async () => (await back()) >= CLIENTS * 0.95, {
+      what: '95 % to be back',
+      timeoutMs: 60_000,
+      everyMs: 50,
+    });
+    const backMs = Math.round(performance.now() - readyAt);
+    await burst;
+    const verdict = await judge(system, crowds, { healingSince: readyAt });
+    const { problems, ...figures } = verdict;
+    await report({
+      ...{ fault: 'R8 drain', load: `${PER_SECOND}/s, ${CLIENTS} clients`, seconds: SECONDS },
+      ...{ ...figures, note: `95 % back after ${backMs} ms` },
+    });
+    expectNothingLost(verdict);
+    expect(backMs).toBeLessThan(BACK_WITHIN_MS);
+  },
+  limitOf(SECONDS),
+);

@@ -1,0 +1,45 @@
+import type { System } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
+
+/** Whoever asks must know so soon that events do not flow. */
+export const RED_WITHIN_MS = 5_000;
+/** What the asking itself may take on a machine with more to do than it can. */
+const ASKED_EVERY_MS = 50;
+
+export type Asked = 'ingest' | 'relay' | 'worker';
+
+/** What `/readyz` of a service says now; empty when it is ready. A service that does not answer is not ready. */
+export async function reasonsOf(system: System, name: Asked): Promise<string[]> {
+  try {
+    const answer = await fetch(`${system.service(name).internalUrl}/readyz`, { signal: AbortSignal.timeout(1_000) });
+    const { reasons } = (await answer.json()) as { reasons: string[] };
+    return answer.ok ? [] : reasons;
+  } catch (error) {
+    return [`${name} does not answer: ${String(error)}`];
+  }
+}
+
+type Health = { status: string; components: Record<string, { state: string }> };
+
+/** With a key the reasons, too. */
+export async function healthOf(relayUrl: string, apiKey?: string): Promise<Health> {
+  const headers = apiKey === undefined ? {} : { 'x-api-key': apiKey };
+  const answer = await fetch(`${relayUrl}/relay/health`, { headers, signal: AbortSignal.timeout(2_000) });
+  return (await answer.json()) as Health;
+}
+
+/** Ms until the condition is met. @throws when it is not within the time in which it must be red */
+export async function msUntilRed(what: string, isRed: () => Promise<boolean>): Promise<number> {
+  const startedAt = performance.now();
+  await waitFor(isRed, { what: `${what} to be red`, timeoutMs: RED_WITHIN_MS, everyMs: ASKED_EVERY_MS });
+  return Math.round(performance.now() - startedAt);
+}
+
+export async function allReady(system: System): Promise<void> {
+  for (const name of ['ingest', 'relay', 'worker'] as const) {
+    await waitFor(async () => (await reasonsOf(system, name)).length === 0, {
+      what: `${name} to be ready`,
+      timeoutMs: 30_000,
+    });
+  }
+}
