@@ -2,7 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { askNode, isMaster, type RedisNode, type RedisStand, startNode, stopNodes } from './redis-node.ts';
+import {
+  askNode,
+  isMaster,
+  type RedisNode,
+  type RedisStand,
+  replicasInStep,
+  startNode,
+  stopNodes,
+} from './redis-node.ts';
 import { waitFor } from './wait-for.ts';
 
 const NODE_TIMEOUT_MS = 1_000;
@@ -21,7 +29,9 @@ export async function startClusterStand(pbxId = 'main'): Promise<RedisStand> {
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const args = ['--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--repl-diskless-sync-delay', '0'];
+    // A replica follows its master however long it has heard nothing of it: the tests want to see what that costs.
+    const validity = ['--cluster-replica-validity-factor', '0'];
+    const args = ['--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--repl-diskless-sync-delay', '0', ...validity];
     nodes.push(...(await Promise.all(Array.from({ length: 4 }, () => startNode(dir, args, { kind: 'cluster' })))));
     const [first = fail()] = nodes;
     const masters = nodes.slice(0, 3);
@@ -46,13 +56,7 @@ export async function startClusterStand(pbxId = 'main'): Promise<RedisStand> {
     const replica = nodes[3] ?? fail();
     const ownerId = String(await askNode(owner.port, redis => redis.call('CLUSTER', 'MYID')));
     await askNode(replica.port, redis => redis.call('CLUSTER', 'REPLICATE', ownerId));
-    await waitFor(
-      () => askNode(replica.port, async redis => (await redis.info('replication')).includes('master_link_status:up')),
-      {
-        what: 'the replica',
-        timeoutMs: 20_000,
-      },
-    );
+    await replicasInStep(owner.port, 1);
     const pair = [owner, replica];
     const masterPort = async () => ((await isMaster(replica.port)) ? replica.port : owner.port);
     return {
@@ -64,11 +68,17 @@ export async function startClusterStand(pbxId = 'main'): Promise<RedisStand> {
         const [heir = fail()] = pair.filter(({ port }) => port !== before);
         await dead.kill();
         await waitFor(() => isMaster(heir.port), { what: 'the replica to take over', timeoutMs: 30_000 });
-        return () => dead.start(args);
+        return async () => {
+          await dead.start(args);
+          await replicasInStep(heir.port, 1);
+        };
       },
       async cutReplication() {
-        await askNode(replica.port, redis => redis.config('SET', 'masterauth', 'wrong'));
-        await askNode(replica.port, redis => redis.call('CLIENT', 'KILL', 'TYPE', 'MASTER'));
+        const before = await masterPort();
+        const [heir = fail()] = pair.filter(({ port }) => port !== before);
+        await replicasInStep(before, 1);
+        await askNode(heir.port, redis => redis.config('SET', 'masterauth', 'wrong'));
+        await askNode(heir.port, redis => redis.call('CLIENT', 'KILL', 'TYPE', 'MASTER'));
       },
       stop,
     };

@@ -63,6 +63,19 @@ async function launch(dir: string, port: number, args: readonly string[]): Promi
   return child;
 }
 
+/** Resolves when so many replicas have all that the master has now. */
+export async function replicasInStep(masterPort: number, replicas: number): Promise<void> {
+  const told = () => askNode(masterPort, redis => redis.info('replication'));
+  const wanted = Number(/master_repl_offset:(\d+)/.exec(await told())?.[1]);
+  await waitFor(
+    async () => {
+      const lines = (await told()).match(/^slave\d+:.*state=online.*/gm) ?? [];
+      return lines.filter(line => Number(/offset=(\d+)/.exec(line)?.[1]) >= wanted).length === replicas;
+    },
+    { what: `${replicas} replicas in step with ${masterPort}`, timeoutMs: 30_000 },
+  );
+}
+
 const alive = new Set<Child>();
 process.on('exit', () => {
   for (const child of alive) child.kill();

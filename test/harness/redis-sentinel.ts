@@ -1,11 +1,20 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { askNode, isMaster, type RedisNode, type RedisStand, startNode, stopNodes } from './redis-node.ts';
+import {
+  askNode,
+  isMaster,
+  type RedisNode,
+  type RedisStand,
+  replicasInStep,
+  startNode,
+  stopNodes,
+} from './redis-node.ts';
 import { waitFor } from './wait-for.ts';
 
 const MASTER_NAME = 'relay';
-const DOWN_AFTER_MS = 500;
+/** Long enough for one that is busy with its replicas on a busy machine: two failovers in a row lose what no one wants to see. */
+const DOWN_AFTER_MS = 1_500;
 const QUORUM = 2;
 
 /** One master, two replicas, three Sentinels that agree by two. */
@@ -22,13 +31,7 @@ export async function startSentinelStand(): Promise<RedisStand> {
     nodes.push(master);
     for (let i = 0; i < 2; i += 1)
       nodes.push(await startNode(dir, [...quick, '--replicaof', `127.0.0.1 ${master.port}`], { kind: 'data' }));
-    await waitFor(
-      () => askNode(master.port, async redis => (await redis.info('replication')).match(/state=online/g)?.length === 2),
-      {
-        what: 'both replicas',
-        timeoutMs: 20_000,
-      },
-    );
+    await replicasInStep(master.port, 2);
     const sentinels: RedisNode[] = [];
     for (let i = 0; i < 3; i += 1) {
       const file = join(dir, `sentinel-${i}.conf`);
@@ -69,9 +72,13 @@ export async function startSentinelStand(): Promise<RedisStand> {
           what: 'another master',
           timeoutMs: 30_000,
         });
-        return async () => dead?.start([...quick, '--replicaof', `127.0.0.1 ${await masterPort()}`]);
+        return async () => {
+          await dead?.start([...quick, '--replicaof', `127.0.0.1 ${await masterPort()}`]);
+          await replicasInStep(await masterPort(), 2);
+        };
       },
       async cutReplication() {
+        await replicasInStep(await masterPort(), 2);
         const replicas = nodes.filter(({ port }) => !ports.includes(port));
         const current = await masterPort();
         for (const { port } of replicas) if (port !== current) await muteReplica(port);
