@@ -43,9 +43,14 @@ export type StreamEntry = [id: string, fields: string[]];
 
 /**
  * What another version wrote, or a hand, is passed on in its place as far as it can be sent: a number that is left out
- * would be an event that clients miss.
+ * would be an event that clients miss. `isVerbatim` is for who keeps it: the body is what stands there, whatever it is.
  */
-export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): LogEntry {
+export function decodeEntry(
+  channel: Channel,
+  epoch: string,
+  raw: StreamEntry,
+  { isVerbatim = false }: { isVerbatim?: boolean } = {},
+): LogEntry {
   const [id, fields] = raw;
   let type = UNKNOWN_TYPE;
   let at = 0;
@@ -64,7 +69,7 @@ export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): 
         at = toTime(value);
         break;
       case 'b':
-        body = toBody(value);
+        body = value;
         break;
       case 'dn':
         dn = value;
@@ -83,7 +88,7 @@ export function decodeEntry(channel: Channel, epoch: string, raw: StreamEntry): 
         break;
     }
   }
-  body ??= `{"at":"${new Date(at).toISOString()}"}`;
+  body = isVerbatim && body !== null ? body : toSendableBody(body ?? '', at);
   const entry = { channel, epoch, seq: seqOf(id), type, at, body, dn, call, event };
   return trace === undefined ? entry : { ...entry, trace };
 }
@@ -99,9 +104,12 @@ function toTime(text: string): number {
   return at >= 0 && at <= LATEST_MS ? at : 0;
 }
 
-/** Null for what cannot be continued by text (message.ts). Line breaks, which stand between tokens, would end a line of SSE. */
-function toBody(text: string): string | null {
-  if (!isObjectText(text)) return null;
+/**
+ * What cannot be continued by text (message.ts) is left out. Line breaks, which stand between tokens, would end a line of
+ * SSE. `at`: Unix ms.
+ */
+export function toSendableBody(text: string, at: number): string {
+  if (!isObjectText(text)) return `{"at":"${new Date(at).toISOString()}"}`;
   return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, ' ') : text;
 }
 

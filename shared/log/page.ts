@@ -13,6 +13,8 @@ export async function readPage(
     to: number;
     count: number;
     newestFirst?: boolean;
+    /** See decodeEntry. */
+    isVerbatim?: boolean;
   },
 ): Promise<LogEntry[]> {
   const { redis, keys, epochs } = source;
@@ -24,6 +26,6 @@ export async function readPage(
     : await redis.xrange(key, from, to, 'COUNT', range.count);
   return raw.map(item => {
     const seq = Number.parseInt(item[0], 10);
-    return decodeEntry(range.channel, epochOf(epochs, seq) ?? '', item);
+    return decodeEntry(range.channel, epochOf(epochs, seq) ?? '', item, { isVerbatim: range.isVerbatim ?? false });
   });
 }

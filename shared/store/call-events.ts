@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { LogEntry } from '../log/entry.ts';
+import { type LogEntry, toSendableBody } from '../log/entry.ts';
 import type { LogPosition } from '../wire/position.ts';
 import { toBody } from './events.ts';
 import { loadSql } from './sql.ts';
@@ -35,5 +35,5 @@ export async function selectLastCallEvent(pool: pg.Pool, callId: string, upTo: L
 }
 
 function toEntry(call: string, row: EventRow): LogEntry {
-  return { channel: 'calls', call, ...row, body: toBody(row.body) };
+  return { channel: 'calls', call, ...row, body: toSendableBody(toBody(row.body), row.at) };
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { LogEntry } from '../log/entry.ts';
+import { type LogEntry, toSendableBody } from '../log/entry.ts';
 import type { Channel } from '../wire/channels.ts';
 import type { LogPosition } from '../wire/position.ts';
 import { loadSql } from './sql.ts';
@@ -72,7 +72,7 @@ export async function selectEvents(pool: pg.Pool, range: EventRange): Promise<Lo
     seq: row.seq,
     type: row.type,
     at: Math.round(row.at),
-    body: toBody(row.body),
+    body: toSendableBody(toBody(row.body), row.at),
     dn: row.dn,
     call: row.call_id,
     event: row.event,

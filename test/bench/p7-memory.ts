@@ -15,13 +15,15 @@ import { relay } from './peers/relay.ts';
  * P7: memory of one idle client, of one client that stopped reading, and of a million entries in Redis.
  *
  * Method. Resident memory of the process that holds the connections, from /proc. Idle: what it grows by when, with as many
- * in already (code is compiled, the heap has its size), so many clients come. Stalled: one client that reads gets the events
- * first, so that caches and rings are full; then clients come that stop reading, the same events are published again, and
- * what the process grew is divided by their number. Entries: `used_memory_dataset` of Redis before and after, scaled to a
+ * in already (code is compiled, the heap has its size), so many clients come; a Node server, ours and others, collects its
+ * garbage before each look. Stalled: one client that reads gets the events first, so that caches and rings are full; then
+ * clients come that stop reading, the same events are published again, and what the process grew is divided by their number. Entries: `used_memory_dataset` of Redis before and after, scaled to a
  * million; beside it the same bodies by bare `XADD`.
  */
 const EVENT_BYTES = 300;
 const SETTLE_MS = 2_000;
+const COLLECT_MS = 500;
+const COLLECTING = `--expose-gc --import=${new URL('./frame/collect-on-signal.ts', import.meta.url).href}`;
 const STALLED = 20;
 
 interface MemoryRun {
@@ -40,7 +42,7 @@ await runRow({
   async measure(work) {
     const { quick } = work.options;
     const sizes = {
-      idle: quick ? 500 : 2_000,
+      idle: quick ? 1_000 : 3_000,
       stalledEvents: quick ? 10_000 : 50_000,
       entries: quick ? 100_000 : 1_000_000,
     };
@@ -94,16 +96,23 @@ await runRow({
 });
 
 async function idleClients(work: RowWork, peer: Peer, clients: number): Promise<MemoryRun> {
-  const running = await peer.start(work.stand, {});
+  // Programs of the benchmark inherit it; the product's environment is made of settings alone.
+  process.env.NODE_OPTIONS = COLLECTING;
+  const running = await peer.start(work.stand, { settings: { NODE_OPTIONS: COLLECTING } });
   const opened: { stop(): Promise<void> }[] = [running];
+  const kept = async () => {
+    await sleep(SETTLE_MS);
+    if (peer.isNode) process.kill(running.serverPid, 'SIGUSR2');
+    await sleep(COLLECT_MS);
+    return residentBytes(running.serverPid);
+  };
   try {
     opened.unshift(await startListeners({ target: running.wire, clients }));
-    await sleep(SETTLE_MS);
-    const before = await residentBytes(running.serverPid);
+    const before = await kept();
     opened.unshift(await startListeners({ target: running.wire, clients }));
-    await sleep(SETTLE_MS);
-    return memory(before, await residentBytes(running.serverPid), clients);
+    return memory(before, await kept(), clients);
   } finally {
+    delete process.env.NODE_OPTIONS;
     for (const part of opened) await part.stop();
   }
 }

@@ -5,7 +5,7 @@ import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts'
 import { entriesLogged } from '../harness/ledger.ts';
 import { type RedisEngineName, redisEngineName } from '../harness/redis-engine.ts';
 import { type AnotherService, type System, startSystem } from '../harness/system.ts';
-import { extent, limitOf } from './extent.ts';
+import { extent, isFull, limitOf } from './extent.ts';
 import { playBurst } from './load.ts';
 import { report } from './row.ts';
 import { expectNothingLost, judge } from './verdict.ts';
@@ -60,6 +60,8 @@ describe.each(ENGINES)('on %s', engine => {
       expectNothingLost(verdict);
       expect(await missingMetrics(system)).toEqual([]);
 
+      // Of a Cluster's a short run plays the first half: what follows is the same code.
+      if (engine === 'cluster' && !isFull) return;
       await system.redisEngine.stand?.cutReplication();
       const before = (await entriesLogged(system)).length;
       const second = playBurst(system, { seconds: SECONDS / 2, perSecond: PER_SECOND });

@@ -57,7 +57,11 @@ test(
 async function playAway(burning: Fire): Promise<void> {
   await burning.parts.postgres.kill();
   await sleep(AWAY_SECONDS * 1_000);
-  await waitFor(async () => (await lagOf(burning)) > AWAY_SECONDS / 3, { what: 'the lag to grow', everyMs: 200 });
+  await waitFor(async () => (await lagOf(burning)) > AWAY_SECONDS / 3, {
+    what: 'the lag to grow',
+    timeoutMs: 60_000,
+    everyMs: 200,
+  });
   await burning.parts.postgres.start();
   await waitFor(async () => (await lagOf(burning)) < 3, {
     what: 'the lag to be gone, under load',

@@ -16,7 +16,8 @@ import { expectNothingLost, judge } from './verdict.ts';
 const CLIENTS = extent({ quick: 300, full: 2_000 });
 const PER_SECOND = 100;
 const SECONDS = extent({ quick: 6, full: 15 });
-const BACK_WITHIN_MS = 5_000;
+/** As the goal says, on a machine that does nothing else; beside other tests it only must not be lost. */
+const BACK_WITHIN_MS = extent({ quick: 30_000, full: 5_000 });
 const PROCESSES = extent({ quick: 1, full: 4 });
 
 let system: System;

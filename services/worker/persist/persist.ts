@@ -228,7 +228,7 @@ async function readBatch(
   while (entries.length < maxRows && bytes < BATCH_BYTES && after < log.head) {
     const page = await readPage(
       { redis: deps.redis, keys: deps.keys, epochs: log.epochs },
-      { channel: log.channel, from: after + 1, to: log.head, count: Math.min(PAGE_ROWS, maxRows) },
+      { channel: log.channel, from: after + 1, to: log.head, count: Math.min(PAGE_ROWS, maxRows), isVerbatim: true },
     );
     const last = page.at(-1);
     if (!last) break;

@@ -30,6 +30,7 @@ async function startServer(
 export const socketIo: Peer = {
   name: 'Socket.IO + adapter',
   role: 'peer',
+  isNode: true,
   obtain: alwaysThere,
   async start(stand): Promise<Running> {
     const { pid, port, redisUrl, redisPid, stop } = await startServer('peers/socket-io-process.ts', stand);
@@ -53,6 +54,7 @@ function ofStream(name: string, role: 'peer' | 'limit', file: string): Peer {
   return {
     name,
     role,
+    isNode: true,
     obtain: alwaysThere,
     async start(stand) {
       const { pid, port, redisUrl, redisPid, stop } = await startServer(file, stand);

@@ -19,6 +19,8 @@ export interface Running {
 export interface Peer {
   readonly name: string;
   readonly role: Role;
+  /** Its server is a Node program. */
+  readonly isNode?: true;
   /** Undefined when it can run here; otherwise why not. */
   obtain(): Promise<string | undefined>;
   start(stand: Stand, options: PeerOptions): Promise<Running>;

@@ -23,7 +23,7 @@ export interface RunningRelay extends Running {
 }
 
 /** The product: its relay as a process, a real key, its log in a Redis that syncs each write, as in production. */
-export const relay: Peer = { name: 'relay', role: 'ours', obtain: alwaysThere, start: startRelay };
+export const relay: Peer = { name: 'relay', role: 'ours', isNode: true, obtain: alwaysThere, start: startRelay };
 
 /** With a slow-down on purpose both are measured, in the same run: the slow one as the product, and this beside it. */
 const asItIs: Peer = {
