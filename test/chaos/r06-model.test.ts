@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { extent } from './extent.ts';
-import { type Command, story } from './model/commands.ts';
+import { type Command, storyOf } from './model/commands.ts';
 import { playStory } from './model/play-story.ts';
 import { report } from './row.ts';
 
@@ -17,6 +17,7 @@ import { report } from './row.ts';
 /** Ten thousand take some hours: a run of all faults ends this one after its time, `npm run chaos -- R6` does not. */
 const CASES = Number(process.env.MODEL_CASES ?? extent({ quick: 100_000, full: 10_000 }));
 const SECONDS = Number(process.env.MODEL_SECONDS ?? extent({ quick: 8, full: 900 }));
+const STEPS = extent({ quick: { least: 12, most: 20 }, full: { least: 25, most: 45 } });
 const SHRINKING_SECONDS = extent({ quick: 20, full: 900 });
 const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31));
 const { MODEL_PATH } = process.env;
@@ -27,7 +28,7 @@ test('every client gets everything that matched, once and in order, or is told w
   const startedAt = performance.now();
   let played = 0;
   let firstFailure = 0;
-  const property = fc.asyncProperty(story, async drawn => {
+  const property = fc.asyncProperty(storyOf(STEPS), async drawn => {
     // The time for new ones is over; what shrinks a failure has its own.
     const isShrinking = firstFailure > 0;
     if (performance.now() > (isShrinking ? firstFailure + SHRINKING_SECONDS * 1_000 : startedAt + SECONDS * 1_000))

@@ -96,8 +96,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 export type Story = { filters: readonly FilterQuery[]; commands: readonly Command[] };
 
-/** The filters that clients begin with, one for each transport, and what happens then. */
-export const story: fc.Arbitrary<Story> = fc.record({
-  filters: fc.array(filter, { minLength: Object.keys(TRANSPORTS).length, maxLength: Object.keys(TRANSPORTS).length }),
-  commands: fc.array(command, { minLength: 25, maxLength: 45, size: 'max' }),
-});
+/** The filters that clients begin with, one for each transport, and what happens then, in so many steps. */
+export function storyOf(steps: { least: number; most: number }): fc.Arbitrary<Story> {
+  const transports = Object.keys(TRANSPORTS).length;
+  return fc.record({
+    filters: fc.array(filter, { minLength: transports, maxLength: transports }),
+    commands: fc.array(command, { minLength: steps.least, maxLength: steps.most, size: 'max' }),
+  });
+}
