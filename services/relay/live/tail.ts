@@ -33,16 +33,17 @@ export interface TailListener {
 
 const STOP_MS = 500;
 
-/** Of the time it may take to hand out what comes, a quarter. */
+/** Of the time of this process, handing out takes a quarter at most. */
 const REST_FACTOR = 3;
 
 /**
- * How long to wait before reading on, after handing a block to everybody took `costMs`. Some times as long: an event that
- * comes alone goes out at once, and when handing out is what the process spends its time on, the events that arrive
- * meanwhile share one write for each client. A fixed window would delay the first and do too little for the second.
+ * How long to wait before reading on, after handing so many entries to everybody took `costMs`. An event that comes alone
+ * goes out at once, and so does the next. When several came together, more will, and handing out is what the process
+ * spends its time on: those that arrive during the wait share one write for each client. A fixed window would delay the
+ * first and do too little for the second.
  */
-function paceMs(costMs: number, maxPaceMs: number): number {
-  return costMs < 1 ? 0 : Math.min(costMs * REST_FACTOR, maxPaceMs);
+function paceMs(entries: number, costMs: number, maxPaceMs: number): number {
+  return costMs < 1 ? 0 : Math.min(costMs * Math.min(entries - 1, REST_FACTOR), maxPaceMs);
 }
 
 export async function createTail(
@@ -91,7 +92,7 @@ export async function createTail(
       listener.onBlock(page.channel, ring(page.channel).append(page.entries, page.epochs));
       listener.onEntries(page.channel, page.entries);
       span?.end();
-      const restMs = paceMs(performance.now() - startedAt, options.maxPaceMs);
+      const restMs = paceMs(page.entries.length, performance.now() - startedAt, options.maxPaceMs);
       if (restMs > 0) await sleep(restMs, stopping.signal);
     }
   };
