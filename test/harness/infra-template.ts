@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { migrate } from '../../shared/store/migrate.ts';
 import { createServiceLogin } from './service-role.ts';
+import { waitFor } from './wait-for.ts';
 
 const templateName = 'relay_template';
 
@@ -18,7 +19,14 @@ export async function copyTemplate(server: pg.Pool, name: string): Promise<void>
 }
 
 /** FORCE ends sessions that a killed process left behind. */
+/** A pool has ended before its connections are closed, and one that is cut then throws where nobody listens. */
+const CLOSING_MS = 1_000;
+
 export async function dropDatabase(server: pg.Pool, name: string): Promise<void> {
+  const isEmpty = async () =>
+    (await server.query('SELECT FROM pg_stat_activity WHERE datname = $1 LIMIT 1', [name])).rowCount === 0;
+  // Whoever is killed, or left open on purpose, is ended by force.
+  await waitFor(isEmpty, { what: 'everybody to leave', timeoutMs: CLOSING_MS }).catch(() => undefined);
   await server.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
 }
 
