@@ -43,7 +43,8 @@ export type StreamEntry = [id: string, fields: string[]];
 
 /**
  * What another version wrote, or a hand, is passed on in its place as far as it can be sent: a number that is left out
- * would be an event that clients miss. `isVerbatim` is for who keeps it: the body is what stands there, whatever it is.
+ * would be an event that clients miss. `isVerbatim` is for who keeps it: time and body are what stands there, whatever it
+ * is, because what is put in their place would decide where it is kept and for how long.
  */
 export function decodeEntry(
   channel: Channel,
@@ -66,7 +67,7 @@ export function decodeEntry(
         type = TYPE.test(value) ? value : UNKNOWN_TYPE;
         break;
       case 'at':
-        at = toTime(value);
+        at = isVerbatim ? Number(value) : toTime(value);
         break;
       case 'b':
         body = value;
@@ -88,7 +89,7 @@ export function decodeEntry(
         break;
     }
   }
-  body = isVerbatim && body !== null ? body : toSendableBody(body ?? '', at);
+  body = isVerbatim ? (body ?? '{}') : toSendableBody(body ?? '', at);
   const entry = { channel, epoch, seq: seqOf(id), type, at, body, dn, call, event };
   return trace === undefined ? entry : { ...entry, trace };
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { type LogEntry, toSendableBody } from '../log/entry.ts';
+import type { LogEntry } from '../log/entry.ts';
 import type { LogPosition } from '../wire/position.ts';
-import { toBody } from './events.ts';
+import { bodyToSend } from './events.ts';
 import { loadSql } from './sql.ts';
 
 const SELECT_CALL_EVENTS = loadSql('select-call-events');
@@ -35,5 +35,5 @@ export async function selectLastCallEvent(pool: pg.Pool, callId: string, upTo: L
 }
 
 function toEntry(call: string, row: EventRow): LogEntry {
-  return { channel: 'calls', call, ...row, body: toSendableBody(toBody(row.body), row.at) };
+  return { channel: 'calls', call, ...row, body: bodyToSend(row) };
 }

@@ -72,7 +72,7 @@ export async function selectEvents(pool: pg.Pool, range: EventRange): Promise<Lo
     seq: row.seq,
     type: row.type,
     at: Math.round(row.at),
-    body: toSendableBody(toBody(row.body), row.at),
+    body: bodyToSend(row),
     dn: row.dn,
     call: row.call_id,
     event: row.event,
@@ -101,4 +101,9 @@ export function toBody(stored: string): string {
   if (!stored.startsWith(UNSTORABLE)) return stored;
   const { unstorable } = JSON.parse(stored) as { unstorable: unknown };
   return typeof unstorable === 'string' ? unstorable : stored;
+}
+
+/** The same for a client, who must be able to read it. */
+export function bodyToSend({ body, at }: { readonly body: string; readonly at: number }): string {
+  return toSendableBody(toBody(body), at);
 }

@@ -33,7 +33,7 @@ export interface TailListener {
 
 const STOP_MS = 500;
 
-/** Of the time of this process, handing out takes a quarter at most. */
+/** Times the cost of handing out: a quarter of the process's time, as long as the wait stays below its limit. */
 const REST_FACTOR = 3;
 
 /**

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { type LogEntry, toSendableBody } from '../../log/entry.ts';
-import { toBody } from '../events.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import { bodyToSend } from '../events.ts';
 import { loadSql } from '../sql.ts';
 import type { Criteria } from './criteria.ts';
 
@@ -36,17 +36,7 @@ export interface HistoryRow {
 
 export function toEntry({ channel }: Criteria, row: HistoryRow): LogEntry {
   const { epoch, seq, type, dn, event } = row;
-  return {
-    channel,
-    epoch,
-    seq,
-    type,
-    at: Math.round(row.at),
-    body: toSendableBody(toBody(row.body), row.at),
-    dn,
-    call: row.call_id,
-    event,
-  };
+  return { channel, epoch, seq, type, at: Math.round(row.at), body: bodyToSend(row), dn, call: row.call_id, event };
 }
 
 /** A statement that is written oldest first, in both directions. */
