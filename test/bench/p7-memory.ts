@@ -58,7 +58,7 @@ await runRow({
       measures: [
         judged(
           {
-            work: 'one idle client',
+            work: 'one idle client, after a collection',
             unit: 'KB',
             better: 'lower',
             subjects: toSubjects(idle, run => run.bytesEach / 1024),

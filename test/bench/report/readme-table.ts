@@ -30,7 +30,9 @@ function conditions(reports: readonly RowReport[]): string {
   const programs = Object.entries(versions).filter(([, version]) => version !== 'absent');
   const software = programs.map(([name, version]) => `${name} ${version}`).join(', ');
   const runs = Math.min(...reports.map(({ settings }) => Number(settings.runs ?? 1)));
-  return `Measured ${days} on ${cores} cores (${processor}, ${memoryGb} GB, ${system}), which servers, senders and clients share; ${runs === 1 ? 'one run' : `medians of ${runs} runs at least`}; load of the machine before a row ${Math.min(...loads)} to ${Math.max(...loads)}. ${software}.`;
+  const isShort = reports.some(({ settings }) => settings.quick === true);
+  const kind = isShort ? 'the short form (`--quick`), ' : '';
+  return `Measured ${days} on ${cores} cores (${processor}, ${memoryGb} GB, ${system}), which servers, senders and clients share; ${kind}${runs === 1 ? 'one run' : `medians of ${runs} runs at least`}; load of the machine before a row ${Math.min(...loads)} to ${Math.max(...loads)}. ${software}.`;
 }
 
 function escaped(cell: string): string {
