@@ -160,5 +160,6 @@ describe('the public API', () => {
     const response = await get('/relay/health', null);
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(response.headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
   });
 });

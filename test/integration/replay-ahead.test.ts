@@ -1,0 +1,66 @@
+import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createRing, type Ring } from '../../services/relay/live/ring.ts';
+import type { ColdLog } from '../../services/relay/replay/cold-log.ts';
+import { createReplay, type Replay } from '../../services/relay/replay/replay.ts';
+import { createTieredLog } from '../../services/relay/replay/tiered-log.ts';
+import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
+import { createTestRedis } from '../harness/redis.ts';
+import { waitFor } from '../harness/wait-for.ts';
+
+const PAGE = 10;
+/** Nothing of this log was ever trimmed: nobody asks for what is older. */
+const cold: ColdLog = { read: async () => [], oldest: async () => null };
+
+let filler: LogFiller;
+let ring: Ring;
+let entriesRead: number;
+
+beforeEach(async () => {
+  const { url: redisUrl, pbxId } = await createTestRedis();
+  filler = createLogFiller({ redisUrl, pbxId });
+  await filler.fill(5 * PAGE);
+  ring = createRing(await readLogInfo(filler.redis, createLogKeys(pbxId), 'calls'), 1_000_000);
+  entriesRead = 0;
+});
+
+afterEach(() => filler.stop());
+
+function replayWith(cacheBytes: number): Replay {
+  const log = createTieredLog({ redis: filler.redis, keys: filler.keys, cold }, { maxReads: 4 });
+  return createReplay(log, {
+    pageEntries: PAGE,
+    cacheBytes,
+    onRead(_, entries) {
+      entriesRead += entries;
+    },
+  });
+}
+
+it('the page behind the one that is taken is read, no further, and is there for whoever comes for it', async () => {
+  const replay = replayWith(1_000_000);
+  const first = await replay.blockAfter('calls', ring, 0);
+  expect(first?.last).toBe(PAGE);
+  await waitFor(() => entriesRead === 2 * PAGE, { what: 'the second page to be read' });
+  const second = replay.blockAfter('calls', ring, PAGE);
+  expect(second).not.toBeInstanceOf(Promise);
+  expect((await second)?.last).toBe(2 * PAGE);
+  await waitFor(() => entriesRead === 3 * PAGE, { what: 'the third page to be read' });
+});
+
+it('every entry is read once by one who walks the whole log', async () => {
+  const replay = replayWith(1_000_000);
+  for (let cursor = 0; cursor < 5 * PAGE; ) cursor = (await replay.blockAfter('calls', ring, cursor))?.last ?? 0;
+  expect(entriesRead).toBe(5 * PAGE);
+});
+
+it('nothing is read ahead that would take the place of what is kept', async () => {
+  const page = await replayWith(0).blockAfter('calls', ring, 0);
+  entriesRead = 0;
+  const replay = replayWith((page?.bytes ?? 0) * 1.5);
+  await replay.blockAfter('calls', ring, 0);
+  // Each is answered after what was asked before, over the same connection.
+  for (let question = 0; question < 5; question += 1) await filler.redis.ping();
+  expect(entriesRead).toBe(PAGE);
+});
