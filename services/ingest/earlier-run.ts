@@ -13,8 +13,9 @@ import { type Call, parseCall } from './call-model/call.ts';
 /** What an earlier process left in Redis: the calls it knew and how far its log certainly reaches. */
 export interface EarlierRun {
   readonly snapshot: StateSnapshot;
-  readonly hasLog: boolean;
-  /** Unix ms of the last entry that a frame caused; null when nothing held says it. */
+  /** False for the very first: before it nobody listened, and nothing can have been missed. */
+  readonly isAny: boolean;
+  /** Unix ms of the last entry that a frame caused, or since when one listened that wrote nothing; null when unknown. */
   readonly writtenUntil: number | null;
   /** Notes of records/record-entry.ts. */
   readonly recovery: Readonly<Record<string, string>>;
@@ -36,13 +37,30 @@ export async function readEarlierRun(
     try {
       const snapshot = await readSnapshot(source.redis, source.keys);
       const recovery = await source.redis.hgetall(source.keys.recovery);
-      return { snapshot, hasLog: snapshot.seq > 0, recovery, ...(await readLastEntries(source)) };
+      const { writtenUntil, recentCalls } = await readLastEntries(source);
+      const hasLog = snapshot.seq > 0;
+      const begunAt = await noteBegin(source);
+      return {
+        ...{ snapshot, recovery, recentCalls },
+        isAny: hasLog || begunAt !== null,
+        writtenUntil: hasLog ? writtenUntil : begunAt,
+      };
     } catch (error) {
       if (backoff.attempts === 0)
         deps.logger.warn(`waiting for Redis before connecting to the PBX: ${messageOf(error)}`);
       await sleep(backoff.next());
     }
   }
+}
+
+/**
+ * Before the first frame can come: a process that dies before its first entry would else look as if it had never been.
+ * Unix ms of when it was noted before; null when this is the first.
+ */
+async function noteBegin({ redis, keys }: { redis: Redis; keys: LogKeys }): Promise<number | null> {
+  const meta = keys.meta('calls');
+  if ((await redis.hsetnx(meta, 'begun', Date.now())) === 1) return null;
+  return Number(await redis.hget(meta, 'begun'));
 }
 
 /**

@@ -213,6 +213,20 @@ describe('outages of our own', () => {
     expect(logged).toEqual(delivered);
   });
 
+  test('a first ingest that died before its first entry is missed all the same', async () => {
+    stand = await createIngestStand();
+    const first = await stand.start();
+    process.kill(first.pid, 'SIGSTOP');
+    await stand.burst(100, 1_000);
+    expect(await stand.delivered()).toHaveLength(100);
+    await first.kill();
+    expect(await stand.entries()).toEqual([]);
+    await stand.start();
+    const gap = await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    const [sent] = await stand.frames();
+    expect(Date.parse(gap.from ?? '')).toBeLessThanOrEqual(sent?.at ?? 0);
+  });
+
   test('Redis killed in the middle of a burst and started again holds every frame once, in order', async () => {
     const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
     const first = await startRedis({ dir });

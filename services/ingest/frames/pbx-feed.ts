@@ -40,9 +40,9 @@ export class PbxFeed {
 
   constructor(deps: PbxFeedDeps) {
     this.#deps = deps;
-    const { hasLog, writtenUntil } = deps.earlier;
+    const { isAny, writtenUntil } = deps.earlier;
     const from = writtenUntil === null ? null : writtenUntil - MAX_TRAVEL_MS;
-    this.#outage = hasLog ? { from, detail: 'ingest was started; it was not connected before' } : null;
+    this.#outage = isAny ? { from, detail: 'ingest was started; it was not connected before' } : null;
     deps.socket.subscribe(news => this.#take(news));
   }
 
