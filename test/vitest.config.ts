@@ -1,13 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const A_DAY = 'test/chaos/r04-pbx-misbehaves.test.ts';
-
 /** Unit tests stand beside their source; all projects share the real servers of the harness. */
 export default defineConfig({
   test: {
-    // Tests wait for processes and sockets, too: two workers leave a third of two cores idle, a fourth only takes turns.
-    maxWorkers: 3,
+    // Tests wait for processes and sockets, too: two workers leave a third of two cores idle.
+    maxWorkers: 4,
     // Node runs the sources as it does in production, and keeps what it compiled; nothing here replaces a module.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     root: fileURLToPath(new URL('..', import.meta.url)),
@@ -71,21 +69,8 @@ export default defineConfig({
           name: 'chaos',
           // The long runs are for `npm run chaos` alone.
           include: [process.env.CHAOS === undefined ? 'test/chaos/*.test.ts' : 'test/chaos/**/*.test.ts'],
-          exclude: [A_DAY],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          // A whole day in a minute: it wants the machine for itself.
-          name: 'chaos-alone',
-          include: [A_DAY],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -127,8 +127,7 @@ describe.skipIf(!hasBrowser)('the history', () => {
     { format: 'Parquet', said: 'Complete: ' },
   ])('exports all calls as $format, says that they are complete, and is audited', async ({ format, said }) => {
     const { page } = tab;
-    await startExport(format);
-    const download = await page.waitForEvent('download');
+    const [download] = await Promise.all([page.waitForEvent('download'), startExport(format)]);
     await page.getByText(said).waitFor();
     expect(download.suggestedFilename()).toMatch(/^calls_.*\.(csv|ndjson|parquet)$/);
     const lines = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n');

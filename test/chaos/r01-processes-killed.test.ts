@@ -16,8 +16,8 @@ import { expectNothingLost, judge } from './verdict.ts';
  */
 const SECONDS = extent({ quick: 9, full: 600 });
 const KILL_EVERY_MS = extent({ quick: 1_200, full: 5_000 });
-const PER_SECOND = extent({ quick: 1_000, full: 500 });
-const CLIENTS = extent({ quick: 30, full: 100 });
+const PER_SECOND = extent({ quick: 300, full: 500 });
+const CLIENTS = extent({ quick: 20, full: 100 });
 const NAMES = ['ingest', 'relay', 'worker'] as const;
 
 let system: System;

@@ -17,7 +17,7 @@ import { expectNothingLost, judge } from './verdict.ts';
  */
 const SECONDS = extent({ quick: 6, full: 60 });
 const PER_SECOND = extent({ quick: 300, full: 500 });
-const CLIENTS = extent({ quick: 20, full: 100 });
+const CLIENTS = extent({ quick: 10, full: 100 });
 /** `TEST_REDIS` takes its own. */
 const named = redisEngineName();
 const ENGINES: readonly RedisEngineName[] = named === 'single' ? ['sentinel', 'cluster'] : [named];

@@ -17,8 +17,8 @@ import { expectNothingLost, judge } from './verdict.ts';
  * within five seconds, who does not need what is away is not, and both heal; a lost key begins a new epoch with a truthful
  * gap, and no client stalls. A failover that loses its tail is r02-failover-loses-tail.test.ts.
  */
-const PER_SECOND = 500;
-const CLIENTS = extent({ quick: 20, full: 100 });
+const PER_SECOND = extent({ quick: 300, full: 500 });
+const CLIENTS = extent({ quick: 10, full: 100 });
 const LOADED_SECONDS = extent({ quick: 4, full: 60 });
 const KILLS = extent({ quick: 1, full: 8 });
 const FROZEN_MS = extent({ quick: 5_500, full: 10_000 });

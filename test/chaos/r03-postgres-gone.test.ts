@@ -16,7 +16,7 @@ import { report } from './row.ts';
  * itself under load, nothing was given up; each channel's rows equal its log, the log has what was acknowledged under its
  * number and nothing twice; errors, usage and audit add up. `UNDER_FIRE_SEED` plays the same kills again.
  */
-const PER_SECOND = extent({ quick: 2_000, full: 1_000 });
+const PER_SECOND = extent({ quick: 600, full: 1_000 });
 const AWAY_SECONDS = extent({ quick: 4, full: 300 });
 const SECONDS = extent({ quick: 6, full: 300 });
 const SEED = Number(process.env.UNDER_FIRE_SEED ?? Math.floor(Math.random() * 2 ** 31));

@@ -31,7 +31,7 @@ export async function judge(
     /** Since when the time to heal counts, `performance.now()`. */
     healingSince?: number;
     healWithinMs?: number;
-    /** The log itself was taken away in between: frames are then looked for up to what it says it lost. */
+    /** The log itself was taken away in between: as many frames may be missing as it says it lost. */
     isLogLost?: boolean;
   } = {},
 ): Promise<Verdict> {
@@ -75,7 +75,7 @@ export async function judge(
     healMs,
     problems,
   };
-  if (frames.missing.length > 0 && !(options.isLogLost && lost.length > 0)) {
+  if (frames.missing.length > (options.isLogLost ? entriesLost(gaps) : 0)) {
     verdict.missing += frames.missing.length;
     problems.push(`frames in no entry and at no gap: ${some(frames.missing)}`);
   }
@@ -125,6 +125,14 @@ function lostNumbers(gaps: readonly LoggedEntry[], entries: readonly LoggedEntry
       const at = Number.parseInt(id, 10);
       return { from: (numbers[numbers.indexOf(at) - 1] ?? 0) + 1, to: at - 1 };
     });
+}
+
+/** How many entries the log says it lost; a log that was taken away as a whole does not know. */
+function entriesLost(gaps: readonly LoggedEntry[]): number {
+  const bodies = gaps.map(({ body }) => JSON.parse(body) as { reason: string; lost?: number | null });
+  return bodies
+    .filter(({ reason }) => reason === 'log_rolled_back' || reason === 'log_reset')
+    .reduce((sum, { lost }) => sum + (lost ?? Number.POSITIVE_INFINITY), 0);
 }
 
 const isIn = (lost: LostNumbers, seq: number) => lost.some(({ from, to }) => seq >= from && seq <= to);

@@ -61,7 +61,8 @@ export type Comparison = {
 
 /**
  * Walks frames and log side by side: the log must hold the delivered frames in order; a run of them may be absent only
- * where a gap entry stands at that very place.
+ * where a gap entry stands at that very place, and only as far as that says: what the PBX sent to the connection that
+ * ended the gap is in the log.
  */
 export function compare(frames: readonly Frame[], entries: readonly LoggedEntry[]): Comparison {
   const delivered = frames.filter(({ frame, delivered: isDelivered }) => isDelivered && frame !== null);
@@ -75,11 +76,16 @@ export function compare(frames: readonly Frame[], entries: readonly LoggedEntry[
   const garbage = garbageIn(frames);
   const texts = delivered.map(({ frame }) => JSON.stringify(frame));
   let next = 0;
-  let isGapOpen = false;
+  /** Until when what is missing here is told of, Unix ms; null where nothing may be missing. */
+  let toldUntil: number | null = null;
+  const leaveOut = (end: number) => {
+    const left = delivered.slice(next, end).filter(({ at }) => toldUntil === null || at > toldUntil);
+    result.missing.push(...left.map(({ n }) => n));
+  };
   for (const entry of entries) {
     if (entry.type === 'gap') {
       result.gaps += 1;
-      isGapOpen = true;
+      toldUntil = Math.max(toldUntil ?? 0, endOfGap(entry));
       continue;
     }
     const text = frameIn(entry);
@@ -87,7 +93,7 @@ export function compare(frames: readonly Frame[], entries: readonly LoggedEntry[
     result.framesLogged += 1;
     if (texts[next] === text) {
       next += 1;
-      isGapOpen = false;
+      toldUntil = null;
       continue;
     }
     const found = texts.indexOf(text, next);
@@ -96,10 +102,16 @@ export function compare(frames: readonly Frame[], entries: readonly LoggedEntry[
       result.unexpected.push(`${entry.id} ${text}`);
       continue;
     }
-    if (!isGapOpen) for (let i = next; i < found; i += 1) result.missing.push(delivered[i]?.n ?? -1);
+    leaveOut(found);
     next = found + 1;
-    isGapOpen = false;
+    toldUntil = null;
   }
-  if (!isGapOpen) for (let i = next; i < delivered.length; i += 1) result.missing.push(delivered[i]?.n ?? -1);
+  leaveOut(delivered.length);
   return result;
+}
+
+/** A gap of the PBX's connection ends where the next one opened; one of the log says how many are gone, not when. */
+function endOfGap({ body }: LoggedEntry): number {
+  const { to } = JSON.parse(body) as { to?: string };
+  return to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to);
 }

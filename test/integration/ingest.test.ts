@@ -289,6 +289,7 @@ describe('outages of our own', () => {
     const burst = stand.burst(6_000, 3_000);
     await waitFor(async () => !(await isConnected()), { what: 'the connection to be closed' });
     await burst;
+    await stand.burst(10, 1_000);
     server = await startRedis({ dir, port: first.port });
     await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
     const errors = (await stand.entries('errors')).map(entry => JSON.parse(entry.body).data);
