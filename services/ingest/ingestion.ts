@@ -53,7 +53,12 @@ export function createIngestion(
     { get: (of, signal) => pbx.api.getParticipant(of, signal), registry },
   );
   const pipeline = new Pipeline(
-    { maxFrames: config.INGEST_WINDOW_FRAMES, getDeadlineMs, graceMs: config.INGEST_END_GRACE_MS },
+    {
+      maxFrames: config.INGEST_WINDOW_FRAMES,
+      getDeadlineMs,
+      graceMs: config.INGEST_END_GRACE_MS,
+      sameMomentMs: config.INGEST_RECORDS_TOLERANCE_MS,
+    },
     {
       model,
       window,

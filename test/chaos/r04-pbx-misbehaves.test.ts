@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
 import { callsPlayed, foldEntries, judge, type PlayedCall, type ToldCall } from '../harness/ground-truth.ts';
-import { entriesLogged, framesSent } from '../harness/ledger.ts';
+import { entriesLogged, framesSent, type LoggedEntry } from '../harness/ledger.ts';
 import { type System, startSystem } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { startTcpProxy, type TcpProxy } from '../integration/fixtures/tcp-proxy.ts';
@@ -185,7 +185,7 @@ test(
     expect([...told.calls.keys()].filter(id => !told.ends.has(id))).toEqual([]);
     expect(told.open.size).toBe(0);
     expect(verdict.lost.filter(call => !cut.has(call)).map(describePlayed)).toEqual([]);
-    expect(verdict.invented.map(describeTold)).toEqual([]);
+    expect(verdict.invented.map(call => storyOf(call, entries, played))).toEqual([]);
     expect(wrong.map(({ call, told }) => `${describePlayed(call)} was told as ${describeTold(told)}`)).toEqual([]);
     expect(await outagesWithoutGap(entries)).toEqual([]);
     const delivery = await judgeDelivery(system, crowds, { healingSince: calmSince });
@@ -209,7 +209,16 @@ function describePlayed(call: PlayedCall): string {
 }
 
 function describeTold(call: ToldCall): string {
-  return `${call.callId} ${call.direction} ${call.startedAt} ${call.disposition} ${call.cdr?.callHistoryId ?? 'no record'}`;
+  return `${call.callId} ${call.pbxCallId} ${call.direction} ${call.startedAt} ${call.disposition} ${call.cdr?.callHistoryId ?? 'no record'}`;
+}
+
+/** What was told of a call that nobody played, and which were played under the same number of the PBX. */
+function storyOf(call: ToldCall, entries: readonly LoggedEntry[], played: readonly PlayedCall[]): string[] {
+  return [
+    describeTold(call),
+    ...played.filter(({ callid }) => callid === call.pbxCallId).map(each => `played: ${describePlayed(each)}`),
+    ...entries.filter(({ body }) => body.includes(`"${call.callId}"`)).map(({ id, body }) => `${id} ${body}`),
+  ];
 }
 
 async function activeCalls(): Promise<unknown[]> {

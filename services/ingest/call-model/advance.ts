@@ -17,6 +17,8 @@ export interface Step {
 export interface Observed {
   readonly at: number;
   readonly isWatched: boolean;
+  /** Of a call that is seen for the first time, where its start is another moment, Unix ms, or unknown. */
+  readonly startedAt?: number | null;
 }
 
 /** The first leg of a call that nobody knew. `callId`: where the caller's counter is. */
@@ -134,7 +136,7 @@ function newCall(leg: Participant, seen: Observed, callId: string): Call {
     linked: null,
     direction: null,
     state: phaseOfStatus(leg.status) ?? 'dialing',
-    startedAt: seen.isWatched ? isoOf(seen.at) : null,
+    startedAt: startOf(seen),
     ringingAt: null,
     answeredAt: null,
     endedAt: null,
@@ -149,6 +151,11 @@ function newCall(leg: Participant, seen: Observed, callId: string): Call {
     reason: null,
     cdr: null,
   };
+}
+
+function startOf({ at, isWatched, startedAt }: Observed): string | null {
+  const ms = startedAt === undefined && isWatched ? at : startedAt;
+  return ms === undefined || ms === null ? null : isoOf(ms);
 }
 
 function toLeg(leg: Participant, before: Leg | undefined, at: string): Leg {

@@ -44,7 +44,7 @@ function create(maxFrames: number, { graceMs = GRACE_MS, deadlineMs = DEADLINE_M
   };
   line = Promise.resolve();
   pipeline = new Pipeline(
-    { maxFrames, getDeadlineMs: deadlineMs, graceMs },
+    { maxFrames, getDeadlineMs: deadlineMs, graceMs, sameMomentMs: 3_000 },
     {
       model: new CallModel({ graceMs }),
       window,

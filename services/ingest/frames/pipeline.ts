@@ -12,6 +12,7 @@ import { toGapEntry } from '../records/record-entry.ts';
 import { type EntryCause, toCallEntry, toOtherEntry } from './call-entry.ts';
 import type { Enricher } from './enrich.ts';
 import type { ErrorReport, PbxGap, Unresolved } from './entry-body.ts';
+import { FirstSigns } from './first-signs.ts';
 import { EVENT_DTMF, EVENT_REMOVE, EVENT_UPSERT, type Frame, HIGHEST_KNOWN_EVENT } from './frame.ts';
 import type { OrderedWindow, WindowItem } from './ordered-window.ts';
 import { type Projection, toRestoredEntry } from './restored-entry.ts';
@@ -25,6 +26,8 @@ export interface PipelineOptions {
   readonly maxFrames: number;
   readonly getDeadlineMs: number;
   readonly graceMs: number;
+  /** How far apart the same moment may be at the PBX and here. */
+  readonly sameMomentMs: number;
 }
 
 export interface PipelineDeps {
@@ -59,6 +62,7 @@ export class Pipeline {
   readonly #unresolved: Counter<'reason'>;
   readonly #pending = new Map<WindowItem, string>();
   readonly #unknownTypes = new Set<number>();
+  readonly #signs: FirstSigns;
   #isWatching = true;
   #touched: Set<string> | null = null;
   #tickTimer: NodeJS.Timeout | undefined;
@@ -66,6 +70,7 @@ export class Pipeline {
   constructor(options: PipelineOptions, deps: PipelineDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#signs = new FirstSigns(options);
     this.#now = deps.now ?? Date.now;
     const registers = [deps.registry];
     this.#frames = new Counter({
@@ -150,6 +155,7 @@ export class Pipeline {
   /** The connection is lost: a call that everybody left may have gone on since, which only a snapshot can tell. */
   stopWatching(): void {
     this.#isWatching = false;
+    this.#signs.connectionLost();
     clearTimeout(this.#tickTimer);
     this.#tickTimer = undefined;
   }
@@ -172,12 +178,12 @@ export class Pipeline {
     const at = this.#now();
     const { steps, isRestart } = findDifferences(model, snapshot, context);
     if (isRestart) model.forgetNumbers();
-    // Of what happened in an outage nobody knows when; between two looks of a live connection it was just now.
+    // Of what happened in an outage nobody knows when.
     const seen = { at, isWatched: !context.isAfterGap };
     for (const step of steps) {
       const change =
         step.kind === 'upsert'
-          ? model.upsert(step.participant, seen)
+          ? model.upsert(step.participant, this.#signs.inSnapshot(keyOf(step.participant), at, context))
           : model.remove(step, { ...seen, isReconciled: true, endsAtOnce: context.isAfterGap });
       const { dn, id } = step.kind === 'upsert' ? step.participant : step;
       const participantJson = step.kind === 'upsert' ? step.participant.json : null;
@@ -186,6 +192,7 @@ export class Pipeline {
     }
     const present = new Set(snapshot.participants.map(keyOf));
     model.confirmGone(key => present.has(key) || context.touched.has(key), seen);
+    this.#signs.looked(at, context.touched);
     this.watchAgain();
     this.#deps.onSnapshot?.(snapshot);
     return steps.length;
@@ -245,6 +252,7 @@ export class Pipeline {
     this.#writeCallEvent(change, { at, frame: text, participantJson, unresolved, dtmf: frame.dtmf, trace });
     if (unresolved) {
       this.#unresolved.inc({ reason: unresolved });
+      this.#signs.unresolved(keyOf(subject), at);
       this.#deps.onUnresolved(unresolved, { at, isUnknownCall: change.callId === null });
     }
     this.#armTick();
@@ -270,7 +278,9 @@ export class Pipeline {
         const { outcome } = came;
         if (outcome && typeof outcome === 'object' && outcome.kind === 'found') {
           const { participant } = outcome;
-          return { change: model.upsert(participant, seen), participantJson: participant.json, unresolved: null };
+          const { status } = participant;
+          const change = model.upsert(participant, this.#signs.inFrame({ key: keyOf(subject), status }, came.at));
+          return { change, participantJson: participant.json, unresolved: null };
         }
         const reason = outcome === null ? 'failed' : typeof outcome === 'string' ? outcome : outcome.kind;
         // Gone before we could ask: for the model that is the Remove, which will follow and tell nothing new.
@@ -281,6 +291,7 @@ export class Pipeline {
         return { change, participantJson: null, unresolved: reason };
       }
       case EVENT_REMOVE:
+        this.#signs.gone(keyOf(subject));
         return { change: model.remove(subject, seen), participantJson: null, unresolved: null };
       case EVENT_DTMF:
         return {

@@ -37,7 +37,7 @@ beforeEach(() => {
     { get: async () => ({ kind: 'gone' as const }), registry },
   );
   pipeline = new Pipeline(
-    { maxFrames: 100, getDeadlineMs: 200, graceMs: 2_000 },
+    { maxFrames: 100, getDeadlineMs: 200, graceMs: 2_000, sameMomentMs: 3_000 },
     {
       ...{ model, window, enricher, errors, registry },
       write: (_, entry) => events.push(entry.event ?? entry.type),
