@@ -100,7 +100,9 @@ async function caughtUp({ redis, keys, pool }: Fire): Promise<number> {
 }
 
 async function lagOf({ worker }: Fire): Promise<number> {
-  const metrics = await (await fetch(`${worker(0).internalUrl}/metrics`)).text();
+  const first = worker(0);
+  if (!first.isAlive()) expect.unreachable(`a worker that nobody killed has ended:\n${first.output()}`);
+  const metrics = await (await fetch(`${first.internalUrl}/metrics`)).text();
   return Number(/relay_persist_lag_seconds\{[^}]*channel="calls"[^}]*\} (\S+)/.exec(metrics)?.[1]);
 }
 

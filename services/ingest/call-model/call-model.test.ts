@@ -38,6 +38,19 @@ describe('a call', () => {
     expect(model.tick(T0 + 5_000).map(change => callOf(change).disposition)).toEqual(['missed', 'cancelled']);
   });
 
+  test('whose leg a GET does not find twice goes on, until a Remove or a snapshot says that it left', () => {
+    const model = new CallModel({ graceMs: GRACE_MS });
+    model.upsert(leg({ dn: '101', id: 1 }), watched(0));
+    const notFound = (ms: number) => model.remove({ dn: '101', id: 1 }, { ...watched(ms), isGuess: true });
+    notFound(1_000);
+    expect(callOf(notFound(1_020)).state).toBe('ringing');
+    expect(model.tick(T0 + 60_000)).toEqual([]);
+    model.confirmGone(() => true, watched(60_000));
+    expect(model.tick(T0 + 120_000)).toEqual([]);
+    model.remove({ dn: '101', id: 1 }, watched(120_000));
+    expect(model.tick(T0 + 120_000 + GRACE_MS)).toHaveLength(1);
+  });
+
   test('between two extensions is one call, answered by the one that rang', () => {
     const model = new CallModel({ graceMs: GRACE_MS });
     const inside = { party_dn_type: 'Wextension' };

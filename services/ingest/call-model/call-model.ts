@@ -133,6 +133,7 @@ export class CallModel {
   ): ModelChange {
     const key = keyOf(of);
     const known = this.#participants.get(key);
+    if (!known && seen.isGuess) return this.#guessAgain(key, of.dn);
     if (!known) return this.#agree(key, of.dn, seen);
     this.#participants.delete(key);
     const gone: StateChange = { of: 'participants', field: key, value: null };
@@ -215,6 +216,11 @@ export class CallModel {
     this.#vacant.delete(open);
     this.#guessed.set(key, open);
     open.guess = key;
+  }
+
+  /** A PBX that stumbles once stumbles twice: that is no second witness. */
+  #guessAgain(key: string, dn: string): ModelChange {
+    return this.#describe(this.#guessed.get(key)?.call ?? null, { dn, isRepeat: true });
   }
 
   #confirm(key: string, seen: Observed): OpenCall | null {
