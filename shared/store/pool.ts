@@ -46,6 +46,8 @@ export function createPool(options: PoolOptions): PostgresPool {
   pool.on('error', error => {
     options.logger.warn({ pool: options.name, err: error }, 'an idle PostgreSQL connection broke, it will be replaced');
   });
+  // The same for one in use that breaks between two queries of a transaction; the next query rejects.
+  pool.on('connect', client => client.on('error', () => undefined));
   let stopping: Promise<void> | undefined;
   return {
     pool,

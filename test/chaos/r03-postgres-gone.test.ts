@@ -39,7 +39,12 @@ test(
     await playKills(burning);
     await burning.parts.writer.kill();
     const healMs = await caughtUp(burning);
-    const logs = await expectTheSame(burning);
+    // A worker may just have said something of itself, which is on its way.
+    const logs = await waitFor(() => expectTheSame(burning), {
+      what: 'PostgreSQL to be the same as the log',
+      timeoutMs: 30_000,
+      everyMs: 1_000,
+    });
     expect((await burning.pool.query('SELECT 1 FROM log_gaps')).rows).toEqual([]);
     const sum = (counts: Iterable<{ size: number } | { length: number }>) =>
       [...counts].reduce((total, each) => total + ('size' in each ? each.size : each.length), 0);

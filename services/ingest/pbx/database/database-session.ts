@@ -120,6 +120,8 @@ function createPool(access: Access, limits: SessionLimits, own: { max: number; s
   const pool = new pg.Pool({ ...clientConfig(access, limits, own.statementTimeoutMs), max: own.max });
   // Idle connections report here that the server went; the next question finds out by itself.
   pool.on('error', () => undefined);
+  // Those in use do so between two pages of a cursor.
+  pool.on('connect', client => client.on('error', () => undefined));
   return pool;
 }
 
