@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 /** Unit tests stand beside their source; all projects share the real servers of the harness. */
 export default defineConfig({
   test: {
-    // Tests wait for processes and sockets, too: two workers leave a third of two cores idle.
-    maxWorkers: 4,
+    // Tests wait for processes and sockets, too: two workers leave a third of two cores idle, a fourth only takes turns.
+    maxWorkers: 3,
     // Node runs the sources as it does in production, and keeps what it compiled; nothing here replaces a module.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     root: fileURLToPath(new URL('..', import.meta.url)),

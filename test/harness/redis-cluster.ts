@@ -62,6 +62,7 @@ export async function startClusterStand(pbxId = 'main'): Promise<RedisStand> {
     return {
       url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
       masterPort,
+      inStep: async () => replicasInStep(await masterPort(), 1),
       async failOver() {
         const before = await masterPort();
         const [dead = fail()] = pair.filter(({ port }) => port === before);

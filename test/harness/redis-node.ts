@@ -11,6 +11,8 @@ export type RedisStand = {
   url: string;
   /** Of the server that takes writes now. */
   masterPort(): Promise<number>;
+  /** Resolves when its replicas have all that it has now. */
+  inStep(): Promise<void>;
   /** SIGKILL for that server; resolves when another one takes its place, with what brings the dead one back as replica. */
   failOver(): Promise<() => Promise<void>>;
   /** The replicas hear nothing from the master any more, and fall behind. */

@@ -64,6 +64,7 @@ export async function startSentinelStand(): Promise<RedisStand> {
     return {
       url: `redis+sentinel://${ports.map(port => `127.0.0.1:${port}`).join(',')}/${MASTER_NAME}`,
       masterPort,
+      inStep: async () => replicasInStep(await masterPort(), 2),
       async failOver() {
         const before = await masterPort();
         const dead = nodes.find(({ port }) => port === before);
