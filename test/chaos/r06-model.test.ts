@@ -17,7 +17,7 @@ import { report } from './row.ts';
 /** Ten thousand take some hours: a run of all faults ends this one after its time, `npm run chaos -- R6` does not. */
 const CASES = Number(process.env.MODEL_CASES ?? extent({ quick: 100_000, full: 10_000 }));
 const SECONDS = Number(process.env.MODEL_SECONDS ?? extent({ quick: 8, full: 900 }));
-const STEPS = extent({ quick: { least: 12, most: 20 }, full: { least: 25, most: 45 } });
+const STEPS = extent({ quick: { least: 8, most: 14 }, full: { least: 25, most: 45 } });
 const SHRINKING_SECONDS = extent({ quick: 20, full: 900 });
 const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31));
 const { MODEL_PATH } = process.env;
