@@ -103,9 +103,16 @@ test('the schedule of the worker brings one sample of every component', { timeou
   await startIngest();
   await startWorker();
   await becomes('websocket', 'up');
-  const samples = await health('health.sample');
+  const names = ['database', 'event_loop', 'postgres', 'redis', 'websocket', 'xapi'];
+  const samples = await waitFor(
+    async () => {
+      const found = await health('health.sample');
+      return names.every(name => found.some(({ component }) => component === name)) && found;
+    },
+    { what: 'a sample of every component' },
+  );
   const first = new Map(samples.map(sample => [sample.component, sample]));
-  expect([...first.keys()].sort()).toEqual(['database', 'event_loop', 'postgres', 'redis', 'websocket', 'xapi']);
+  expect([...first.keys()].sort()).toEqual(names);
   expect(first.get('postgres')).toMatchObject({ state: 'up', error: null, latencyMs: expect.any(Number) });
   expect(first.get('redis')).toMatchObject({ state: 'up' });
   // No database of a PBX is on this host, which is no alarm.

@@ -190,6 +190,23 @@ test('the socket is reconnected when another one is open than before', async () 
   expect(failed).toMatchObject({ ok: false, state: 'down', error: 'the PBX cannot be reached' });
 });
 
+test('a look in the middle of a reconnect that was asked for sees what it came to', async () => {
+  const { monitor, socket, samples, changes } = createPbx();
+  await monitor.checkAll();
+  const before = samples.length;
+  socket.reconnect = () => {
+    Object.assign(socket, { state: 'connecting', openSince: null, error: 'the PBX connection was lost: asked for' });
+  };
+  const reconnecting = monitor.reconnectWebSocket();
+  const looking = monitor.checkWebSocket();
+  await new Promise(resolve => setTimeout(resolve, 60));
+  expect(samples).toHaveLength(before);
+  Object.assign(socket, { state: 'connected', openSince: 2, error: null });
+  expect(await reconnecting).toMatchObject({ ok: true, state: 'up' });
+  expect(await looking).toMatchObject({ state: 'up' });
+  expect(changes).toEqual([]);
+});
+
 test('two who ask at once get one reconnect', async () => {
   const { monitor, xapi } = createPbx();
   let reconnects = 0;

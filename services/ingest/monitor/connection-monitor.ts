@@ -71,6 +71,8 @@ export class ConnectionMonitor extends EventEmitter<Events> {
   readonly #samples = new Map<Component, ComponentSample>();
   readonly #looking = new Map<Component, Promise<ComponentSample>>();
   readonly #reconnecting = new Map<Reconnectable, Promise<ReconnectResult>>();
+  /** Between the old connection and the new one: an outage that was asked for is none, and looks wait for its end. */
+  readonly #between = new Map<Component, Promise<CheckOutcome>>();
 
   constructor(db: MonitoredDatabase, xapi: MonitoredXapi, callControl: MonitoredSocket) {
     super();
@@ -158,6 +160,7 @@ export class ConnectionMonitor extends EventEmitter<Events> {
   }
 
   async #lookNow(component: Component): Promise<ComponentSample> {
+    await this.#between.get(component);
     const check = this.#checks.get(component);
     const outcome = check ? await check().catch(error => down(messageOf(error))) : ABSENT;
     return this.#record(component, outcome);
@@ -191,11 +194,13 @@ export class ConnectionMonitor extends EventEmitter<Events> {
     component: Reconnectable,
     act: (signal: AbortSignal) => Promise<unknown>,
   ): Promise<ReconnectResult> {
-    const { error: failure } = await createCheck(act, {
+    const acting = createCheck(act, {
       deadlineMs: RECONNECT_WITHIN_MS,
       slowMs: RECONNECT_WITHIN_MS,
       writeOffMs: RECONNECT_WITHIN_MS,
     })();
+    this.#between.set(component, acting);
+    const { error: failure } = await acting.finally(() => this.#between.delete(component));
     // A look that began before the reconnect tells of the connection before it.
     await this.#looking.get(component);
     const { state, latencyMs, error } = await this.#look(component);
