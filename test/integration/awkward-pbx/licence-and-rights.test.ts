@@ -49,6 +49,8 @@ describe.concurrent('C12: call control is refused', () => {
     for (const { status, help } of refusals) {
       await pbx.mend();
       await pbx.fault({ kind: 'reject-upgrade', ms: 600_000, status });
+      // It may have got in meanwhile.
+      await pbx.fault({ kind: 'drop' });
       starting ??= startRefused(pbx);
       const told = await pbx.errorLike(new RegExp(`call-control socket.*\\(${status}\\)`));
       expect(told).toMatchObject({ component: 'websocket', severity: 'critical' });
