@@ -39,11 +39,11 @@ export async function readEarlierRun(
       const recovery = await source.redis.hgetall(source.keys.recovery);
       const { writtenUntil, recentCalls } = await readLastEntries(source);
       const hasLog = snapshot.seq > 0;
-      const begunAt = await noteBegin(source);
+      const begun = await source.redis.hget(source.keys.meta('calls'), 'begun');
       return {
         ...{ snapshot, recovery, recentCalls },
-        isAny: hasLog || begunAt !== null,
-        writtenUntil: hasLog ? writtenUntil : begunAt,
+        isAny: hasLog || begun !== null,
+        writtenUntil: hasLog || begun === null ? writtenUntil : Number(begun),
       };
     } catch (error) {
       if (backoff.attempts === 0)
@@ -54,13 +54,11 @@ export async function readEarlierRun(
 }
 
 /**
- * Before the first frame can come: a process that dies before its first entry would else look as if it had never been.
- * Unix ms of when it was noted before; null when this is the first.
+ * To be called when a socket opens for the first time, `at` Unix ms: a process that dies before its first entry would else
+ * look as if it had never listened. One that never got in missed nothing.
  */
-async function noteBegin({ redis, keys }: { redis: Redis; keys: LogKeys }): Promise<number | null> {
-  const meta = keys.meta('calls');
-  if ((await redis.hsetnx(meta, 'begun', Date.now())) === 1) return null;
-  return Number(await redis.hget(meta, 'begun'));
+export async function noteBegin({ redis, keys }: { redis: Redis; keys: LogKeys }, at: number): Promise<void> {
+  await redis.hsetnx(keys.meta('calls'), 'begun', at);
 }
 
 /**

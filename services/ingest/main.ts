@@ -18,7 +18,7 @@ import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
 import type { Registry } from 'prom-client';
 import { type IngestConfig, ingestConfig, pbxUrlOf } from './config.ts';
 import { createPbxControl } from './control/pbx-control.ts';
-import { readEarlierRun } from './earlier-run.ts';
+import { noteBegin, readEarlierRun } from './earlier-run.ts';
 import { createIngestErrors, spoolUnwritable } from './errors/ingest-errors.ts';
 import { reportConnection } from './errors/report-connection.ts';
 import { createIngestion } from './ingestion.ts';
@@ -64,6 +64,12 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   void compareSettings({ redis, keys, logger, audit }, 'ingest', config);
   const earlier = await readEarlierRun({ redis, keys }, { logger });
   const pbx = connectPbx(config, deps);
+  if (!earlier.isAny) {
+    pbx.socket.subscribe(news => {
+      // Without Redis what comes goes to the spool, which tells of itself.
+      if (news.kind === 'open') noteBegin({ redis, keys }, news.at).catch(() => undefined);
+    });
+  }
   const ingestion = createIngestion(config, {
     pbx,
     log,

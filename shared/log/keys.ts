@@ -8,8 +8,10 @@ export interface LogKeys {
   readonly pbxId: string;
   /** Stream: entries `<seq>-0` with the fields of entry.ts. */
   log(channel: Channel): string;
-  /** Hash: `seq` highest written, `epochs` list `<epoch>:<first seq>,…`, `trimmed` highest trimmed, `persisted` position,
-   * `begun` Unix ms of when ingest first listened. */
+  /**
+   * Hash: `seq` highest written, `epochs` list `<epoch>:<first seq>,…`, `trimmed` highest trimmed, `persisted` position,
+   * and of `calls` `begun`, Unix ms of when ingest first listened.
+   */
   meta(channel: Channel): string;
   /** String `<last writer sequence>:<its seq>`, expires; makes a retried append harmless. */
   writer(channel: Channel, writerId: string): string;

@@ -227,6 +227,20 @@ describe('outages of our own', () => {
     expect(Date.parse(gap.from ?? '')).toBeLessThanOrEqual(sent?.at ?? 0);
   });
 
+  test('an ingest that was never let in has missed nothing, and one that was may have', async () => {
+    stand = await createIngestStand();
+    const begun = () => stand.redis.hget(stand.keys.meta('calls'), 'begun');
+    await stand.sim.post('/sim/faults', { kind: 'reject-upgrade', ms: 600_000, status: 401 });
+    const starting = stand.start();
+    await waitFor(async () => (await stand.entries('errors')).some(({ body }) => body.includes('(401)')), {
+      what: 'the refusal to be told',
+    });
+    expect(await begun()).toBeNull();
+    await stand.sim.request('DELETE', '/sim/faults');
+    await starting;
+    await waitFor(begun, { what: 'the begin to be noted' });
+  });
+
   test('Redis killed in the middle of a burst and started again holds every frame once, in order', async () => {
     const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
     const first = await startRedis({ dir });
