@@ -49,6 +49,7 @@ test('while nobody has looked since the connection, who is connected when first 
   signs.looked(T0, NOBODY);
   signs.unresolved('101/1', T0 + 1);
   signs.connectionLost();
+  signs.unresolved('101/1', T0 + 4_000);
   expect(signs.inFrame(connected, T0 + 5_000)).toMatchObject({ startedAt: null });
   expect(signs.inFrame(ringing, T0 + 5_000)).not.toHaveProperty('startedAt');
 });

@@ -43,10 +43,10 @@ export class FirstSigns {
   inFrame({ key, status }: { key: string; status: string }, at: number): Observed {
     const signAt = this.#unresolved.get(key);
     this.#unresolved.delete(key);
-    if (signAt !== undefined) return { at, isWatched: true, startedAt: signAt };
     const phase = phaseOfStatus(status);
     const mayBeOld = this.#lookedAt === null && (phase === 'connected' || phase === 'held');
-    return { at, isWatched: true, ...(mayBeOld ? { startedAt: null } : {}) };
+    if (mayBeOld) return { at, isWatched: true, startedAt: null };
+    return { at, isWatched: true, ...(signAt === undefined ? {} : { startedAt: signAt }) };
   }
 
   /** For what a snapshot tells: with the looks near each other it was just now, else nobody knows when. */

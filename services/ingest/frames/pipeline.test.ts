@@ -250,6 +250,38 @@ describe('a frame', () => {
   });
 });
 
+describe('the start of a call that a snapshot shows', () => {
+  const NOBODY: ReadonlySet<string> = new Set();
+  const look = (isAfterGap: boolean, ...legs: object[]) =>
+    pipeline.applySnapshot(
+      { dns: ['101'], participants: legs.flatMap(each => parseParticipant(each, { dn: '101' }) ?? []) },
+      { isAfterGap, touched: NOBODY },
+    );
+  const started = (pbxCallId: number) =>
+    written
+      .flatMap(({ body }) => (body.call as { pbxCallId: number; startedAt: string | null } | null) ?? [])
+      .findLast(call => call.pbxCallId === pbxCallId)?.startedAt;
+
+  test('is the moment of its first frame, although its entity could not be had', async () => {
+    look(true);
+    answer = async () => ({ kind: 'refused' });
+    const at = Date.now() - 60_000;
+    frame(EVENT_UPSERT, ENTITY, at);
+    await window.drained();
+    look(false, participant({ status: 'Connected' }));
+    expect(started(7)).toBe(new Date(at).toISOString());
+  });
+
+  test('is the look when the one before it was a moment ago, and unknown when nobody looked', () => {
+    look(true);
+    look(false, participant());
+    expect(started(7)).toEqual(expect.any(String));
+    pipeline.stopWatching();
+    look(true, participant({ id: 2, callid: 8 }));
+    expect(started(8)).toBeNull();
+  });
+});
+
 test('a place that is kept holds up what comes behind it until it is filled or its time is up', async () => {
   const settle = pipeline.reserve(10_000);
   frame(EVENT_REMOVE, ENTITY, T0);
