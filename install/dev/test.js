@@ -12,9 +12,9 @@ import { formatDuration, paint, say } from './terminal.js';
  * `npm test`: brings what is missing, runs every suite (or the files named after `--`) and ends in one line.
  * TEST_REPORT=path keeps the runner's JSON report.
  */
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const IN_MEMORY = '/dev/shm';
 const ROOM_BYTES = 4 * 1024 ** 3;
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 await runScript(async () => {
   const startedAt = Date.now();

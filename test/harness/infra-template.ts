@@ -18,10 +18,10 @@ export async function copyTemplate(server: pg.Pool, name: string): Promise<void>
   await server.query(`CREATE DATABASE ${name} TEMPLATE ${templateName} STRATEGY FILE_COPY`);
 }
 
-/** FORCE ends sessions that a killed process left behind. */
 /** A pool has ended before its connections are closed, and one that is cut then throws where nobody listens. */
 const CLOSING_MS = 1_000;
 
+/** FORCE ends sessions that a killed process left behind. */
 export async function dropDatabase(server: pg.Pool, name: string): Promise<void> {
   const isEmpty = async () =>
     (await server.query('SELECT FROM pg_stat_activity WHERE datname = $1 LIMIT 1', [name])).rowCount === 0;
