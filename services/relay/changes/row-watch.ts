@@ -36,6 +36,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 5_000;
 const RECONNECT = { firstMs: 100, maxMs: 2_000 };
 const STOP_MS = 500;
+/** Who comes within this time is read together with the others. */
+const GATHER_MS = 20;
 
 export function watchRows<Id>(
   rows: WatchedRows<Id>,
@@ -75,6 +77,7 @@ export function watchRows<Id>(
       waiting.clear();
       await rows.review(client, ids);
       backoff.reset();
+      await sleep(GATHER_MS, stopping.signal);
       const isToWait = !isLost && !stopping.signal.aborted && waiting.size === 0;
       isSweep = isToWait && (await isQuietFor(options.sweepMs));
     }

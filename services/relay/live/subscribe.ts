@@ -104,7 +104,7 @@ const GREET_WITHIN_MS = 500;
 /** What `hello` says of a channel. */
 export async function describeChannel(deps: SubscribeDeps, channel: Channel) {
   const hot = await deps.log.hotInfo(channel);
-  const { epochs, head, oldest } = await within(GREET_WITHIN_MS, deps.log.wholeInfo(channel, hot)).catch(() => hot);
+  const { epochs, head, oldest } = await within(GREET_WITHIN_MS, deps.log.wholeInfo(hot)).catch(() => hot);
   const epoch = epochs.at(-1)?.epoch;
   if (!epoch) return { epoch: null, head: null, oldest: null };
   const first = epochs.findLast(start => start.first <= oldest)?.epoch ?? epoch;

@@ -1,5 +1,6 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { EpochStart } from '@3cx-relay/shared/log/epochs.ts';
+import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { createSemaphore } from '@3cx-relay/shared/runtime/semaphore.ts';
 import { selectEvents, selectOldestEvent } from '@3cx-relay/shared/store/events.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
@@ -12,8 +13,8 @@ import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 export interface ColdLog {
   /** Entries between two numbers, both inclusive. @throws when PostgreSQL is away */
   read(range: ColdRange): Promise<LogEntry[]>;
-  /** Number of the oldest entry of these epochs, null when there is none. @throws when PostgreSQL is away */
-  oldest(channel: Channel, epochs: readonly EpochStart[]): Promise<number | null>;
+  /** Number of the oldest entry of the epochs that Redis knows, null when there is none. @throws when PostgreSQL is away */
+  oldest(hot: Pick<LogInfo, 'channel' | 'epochs' | 'oldest'>): Promise<number | null>;
 }
 
 export interface ColdRange {
@@ -51,16 +52,16 @@ export function createColdLog(
       }
       return entries;
     },
-    oldest(channel, epochs) {
-      const key = epochs.map(({ epoch }) => epoch).join();
+    oldest({ channel, epochs, oldest: hotOldest }) {
+      if (epochs.length === 0) return Promise.resolve(null);
+      const names = epochs.map(({ epoch }) => epoch);
+      // That nothing is there yet stays true enough until Redis trims: before, whatever is copied is there as well.
+      const key = `${hotOldest} ${names.join()}`;
       const known = oldest.get(channel);
       if (known && known.key === key && now() < known.until) return known.seq;
-      const names = epochs.map(({ epoch }) => epoch);
       const seq = inTurn(() => selectOldestEvent(pool, channel, names)).then(found => found?.seq ?? null);
       oldest.set(channel, { key, until: now() + OLDEST_VALID_MS, seq });
-      // Nothing there yet is news of a moment: it must not be said of what was copied and trimmed since.
-      const forget = (): void => void oldest.delete(channel);
-      seq.then(found => found === null && forget(), forget);
+      seq.catch(() => oldest.delete(channel));
       return seq;
     },
   };

@@ -31,6 +31,6 @@ export async function resolveAfter(
     // would go on at its head does not say so: after a quiet day it holds nothing, and its oldest entry is the next one.
     if (resolved.cursor === resolvePosition(position, { ...hot, oldest: 1 }).cursor) return resolved;
   }
-  const whole = await log.wholeInfo(channel, hot);
+  const whole = await log.wholeInfo(hot);
   return position ? resolvePosition(position, whole) : { cursor: whole.oldest - 1, gap: null };
 }

@@ -6,6 +6,7 @@ import { readPage } from '@3cx-relay/shared/log/page.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createSemaphore } from '@3cx-relay/shared/runtime/semaphore.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { shareReads } from '../share-reads.ts';
 import type { ColdLog } from './cold-log.ts';
 
 /**
@@ -19,7 +20,7 @@ export interface TieredLog {
   /** What Redis holds, read now. */
   hotInfo(channel: Channel): Promise<LogInfo>;
   /** The same with the oldest entry that either holds. @throws when PostgreSQL is away */
-  wholeInfo(channel: Channel, hot: LogInfo): Promise<LogInfo>;
+  wholeInfo(hot: LogInfo): Promise<LogInfo>;
   /** @throws when a tier is away that is needed */
   read(range: TieredRange): Promise<TieredEntries>;
   /** The log of this channel was lost and begun again: what was known of it is void. */
@@ -56,9 +57,11 @@ export function createTieredLog(
   const hotOldest = new Map<Channel, number>();
   /** What was last known of each channel. */
   const seen = new Map<Channel, LogInfo>();
+  /** Everybody who connects asks for it, for each channel: 500 at once must not be 2,000 transactions. */
+  const readInfo = shareReads((channel: Channel) => inTurn(() => readLogInfo(redis, keys, channel)));
 
   async function hotInfo(channel: Channel): Promise<LogInfo> {
-    const info = await inTurn(() => readLogInfo(redis, keys, channel));
+    const info = await readInfo(channel);
     // Epochs that were forgotten and not begun anew say nothing: whoever knows of them goes on with what was there.
     const known = info.epochs.length === 0 ? (seen.get(channel) ?? info) : info;
     const reachable = { ...known, oldest: Math.max(known.oldest, firstOf(known.epochs)) };
@@ -136,8 +139,8 @@ export function createTieredLog(
 
   return {
     hotInfo,
-    async wholeInfo(channel, hot) {
-      const oldest = await cold.oldest(channel, hot.epochs);
+    async wholeInfo(hot) {
+      const oldest = await cold.oldest(hot);
       return { ...hot, oldest: Math.max(Math.min(hot.oldest, oldest ?? hot.oldest), firstOf(hot.epochs)) };
     },
     read: asked => {

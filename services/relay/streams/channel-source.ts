@@ -65,7 +65,7 @@ export function createChannelSource(
     if (parsePosition(offset) === null) return null;
     if (offset !== BEFORE_EVERYTHING) return resolveAfter({ log, ring }, channel, offset);
     // Its holder has seen nothing, so that nothing is missing as long as the log begins at its first number.
-    const { oldest } = await log.wholeInfo(channel, await log.hotInfo(channel));
+    const { oldest } = await log.wholeInfo(await log.hotInfo(channel));
     return { cursor: oldest - 1, gap: oldest > 1 ? { reason: 'retention', lost: oldest - 1 } : null };
   }
 
@@ -102,7 +102,7 @@ export function createChannelSource(
   }): Promise<StreamGone> {
     const { reason, lost, resume, epochs } = hole;
     const hot = await log.hotInfo(channel);
-    const { oldest } = await log.wholeInfo(channel, hot).catch(() => hot);
+    const { oldest } = await log.wholeInfo(hot).catch(() => hot);
     deps.onGone(reason);
     const oldestOffset = offsetAt(hot.epochs, oldest - 1);
     return { kind: 'gone', reason, lost, oldestOffset, resumeOffset: offsetAt(epochs, resume) };

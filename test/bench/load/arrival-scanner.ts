@@ -35,17 +35,31 @@ export class ArrivalScanner {
     this.#length = this.#mark.length + mark.digits + 1;
   }
 
+  /** The chunk may be overwritten afterwards. */
   take(chunk: Buffer): void {
-    const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
-    let from = 0;
-    let last = -1;
+    const rest = this.#rest;
+    // A mark that began in the last chunk ends in the first bytes of this one: only those are copied.
+    const seam = rest.length > 0 ? Buffer.concat([rest, chunk.subarray(0, this.#length - 1)]) : NOTHING;
+    const begun = seam.indexOf(this.#mark);
+    if (begun >= 0 && begun + this.#length <= seam.length) {
+      this.#onEvent(this.#numberAt(seam, begun + this.#mark.length));
+      this.#search(chunk, begun - rest.length);
+    } else if (chunk.length < this.#length) {
+      this.#rest = Buffer.from((seam.length > 0 ? seam : chunk).subarray(1 - this.#length));
+    } else this.#search(chunk, null);
+  }
+
+  /** `begun`: where the event before began, of this chunk's bytes; null when nobody knows. */
+  #search(bytes: Buffer, begun: number | null): void {
+    let last = begun;
+    let from = begun === null ? 0 : Math.max(0, begun + this.#mark.length);
     for (;;) {
-      const guess = last + this.#stride;
-      const isGuessed = last >= 0 && guess > last && this.#isMarkAt(bytes, guess);
+      const guess = last === null ? -1 : last + this.#stride;
+      const isGuessed = guess >= from && this.#isMarkAt(bytes, guess);
       const at = isGuessed ? guess : bytes.indexOf(this.#mark, from);
       if (at === -1 || at + this.#length > bytes.length) break;
       this.#onEvent(this.#numberAt(bytes, at + this.#mark.length));
-      if (last >= 0) this.#stride = at - last;
+      if (last !== null) this.#stride = at - last;
       last = at;
       from = at + this.#mark.length;
     }

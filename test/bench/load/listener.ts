@@ -13,6 +13,8 @@ export interface Listener {
 }
 
 const SIGN_MS = 10_000;
+/** What comes is looked at and forgotten: all sockets are read into the same memory, or the collector has more to do than the client. */
+const READ_INTO = Buffer.allocUnsafeSlow(256 * 1024);
 
 /** A client on a bare socket; `onEvent` is told of each event, with the one time at which its chunk was read. */
 export function createListener(
@@ -20,7 +22,16 @@ export function createListener(
   options: { onEvent: (sentUs: number) => void; mark?: Mark; isStalled?: boolean; onGone?: () => void },
 ): Listener {
   const wire = createWire(target);
-  const socket = connect({ port: target.port, host: '127.0.0.1', noDelay: true });
+  const socket = connect({
+    ...{ port: target.port, host: '127.0.0.1', noDelay: true },
+    onread: {
+      buffer: READ_INTO,
+      callback(length) {
+        take(READ_INTO.subarray(0, length));
+        return true;
+      },
+    },
+  });
   let last = 0;
   let isReady = false;
   let resolveReady: () => void = () => undefined;
@@ -47,11 +58,12 @@ export function createListener(
   const isChatty = target.wire === 'nats' || target.wire === 'jetstream';
   let head = '';
   socket.on('connect', () => socket.write(wire.request));
-  socket.on('data', chunk => {
+  const take = (chunk: Buffer) => {
     if (!isReady || isChatty) {
       // An answer may come in pieces while a client is being let in; later only whole requests are looked for.
-      head = isReady ? '' : (head + chunk.toString('latin1')).slice(-16_384);
-      const { answer, isReady: becomes } = wire.take(() => (isReady ? chunk.toString('latin1') : head));
+      const text = head + chunk.toString('latin1');
+      head = isReady ? '' : text.slice(-16_384);
+      const { answer, isReady: becomes } = wire.take(() => text);
       if (answer) {
         socket.write(answer);
         head = '';
@@ -64,7 +76,7 @@ export function createListener(
       if (/^HTTP\/1\.1 [45]/.test(head)) rejectReady(new Error(`refused: ${head.slice(0, 300)}`));
     }
     scanner.take(chunk);
-  });
+  };
   const sign = wire.sign;
   const timer = sign === null ? undefined : setInterval(() => socket.write(sign), SIGN_MS);
   socket.on('error', error => rejectReady(error));

@@ -70,11 +70,10 @@ function take(sentUs: number): void {
   }
   received += 1;
   lastUs = chunkUs;
-  if (order.mark) {
-    if (!order.isCounting) arrivals.push([sentUs, chunkUs]);
-    return;
-  }
-  recordLatency(chunkUs - sentUs);
+  // Of what was there before it was asked for, the time of sending says nothing.
+  if (order.isCounting || order.isReplay) return;
+  if (order.mark) arrivals.push([sentUs, chunkUs]);
+  else recordLatency(chunkUs - sentUs);
 }
 
 function recordLatency(sinceUs: number): void {

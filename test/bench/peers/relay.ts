@@ -52,7 +52,8 @@ export async function startRelay(stand: Stand, options: RelayOptions = {}): Prom
     serverPid: process.pid,
     feed: { feed: 'log', redisUrl, pbxId },
     wire: { ...target, path: '/relay/ws?after=now' },
-    replayWire: { ...target, path: '/relay/ws?after=start' },
+    // Of a client that replays, nobody waits until it is told that it is live.
+    replayWire: { ...target, wire: 'websocket', path: '/relay/ws?after=start' },
     async stop() {
       await process.stop();
       await redis.stop();
