@@ -1,16 +1,17 @@
+import { finished } from 'node:stream/promises';
 import type pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import { type LogEntry, toSendableBody } from '../log/entry.ts';
 import type { Channel } from '../wire/channels.ts';
 import type { LogPosition } from '../wire/position.ts';
+import { toCopyLine, toCopyTime } from './copy-line.ts';
 import { loadSql } from './sql.ts';
 
-const INSERT_EVENTS = loadSql('insert-events');
+const COPY_EVENTS = loadSql('copy-events');
 const SELECT_UP = loadSql('select-events-up');
 const SELECT_DOWN = loadSql('select-events-down');
 const SELECT_OLDEST = loadSql('select-oldest-event');
 const PUT = loadSql('put-event');
-
-const BETWEEN_BODIES = '\u001E';
 
 /** One statement whatever the number of rows; they may span months, and epochs. */
 export async function insertEvents(
@@ -18,17 +19,12 @@ export async function insertEvents(
   channel: Channel,
   entries: readonly LogEntry[],
 ): Promise<void> {
-  const rows = entries.map(entry => ({
-    epoch: entry.epoch,
-    seq: entry.seq,
-    at: entry.at,
-    type: entry.type,
-    event: entry.event,
-    dn: entry.dn,
-    call_id: entry.call,
-  }));
-  const bodies = entries.map(({ body }) => body).join(BETWEEN_BODIES);
-  await client.query(INSERT_EVENTS, [channel, JSON.stringify(rows), bodies]);
+  const lines = entries.map(({ epoch, seq, at, type, event, dn, call, body }) =>
+    toCopyLine([channel, epoch, seq, toCopyTime(at), type, event, dn, call, body]),
+  );
+  const copy = client.query(copyFrom(COPY_EVENTS));
+  copy.end(lines.join(''));
+  await finished(copy);
 }
 
 /** Gives an entry that was stored as text its own body; false when there is no such entry. */

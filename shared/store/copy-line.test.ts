@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { toCopyLine, toCopyTime } from './copy-line.ts';
+
+test('values are separated by tabs, and null is spelled as PostgreSQL spells it', () => {
+  expect(toCopyLine(['calls', 7, null, ''])).toBe('calls\t7\t\\N\t\n');
+});
+
+test('what would end a value or a line is escaped, and so is the backslash itself', () => {
+  expect(toCopyLine(['a\tb', 'c\nd\re', '\\N', '{"name":"\\"x\\""}'])).toBe(
+    'a\\tb\tc\\nd\\re\t\\\\N\t{"name":"\\\\"x\\\\""}\n',
+  );
+});
+
+test('a time is ISO 8601, and what is no time is passed on for PostgreSQL to refuse', () => {
+  expect(toCopyTime(1_795_949_404_185)).toBe('2026-11-29T10:50:04.185Z');
+  expect(toCopyTime(Number.NaN)).toBe('NaN');
+  expect(toCopyTime(9e15)).toBe('9000000000000000');
+});
