@@ -1,4 +1,4 @@
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { type LogEntry, toSendableBody } from '../log/entry.ts';
@@ -13,18 +13,26 @@ const SELECT_DOWN = loadSql('select-events-down');
 const SELECT_OLDEST = loadSql('select-oldest-event');
 const PUT = loadSql('put-event');
 
+const ROWS_AT_ONCE = 250;
+
 /** One statement whatever the number of rows; they may span months, and epochs. */
 export async function insertEvents(
   client: pg.PoolClient,
   channel: Channel,
   entries: readonly LogEntry[],
 ): Promise<void> {
-  const lines = entries.map(({ epoch, seq, at, type, event, dn, call, body }) =>
-    toCopyLine([channel, epoch, seq, toCopyTime(at), type, event, dn, call, body]),
-  );
-  const copy = client.query(copyFrom(COPY_EVENTS));
-  copy.end(lines.join(''));
-  await finished(copy);
+  await pipeline(copyText(channel, entries), client.query(copyFrom(COPY_EVENTS)));
+}
+
+/** In pieces: PostgreSQL stores the first while the next is written. */
+function* copyText(channel: Channel, entries: readonly LogEntry[]): Generator<string> {
+  for (let from = 0; from < entries.length; from += ROWS_AT_ONCE) {
+    const some = entries.slice(from, from + ROWS_AT_ONCE);
+    const lines = some.map(({ epoch, seq, at, type, event, dn, call, body }) =>
+      toCopyLine([channel, epoch, seq, toCopyTime(at), type, event, dn, call, body]),
+    );
+    yield lines.join('');
+  }
 }
 
 /** Gives an entry that was stored as text its own body; false when there is no such entry. */

@@ -59,7 +59,7 @@ type BatchOutcome =
   /** Another worker is at this channel. */
   | { readonly kind: 'busy' };
 
-const BATCH_ROWS = 2_000;
+const BATCH_ROWS = 4_000;
 /** Of a batch that is taken apart: what goes with it, and the statements that this takes, stay few. */
 const QUARANTINE_ROWS = 100;
 const BATCH_BYTES = 8 * 1024 ** 2;
