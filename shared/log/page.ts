@@ -1,8 +1,21 @@
+import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Channel } from '../wire/channels.ts';
-import { decodeEntry, type LogEntry, type StreamEntry } from './entry.ts';
+import { decodeEntry, type LogEntry } from './entry.ts';
 import { type EpochStart, epochOf } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
+import { unpackEntries } from './packed-entries.ts';
+
+const READ_PAGE_SCRIPT = readFileSync(new URL('./read-page.lua', import.meta.url), 'utf8');
+
+interface ScriptedRedis {
+  readLogPageBuffer(key: string, command: string, from: string, to: string, count: number): Promise<Buffer>;
+}
+
+function withScript(redis: Redis): ScriptedRedis {
+  if (!('readLogPage' in redis)) redis.defineCommand('readLogPage', { numberOfKeys: 1, lua: READ_PAGE_SCRIPT });
+  return redis as unknown as ScriptedRedis;
+}
 
 /** One page of a channel between two numbers, both inclusive, in either direction. */
 export async function readPage(
@@ -17,15 +30,17 @@ export async function readPage(
     isVerbatim?: boolean;
   },
 ): Promise<LogEntry[]> {
-  const { redis, keys, epochs } = source;
+  const { keys, epochs } = source;
+  const { channel, count, isVerbatim = false } = range;
   if (range.from > range.to) return [];
-  const key = keys.log(range.channel);
+  const redis = withScript(source.redis);
+  const key = keys.log(channel);
   const [from, to] = [`${Math.max(0, range.from)}-0`, `${range.to}-0`];
-  const raw: StreamEntry[] = range.newestFirst
-    ? await redis.xrevrange(key, to, from, 'COUNT', range.count)
-    : await redis.xrange(key, from, to, 'COUNT', range.count);
-  return raw.map(item => {
+  const packed = range.newestFirst
+    ? await redis.readLogPageBuffer(key, 'XREVRANGE', to, from, count)
+    : await redis.readLogPageBuffer(key, 'XRANGE', from, to, count);
+  return unpackEntries(packed).map(item => {
     const seq = Number.parseInt(item[0], 10);
-    return decodeEntry(range.channel, epochOf(epochs, seq) ?? '', item, { isVerbatim: range.isVerbatim ?? false });
+    return decodeEntry(channel, epochOf(epochs, seq) ?? '', item, { isVerbatim });
   });
 }

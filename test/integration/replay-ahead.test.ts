@@ -38,15 +38,15 @@ function replayWith(cacheBytes: number): Replay {
   });
 }
 
-it('the page behind the one that is taken is read, no further, and is there for whoever comes for it', async () => {
+it('the two pages behind the one that is taken are read, no further, and are there for whoever comes for them', async () => {
   const replay = replayWith(1_000_000);
   const first = await replay.blockAfter('calls', ring, 0);
   expect(first?.last).toBe(PAGE);
-  await waitFor(() => entriesRead === 2 * PAGE, { what: 'the second page to be read' });
+  await waitFor(() => entriesRead === 3 * PAGE, { what: 'the second and the third page to be read' });
   const second = replay.blockAfter('calls', ring, PAGE);
   expect(second).not.toBeInstanceOf(Promise);
   expect((await second)?.last).toBe(2 * PAGE);
-  await waitFor(() => entriesRead === 3 * PAGE, { what: 'the third page to be read' });
+  await waitFor(() => entriesRead === 4 * PAGE, { what: 'the fourth page to be read' });
 });
 
 it('every entry is read once by one who walks the whole log', async () => {

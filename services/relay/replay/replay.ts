@@ -9,8 +9,8 @@ import { unbrokenRun } from './unbroken-run.ts';
  *
  * Pages begin at fixed numbers, so that clients which ask for different places share them: those who ask at the same
  * time share one read, and a full page is kept for those who come a little later. 500 clients that come back after the
- * same outage cost the stores what one of them costs. The page behind one that is taken is read while that is written
- * to sockets, so that a reader waits for the slower of the two and not for both.
+ * same outage cost the stores what one of them costs. The pages behind one that is taken are read while that is written
+ * to sockets, so that a reader waits for the slowest of store, relay and socket and not for their sum.
  */
 export interface Replay {
   /**
@@ -30,6 +30,9 @@ export interface ReplayOptions {
   /** Entries that were read from a store. */
   readonly onRead: (tier: Exclude<Tier, 'ring'>, entries: number) => void;
 }
+
+/** One that is being read by the store while the one before it is framed here. */
+const PAGES_AHEAD = 2;
 
 export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
   const { pageEntries } = options;
@@ -130,13 +133,20 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
     return reading;
   }
 
-  /** Only what is kept when it has come: anything else would be read for nobody. */
   function readAhead(channel: Channel, ring: Ring, { last, bytes }: Block): void {
-    const key = keyOf(channel, ring.epochs, last);
-    if (last >= ring.after || kept.has(key) || inFlight.has(key)) return;
+    for (let page = 0; page < PAGES_AHEAD; page += 1) {
+      beginAhead({ channel, ring, cursor: last + page * pageEntries }, bytes);
+    }
+  }
+
+  /** Only what is kept when it has come: anything else would be read for nobody. */
+  function beginAhead(from: { channel: Channel; ring: Ring; cursor: number }, bytes: number): void {
+    const { channel, ring, cursor } = from;
+    const key = keyOf(channel, ring.epochs, cursor);
+    if (cursor >= ring.after || kept.has(key) || inFlight.has(key)) return;
     if ((ahead.size + 1) * bytes > options.cacheBytes / 2) return;
     ahead.add(key);
-    begin(key, { channel, ring, cursor: last }).then(
+    begin(key, from).then(
       () => kept.has(key) || ahead.delete(key),
       // Who comes to take it reads it himself, and hears of the failure.
       () => ahead.delete(key),
