@@ -63,7 +63,7 @@ main() {
   done
   [ -t 0 ] || ASK=''
 
-  CONFIG=/etc/3cx-relay STATE=/var/lib/3cx-relay BACKUPS=/var/backups/3cx-relay
+  CONFIG=/etc/3cx-relay STATE=/var/lib/3cx-relay CACHE=/var/cache/3cx-relay BACKUPS=/var/backups/3cx-relay
   [ "$(id -u)" -eq 0 ] || refuse 'this changes the system: run it as root, with sudo'
   SCRATCH=$(mktemp -d)
   trap 'rm -rf "$SCRATCH"' EXIT

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,4 +111,20 @@ test('every shell script is sh and nothing more', () => {
   });
   if (check.error) console.warn('shellcheck is not here: the scripts of the installer are NOT checked with it');
   else expect(check.stdout).toBe('');
+});
+
+test('a service keeps what Node compiled of the version that runs, a command keeps nothing', () => {
+  const cache = join(folder, 'cache');
+  for (const each of ['bin', 'releases/1.1.0/runtime/bin', 'cache/1.0.0/of-the-version-before'])
+    mkdirSync(join(folder, each), { recursive: true });
+  copyFileSync(join(steps, 'node-wrapper'), join(folder, 'bin/node'));
+  symlinkSync(process.execPath, join(folder, 'releases/1.1.0/runtime/bin/node'));
+  symlinkSync('releases/1.1.0', join(folder, 'current'));
+  const keptBy = (env: Record<string, string>) => {
+    const script = `sh bin/node -p "require('node:module').getCompileCacheDir() ?? 'nowhere'"`;
+    return shell(script, { NODE_COMPILE_CACHE: '', ...env }).output;
+  };
+  expect(keptBy({ CACHE_DIRECTORY: cache })).toContain(join(cache, '1.1.0/'));
+  expect(readdirSync(cache)).toEqual(['1.1.0']);
+  expect(keptBy({ CACHE_DIRECTORY: '' })).toBe('nowhere\n');
 });

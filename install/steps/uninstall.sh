@@ -78,6 +78,7 @@ remove_data() {
 remove_program() {
   remove /usr/local/bin/3cx-relay
   remove "$PREFIX"
+  remove "$CACHE"
 }
 
 remove() {

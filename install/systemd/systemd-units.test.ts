@@ -37,6 +37,11 @@ test.skipIf(!hasAnalyze).each(units)('%s exposes the machine by 1.5 at most', na
   }
 });
 
+test('what Node compiled of a service is kept where only that service can write', () => {
+  const folders = units.map(name => rendered(name).match(/^CacheDirectory=(.*)$/m)?.[1]);
+  expect(folders.sort()).toEqual(['3cx-relay/ingest', '3cx-relay/relay', '3cx-relay/worker', undefined]);
+});
+
 test('there are four of them, and none is tied to a unit of the PBX or waits for PostgreSQL in vain', () => {
   expect(units).toHaveLength(4);
   for (const name of units) {

@@ -1,9 +1,9 @@
-import type { Queue } from 'bullmq';
 import { messageOf } from '../runtime/operator-error.ts';
 import type { Redis } from '../runtime/redis.ts';
 import { sleep } from '../runtime/retry.ts';
 import { JOBS, type JobName, type JobPayload, type JobResult } from './catalogue.ts';
 import { createJobRecord, type SeenJob } from './job-record.ts';
+import type { OpenQueue } from './open-queue.ts';
 
 /**
  * A request and its answer through a queue: the job is added, and its record is looked at until it is finished.
@@ -39,11 +39,11 @@ const FIRST_LOOK_MS = 5;
 const MAX_LOOK_MS = 50;
 
 export async function ask<Name extends JobName>(
-  asked: { queue: Queue; redis: Redis },
+  asked: { queue: OpenQueue; redis: Redis },
   request: { job: Name; payload: JobPayload<Name> },
   options: AskOptions,
 ): Promise<Asked<JobResult<Name>>> {
-  const { queue, redis } = asked;
+  const { redis } = asked;
   const { job, payload } = request;
   // A command that waits for the connection would be sent when the caller has long made other plans.
   if (redis.status !== 'ready') return { kind: 'unavailable', message: 'Redis is away' };
@@ -52,15 +52,21 @@ export async function ask<Name extends JobName>(
 
   const data = JOBS[job].payload.parse(payload);
   const jobOptions = { ...JOBS[job].options, ...(options.jobId === undefined ? {} : { jobId: options.jobId }) };
-  let id: string | undefined;
+  const add = async () => {
+    const queue = await asked.queue.use();
+    const { id } = await queue.add(job, data, jobOptions);
+    return id === undefined ? undefined : { queue, id };
+  };
+  let added: Awaited<ReturnType<typeof add>>;
   try {
-    id = (await orNothing(queue.add(job, data, jobOptions), deadline))?.id;
+    added = await orNothing(add(), deadline);
   } catch (error) {
     return { kind: 'timeout', message: `Redis did not take the request: ${messageOf(error)}`, isTaken: false };
   }
-  if (id === undefined) return { kind: 'timeout', message: 'Redis did not answer to the request', isTaken: false };
+  if (added === undefined) return { kind: 'timeout', message: 'Redis did not answer to the request', isTaken: false };
 
-  const record = createJobRecord(asked, id);
+  const { queue, id } = added;
+  const record = createJobRecord({ queue, redis }, id);
   let isTaken = false;
   for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(MAX_LOOK_MS, lookMs * 1.5)) {
     await sleep(lookMs, deadline);

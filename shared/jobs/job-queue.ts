@@ -1,7 +1,6 @@
 import { type Asked, type AskOptions, ask } from './ask.ts';
 import { JOBS, type JobNameIn, type JobPayload, type JobResult, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
-import { endWithin } from './end-within.ts';
 import { openQueue } from './open-queue.ts';
 
 export interface Schedule<Name extends QueueName> {
@@ -30,24 +29,24 @@ export interface JobQueue<Name extends QueueName> {
 
 /** A run that is this late was not merely waiting for a free worker. */
 const OVERDUE_MS = 30_000;
-const CLOSE_MS = 500;
 
 export function createJobQueue<Name extends QueueName>(name: Name, deps: JobsDeps): JobQueue<Name> {
   const queue = openQueue(name, deps);
   return {
     async schedule({ id, everyMs, job, payload }) {
       const { payload: schema, options } = JOBS[job];
-      await queue.upsertJobScheduler(id, { every: everyMs }, { name: job, data: schema.parse(payload), opts: options });
+      const template = { name: job, data: schema.parse(payload), opts: options };
+      await (await queue.use()).upsertJobScheduler(id, { every: everyMs }, template);
     },
     async isLost({ id }) {
-      const found = await queue.getJobScheduler(id);
+      const found = await (await queue.use()).getJobScheduler(id);
       return found?.next === undefined || found.next < Date.now() - OVERDUE_MS;
     },
     run: (job, payload, options) => ask({ queue, redis: deps.connection.redis }, { job, payload }, options),
     async request(job, payload) {
       const { payload: schema, options } = JOBS[job];
-      await queue.add(job, schema.parse(payload), { ...options, deduplication: { id: job } });
+      await (await queue.use()).add(job, schema.parse(payload), { ...options, deduplication: { id: job } });
     },
-    stop: () => endWithin(queue.close(), CLOSE_MS),
+    stop: () => queue.close(),
   };
 }

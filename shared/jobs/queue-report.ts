@@ -1,8 +1,7 @@
 import type { Job, Queue } from 'bullmq';
 import { isJobName, isRetriable, JOBS, type JobName, type QueueName } from './catalogue.ts';
 import type { JobsDeps } from './connection.ts';
-import { endWithin } from './end-within.ts';
-import { openQueue } from './open-queue.ts';
+import { type OpenQueue, openQueue } from './open-queue.ts';
 
 /** What the queues of this PBX are at, for an operator: how much waits, what failed, what runs next and when. */
 export interface QueueReport {
@@ -51,19 +50,22 @@ const MAX_FAILED = 1_000;
 const MAX_SCHEDULES = 100;
 /** Looked at for a job that is still to be done. */
 const MAX_UNFINISHED = 1_000;
-const CLOSE_MS = 500;
 
 export function createQueueInspector(deps: JobsDeps): QueueInspector {
   const queues = new Map(QUEUES.map(name => [name, openQueue(name, deps)]));
 
-  async function failedOf(name: QueueName, queue: Queue, limit: number): Promise<{ job: Job; failed: FailedJob }[]> {
-    const jobs = await queue.getFailed(0, limit - 1);
+  async function failedOf(
+    name: QueueName,
+    queue: OpenQueue,
+    limit: number,
+  ): Promise<{ job: Job; failed: FailedJob }[]> {
+    const jobs = await (await queue.use()).getFailed(0, limit - 1);
     // One that was removed since its id was read is absent.
     return jobs.filter(job => job?.id !== undefined).map(job => ({ job, failed: toFailed(name, job) }));
   }
 
   return {
-    report: () => Promise.all([...queues].map(([name, queue]) => reportOf(name, queue))),
+    report: () => Promise.all([...queues].map(async ([name, queue]) => reportOf(name, await queue.use()))),
     async failed(limit) {
       const found = await Promise.all([...queues].map(([name, queue]) => failedOf(name, queue, limit)));
       const newestFirst = found.flat().map(({ failed }) => failed);
@@ -87,7 +89,8 @@ export function createQueueInspector(deps: JobsDeps): QueueInspector {
       return retried;
     },
     async unfinished(name) {
-      const jobs = (await queues.get(JOBS[name].queue)?.getJobs(['active', 'waiting'], 0, MAX_UNFINISHED, true)) ?? [];
+      const queue = await queues.get(JOBS[name].queue)?.use();
+      const jobs = (await queue?.getJobs(['active', 'waiting'], 0, MAX_UNFINISHED, true)) ?? [];
       return jobs
         .filter(job => job?.name === name)
         .map(({ timestamp, processedOn }) => ({
@@ -96,7 +99,7 @@ export function createQueueInspector(deps: JobsDeps): QueueInspector {
         }));
     },
     async stop() {
-      await Promise.all([...queues.values()].map(queue => endWithin(queue.close(), CLOSE_MS)));
+      await Promise.all([...queues.values()].map(queue => queue.close()));
     },
   };
 }

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import type { Registry } from 'prom-client';
 import type { ErrorSink } from '../errors/error-sink.ts';
 import { createInternalServer, type InternalServer, type ReadinessCheck } from './internal-server.ts';
@@ -99,6 +100,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     // A process that waits for a server is started all the same: to start it again would not bring that one back.
     supervisor.ready(() => started.readiness().join('; ') || 'ready');
     logger.info({ internalPort: internal.port }, `${name}: started`);
+    // Node would write it at the exit, which a process that is killed never comes to: and that one is awaited most.
+    flushCompileCache();
   } catch (error) {
     exitBeforeStart(name, logger, error);
   }

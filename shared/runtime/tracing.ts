@@ -1,4 +1,10 @@
-import { isSpanContextValid, type Link, type Span, type SpanContext, SpanKind, trace } from '@opentelemetry/api';
+import { createRequire } from 'node:module';
+import type { Link, Span, SpanContext } from '@opentelemetry/api';
+
+/** As prom-client has it, which requires it: imported, the same would be loaded again in its other form, in 51 modules. */
+const { isSpanContextValid, SpanKind, trace } = createRequire(import.meta.url)(
+  '@opentelemetry/api',
+) as typeof import('@opentelemetry/api');
 
 /**
  * Traces from a frame of the PBX to its delivery and its row, for whoever registers a tracer in the process

@@ -1,11 +1,10 @@
-import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { databaseConfig, readConfig } from '../runtime/config.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { messageOf, OperatorError } from '../runtime/operator-error.ts';
 import { createBackoff, sleep } from '../runtime/retry.ts';
 import { isPostgresAway } from './connection-error.ts';
-import { assertSchemaKnown, MIGRATIONS_FOLDER } from './schema-guard.ts';
+import { assertSchemaKnown, isBehind, MIGRATIONS_FOLDER } from './schema-guard.ts';
 import { loadSql } from './sql.ts';
 
 /**
@@ -62,22 +61,29 @@ async function migrateOnce(options: MigrateOptions): Promise<Migrated> {
   try {
     await client.connect();
     await assertSchemaKnown(client);
-    const applied = await runner({
-      dbClient: client,
-      dir: MIGRATIONS_FOLDER,
-      direction: 'up',
-      migrationsTable: 'schema_migrations',
-      singleTransaction: true,
-      advisoryLockMode: 'wait',
-      // What goes wrong is thrown as well; without a logger the runner would print to the console.
-      log: text => options.logger?.debug(text),
-    });
+    const applied = (await isBehind(client)) ? await applyPending(client, options.logger) : [];
     // Not only when something was applied: a dump that is restored elsewhere comes without the roles.
     await client.query(GRANT_ROLES);
-    return { applied: applied.map(migration => migration.name) };
+    return { applied };
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** The runner is loaded here: it is a tenth of what a worker loads, and nearly every start finds the schema current. */
+async function applyPending(client: pg.Client, logger: Logger | undefined): Promise<string[]> {
+  const { runner } = await import('node-pg-migrate');
+  const applied = await runner({
+    dbClient: client,
+    dir: MIGRATIONS_FOLDER,
+    direction: 'up',
+    migrationsTable: 'schema_migrations',
+    singleTransaction: true,
+    advisoryLockMode: 'wait',
+    // What goes wrong is thrown as well; without a logger the runner would print to the console.
+    log: text => logger?.debug(text),
+  });
+  return applied.map(migration => migration.name);
 }
 
 function toOperatorError(error: unknown): OperatorError {

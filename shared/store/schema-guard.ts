@@ -21,11 +21,16 @@ const WITHIN_MS = 3_000;
 
 /** @throws OperatorError `SCHEMA_TOO_NEW` */
 export async function assertSchemaKnown(client: pg.Pool | pg.ClientBase): Promise<void> {
-  const known = new Set(readdirSync(MIGRATIONS_FOLDER).map(file => file.replace(/\.sql$/, '')));
-  const newest = (await findUnknownMigrations(client, known)).at(-1);
+  const newest = (await findUnknownMigrations(client, new Set(knownMigrations()))).at(-1);
   if (newest === undefined) return;
   const message = `the database was brought up to date by a newer version (migration ${newest}), which this one does not know: install that version again, or restore the backup from before`;
   throw new OperatorError('SCHEMA_TOO_NEW', message);
+}
+
+/** Whether the database lacks a migration of this version. */
+export async function isBehind(client: pg.Pool | pg.ClientBase): Promise<boolean> {
+  const applied = new Set(await namesIn(client, SELECT_MIGRATIONS));
+  return knownMigrations().some(name => !applied.has(name));
 }
 
 /**
@@ -87,6 +92,10 @@ export function createSchemaGuard(pool: pg.Pool, logger: Logger): SchemaGuard {
       stopping.abort();
     },
   };
+}
+
+function knownMigrations(): string[] {
+  return readdirSync(MIGRATIONS_FOLDER).map(file => file.replace(/\.sql$/, ''));
 }
 
 /** None in a database that was never migrated, or not that far. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { inheritedEnvironment } from './processes.ts';
 
 export type Ran = { code: number; output: string; errors: string };
 
@@ -8,7 +9,7 @@ const program = fileURLToPath(new URL('../../install/cli/main.ts', import.meta.u
 
 export function startCommandLine(args: readonly string[], env: NodeJS.ProcessEnv) {
   return spawn(process.execPath, [program, ...args], {
-    env: { PATH: process.env.PATH, RELAY_CONFIG_DIR: '/nowhere', RELAY_DATA_DIR: '/nowhere', ...env },
+    env: { ...inheritedEnvironment(), RELAY_CONFIG_DIR: '/nowhere', RELAY_DATA_DIR: '/nowhere', ...env },
   });
 }
 

@@ -16,6 +16,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { sameDays } from '../../services/worker/retention/history-days.ts';
 import { createMonths } from '../../services/worker/retention/months.ts';
+import { inheritedEnvironment } from '../harness/processes.ts';
 import { startTcpProxy } from './fixtures/tcp-proxy.ts';
 
 const execute = promisify(execFile);
@@ -69,7 +70,7 @@ async function partitionOf(seq: number): Promise<string | undefined> {
 }
 
 test('four processes that start at once bring an empty database up to date, one of them does it', async () => {
-  const env = { PATH: process.env.PATH, DATABASE_URL: url };
+  const env = { ...inheritedEnvironment(), DATABASE_URL: url };
   const runs = await Promise.all([1, 2, 3, 4].map(() => execute(process.execPath, [PROGRAM], { env })));
   const applied = runs.map(run => JSON.parse(run.stdout).applied.length);
   expect(applied.filter(count => count > 0)).toHaveLength(1);

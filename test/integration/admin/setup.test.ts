@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { sessionAnswer } from '@3cx-relay/shared/wire/admin/session.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inheritedEnvironment } from '../../harness/processes.ts';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { askAdmin } from '../../harness/sign-in.ts';
 
@@ -16,7 +17,7 @@ afterAll(() => relay?.stop());
 
 async function setupCode(): Promise<string> {
   const stores = { DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId };
-  const env = { PATH: process.env.PATH, ...stores };
+  const env = { ...inheritedEnvironment(), ...stores };
   const { stdout } = await promisify(execFile)(process.execPath, ['install/cli/main.ts', 'user', 'setup-code'], {
     env,
   });

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inheritedEnvironment } from '../../harness/processes.ts';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { askAdmin, createUser, signInAs } from '../../harness/sign-in.ts';
 import { waitFor } from '../../harness/wait-for.ts';
@@ -40,7 +41,7 @@ const signIn = (username: string, from: string, given = 'wrong horse battery', {
 async function unlockInShell(...who: string[]): Promise<unknown> {
   const stores = { DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId };
   const { stdout } = await promisify(execFile)(process.execPath, ['install/cli/main.ts', 'user', 'unlock', ...who], {
-    env: { PATH: process.env.PATH, ...stores },
+    env: { ...inheritedEnvironment(), ...stores },
   });
   return JSON.parse(stdout);
 }

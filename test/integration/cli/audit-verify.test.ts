@@ -7,6 +7,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fillAuditChain } from '../../../services/worker/persist/tables/fill-audit-chain.ts';
 import { createTestDatabase, type TestDatabase } from '../../harness/database.ts';
+import { inheritedEnvironment } from '../../harness/processes.ts';
 
 /** `npm run audit:verify`, whose exit code a monitoring system reads. */
 const PROGRAM = fileURLToPath(new URL('../../../install/cli/3cx-relay.js', import.meta.url));
@@ -37,7 +38,7 @@ async function verify(args: string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, [PROGRAM, 'audit', ...args], {
     // The entries have no events beside them; with one day of history none is expected.
     env: {
-      PATH: process.env.PATH,
+      ...inheritedEnvironment(),
       DATABASE_URL: database.url,
       HISTORY_DAYS: '1',
       RELAY_DATA_DIR: `/nowhere/${randomBytes(4).toString('hex')}`,

@@ -6,6 +6,7 @@ import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../harness/database.ts';
+import { inheritedEnvironment } from '../../harness/processes.ts';
 import { createTestRedis, type TestRedis } from '../../harness/redis.ts';
 
 /** Keys and users from a shell. Each command is a process of its own, which takes its time on a busy machine. */
@@ -45,7 +46,7 @@ async function run(
   more: { input?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Ran> {
   const stores = { DATABASE_URL: database.url, REDIS_URL: server.url, PBX_ID: server.pbxId };
-  const env = { PATH: process.env.PATH, ADMIN_SECRET: SECRET, ...stores, ...more.env };
+  const env = { ...inheritedEnvironment(), ADMIN_SECRET: SECRET, ...stores, ...more.env };
   const child = spawn(process.execPath, [PROGRAM, command, ...args], { env });
   child.stdin.end(more.input ?? '');
   const exit = new Promise<number>(resolve => child.once('exit', code => resolve(code ?? -1)));

@@ -6,6 +6,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createLogFiller, type LogFiller } from '../../harness/log-filler.ts';
+import { inheritedEnvironment } from '../../harness/processes.ts';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 
@@ -53,7 +54,7 @@ function run(
     // A group of its own, to which Ctrl-C goes as in a terminal: npx does not pass it on.
     detached: true,
     env: {
-      ...{ PATH: process.env.PATH, HOME: process.env.HOME, RELAY_DATA_DIR: dir },
+      ...{ ...inheritedEnvironment(), RELAY_DATA_DIR: dir },
       ...{ RELAY_URL: relay.url, API_KEY: relay.apiKey, ...env },
     },
   });
