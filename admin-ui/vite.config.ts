@@ -14,6 +14,12 @@ const RELATIONS: Readonly<Record<string, string>> = {
 };
 
 /**
+ * Who is signed in is what the panel asks before anything else: the answer comes while its scripts do, and not a round trip
+ * after them.
+ */
+const FIRST_ANSWER = '<link href="./setup" rel="preload" as="fetch" crossorigin>\n\t\t';
+
+/**
  * The static adapter, with relative paths in its page: SvelteKit names assets from the root of the host, but the panel
  * lives under whatever prefix a proxy gives it. It names the files that the first page needs, too (`firstPage`). Every file
  * gets its encodings beside it, so that the relay has nothing to compress. The page is touched last, which is how the
@@ -30,6 +36,7 @@ function relativeStatic(firstPage: readonly string[]): ReturnType<typeof adapter
       const links = firstPage.map(file => `<link href="./${file}" ${RELATIONS[extname(file)]}>\n\t\t`).join('');
       const relative = page
         .replaceAll('"/_app/', '"./_app/')
+        .replace(/(?=<link href="[^"]+" rel="modulepreload">)/, FIRST_ANSWER)
         .replace(/(?=<link href="[^"]+" rel="stylesheet">)/, links);
       await writeFile(path, relative);
       await builder.compress(BUILD);
