@@ -75,7 +75,8 @@ function findFirstPage(files: string[]): Plugin {
     generateBundle(_, bundle) {
       for (const chunk of Object.values(bundle)) {
         if (chunk.type !== 'chunk' || !chunk.fileName.startsWith('_app/immutable/nodes/')) continue;
-        if (!chunk.moduleIds.some(id => /\/src\/routes\/\+(page|error)\.svelte$/.test(id))) continue;
+        const { importedIds = [] } = this.getModuleInfo(chunk.facadeModuleId ?? '') ?? {};
+        if (!importedIds.some(id => /\/src\/routes\/\+(page|error)\.svelte$/.test(id))) continue;
         files.push(chunk.fileName, ...(chunk.viteMetadata?.importedCss ?? []));
       }
     },
@@ -100,6 +101,9 @@ function settingMeanings(): Plugin {
   };
 }
 
+/** But not what SvelteKit begins with, which it looks for under its own name. */
+const BUNDLED =
+  /\/(admin-ui\/src|node_modules\/(svelte|devalue|@sveltejs\/kit(?!\/src\/runtime\/client\/(client-)?entry)))\//;
 const FIRST_ROOTS = /\/src\/routes\/\+(layout|page|error)\.svelte$|\/runtime\/client\//;
 
 interface Modules {
@@ -139,11 +143,9 @@ export default defineConfig({
           groups: [
             // SvelteKit fills this before it runs anything else: it must not come in one file with the rest.
             { name: 'start', test: /runtime\/client\/payload\.js|preload-helper/, priority: 1 },
-            {
-              name: (id, modules) => (isOfFirstPage(id, modules) ? 'first' : 'pages'),
-              test: /\/(admin-ui\/src\/lib|node_modules\/(svelte|@sveltejs\/kit|devalue))\//,
-              minShareCount: 2,
-            },
+            // Whole, so that its styles are one file, too.
+            { name: (id, modules) => (isOfFirstPage(id, modules) ? 'first' : null), test: BUNDLED },
+            { name: 'pages', test: BUNDLED, minShareCount: 2 },
           ],
         },
       },
