@@ -14,6 +14,12 @@ const RELATIONS: Readonly<Record<string, string>> = {
 };
 
 /**
+ * Who is signed in is what the panel asks before anything else: the answer comes while its scripts do, and not a round trip
+ * after them.
+ */
+const FIRST_ANSWER = '<link href="./setup" rel="preload" as="fetch" crossorigin>\n\t\t';
+
+/**
  * The static adapter, with relative paths in its page: SvelteKit names assets from the root of the host, but the panel
  * lives under whatever prefix a proxy gives it. It names the files that the first page needs, too (`firstPage`). Every file
  * gets its encodings beside it, so that the relay has nothing to compress. The page is touched last, which is how the
@@ -30,6 +36,7 @@ function relativeStatic(firstPage: readonly string[]): ReturnType<typeof adapter
       const links = firstPage.map(file => `<link href="./${file}" ${RELATIONS[extname(file)]}>\n\t\t`).join('');
       const relative = page
         .replaceAll('"/_app/', '"./_app/')
+        .replace(/(?=<link href="[^"]+" rel="modulepreload">)/, FIRST_ANSWER)
         .replace(/(?=<link href="[^"]+" rel="stylesheet">)/, links);
       await writeFile(path, relative);
       await builder.compress(BUILD);
@@ -68,7 +75,8 @@ function findFirstPage(files: string[]): Plugin {
     generateBundle(_, bundle) {
       for (const chunk of Object.values(bundle)) {
         if (chunk.type !== 'chunk' || !chunk.fileName.startsWith('_app/immutable/nodes/')) continue;
-        if (!chunk.moduleIds.some(id => /\/src\/routes\/\+(page|error)\.svelte$/.test(id))) continue;
+        const { importedIds = [] } = this.getModuleInfo(chunk.facadeModuleId ?? '') ?? {};
+        if (!importedIds.some(id => /\/src\/routes\/\+(page|error)\.svelte$/.test(id))) continue;
         files.push(chunk.fileName, ...(chunk.viteMetadata?.importedCss ?? []));
       }
     },
@@ -93,6 +101,9 @@ function settingMeanings(): Plugin {
   };
 }
 
+/** But not what SvelteKit begins with, which it looks for under its own name. */
+const BUNDLED =
+  /\/(admin-ui\/src|node_modules\/(svelte|devalue|@sveltejs\/kit(?!\/src\/runtime\/client\/(client-)?entry)))\//;
 const FIRST_ROOTS = /\/src\/routes\/\+(layout|page|error)\.svelte$|\/runtime\/client\//;
 
 interface Modules {
@@ -132,11 +143,9 @@ export default defineConfig({
           groups: [
             // SvelteKit fills this before it runs anything else: it must not come in one file with the rest.
             { name: 'start', test: /runtime\/client\/payload\.js|preload-helper/, priority: 1 },
-            {
-              name: (id, modules) => (isOfFirstPage(id, modules) ? 'first' : 'pages'),
-              test: /\/(admin-ui\/src\/lib|node_modules\/(svelte|@sveltejs\/kit|devalue))\//,
-              minShareCount: 2,
-            },
+            // Whole, so that its styles are one file, too.
+            { name: (id, modules) => (isOfFirstPage(id, modules) ? 'first' : null), test: BUNDLED },
+            { name: 'pages', test: BUNDLED, minShareCount: 2 },
           ],
         },
       },
