@@ -47,7 +47,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   });
   const writerId = `ingest-${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
   const log = new DurableLog(
-    { writerId, maxSpoolBytes: config.SPOOL_MAX_BYTES },
+    { writerId, maxSpoolBytes: config.SPOOL_MAX_BYTES, maxRestMs: config.INGEST_MAX_REST_MS },
     {
       append: async (channel, batch) => {
         await recall.done();

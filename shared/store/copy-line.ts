@@ -16,8 +16,8 @@ function toCopyValue(value: string | number | null): string {
   return SPECIAL.test(text) ? text.replace(EACH_SPECIAL, character => ESCAPED[character] ?? character) : text;
 }
 
-/** As PostgreSQL reads a `timestamptz`. What is no time stays what it is: PostgreSQL refuses it as any value that is none. */
-export function toCopyTime(unixMs: number): string {
+/** As PostgreSQL reads a `timestamptz`; null for what is no time, which it would take for one: it knows infinity. */
+export function toCopyTime(unixMs: number): string | null {
   const time = new Date(unixMs);
-  return Number.isNaN(time.getTime()) ? String(unixMs) : time.toISOString();
+  return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }

@@ -11,6 +11,7 @@ const COPY_EVENTS = loadSql('copy-events');
 const SELECT_UP = loadSql('select-events-up');
 const SELECT_DOWN = loadSql('select-events-down');
 const SELECT_OLDEST = loadSql('select-oldest-event');
+const END_STALLED = loadSql('end-stalled-copies');
 const PUT = loadSql('put-event');
 
 const ROWS_AT_ONCE = 250;
@@ -22,6 +23,14 @@ export async function insertEvents(
   entries: readonly LogEntry[],
 ): Promise<void> {
   await pipeline(copyText(channel, entries), client.query(copyFrom(COPY_EVENTS)));
+}
+
+/**
+ * Ends the connections of processes that froze in the middle of `insertEvents`, and hold locks that others wait for. No
+ * limit of the server ends those: it heeds none while it waits for the rows of a copy, and does not call that idle.
+ */
+export async function endStalledInserts(client: pg.ClientBase, stalledMs: number): Promise<void> {
+  await client.query(END_STALLED, [stalledMs]);
 }
 
 /** In pieces: PostgreSQL stores the first while the next is written. */

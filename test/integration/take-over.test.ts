@@ -59,7 +59,7 @@ async function whileStoring(
   const name = await waitFor(
     async () => {
       const { rows } = await store.pool.query<{ name: string }>(
-        "SELECT application_name AS name FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO events %' AND datname = current_database()",
+        "SELECT application_name AS name FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%COPY events %' AND datname = current_database()",
       );
       return rows[0]?.name;
     },

@@ -41,7 +41,7 @@ async function open(options: { keys: LogKeys; fate: () => Fate; writerId?: strin
   const spool = await Spool.open({ folder, name: `${options.keys.pbxId}.jsonl`, onError: () => undefined });
   const { keys } = options;
   return new DurableLog(
-    { writerId: options.writerId ?? 'w', maxSpoolBytes: options.maxSpoolBytes ?? 1_000_000 },
+    { writerId: options.writerId ?? 'w', maxSpoolBytes: options.maxSpoolBytes ?? 1_000_000, maxRestMs: 5 },
     {
       async append(channel, batch) {
         const fate = options.fate();

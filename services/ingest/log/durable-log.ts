@@ -23,6 +23,8 @@ import type { Spool, SpooledBatch } from './spool.ts';
 export interface DurableLogOptions {
   readonly writerId: string;
   readonly maxSpoolBytes: number;
+  /** See LogWriter. */
+  readonly maxRestMs: number;
 }
 
 export interface DurableLogDeps {
@@ -138,6 +140,7 @@ export class DurableLog {
       writer = new LogWriter({
         channel,
         writerId: this.#options.writerId,
+        maxRestMs: this.#options.maxRestMs,
         append: batch => this.#append(channel, batch),
         onFailed: error => {
           if (this.#mode === 'direct' && !this.#stopping.signal.aborted) this.#startSpooling(messageOf(error));

@@ -12,6 +12,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { traceBatch } from '@3cx-relay/shared/runtime/tracing.ts';
 import { isRefusedByData, isServerTrouble } from '@3cx-relay/shared/store/data-error.ts';
+import { endStalledInserts } from '@3cx-relay/shared/store/events.ts';
 import { insertLogEpochs, selectPersistedLogs } from '@3cx-relay/shared/store/log-epochs.ts';
 import { insertLogGap, type LogGap } from '@3cx-relay/shared/store/log-gaps.ts';
 import { lockPosition, movePosition } from '@3cx-relay/shared/store/log-positions.ts';
@@ -62,6 +63,8 @@ type BatchOutcome =
 const BATCH_ROWS = 4_000;
 /** Of a batch that is taken apart: what goes with it, and the statements that this takes, stay few. */
 const QUARANTINE_ROWS = 100;
+/** A copy that waits so long for its rows is of a process that froze: others take over from it within ten seconds. */
+const STALLED_MS = 5_000;
 const BATCH_BYTES = 8 * 1024 ** 2;
 /** Entries asked of Redis in one call: a page of the largest entries must not be more than memory bears. */
 const PAGE_ROWS = 500;
@@ -90,7 +93,10 @@ async function copyBatch(deps: PersistDeps, channel: Channel, ahead: Ahead): Pro
   const startedAt = performance.now();
   const outcome = await inTransaction(deps.pool, async client => {
     const lock = await lockPosition(client, channel);
-    if (!lock.locked) return { kind: 'busy' } as const;
+    if (!lock.locked) {
+      await endStalledInserts(client, STALLED_MS);
+      return { kind: 'busy' } as const;
+    }
     return copyAfter({ deps, client, channel, ahead }, lock.position);
   });
   // Only what is committed counts.
