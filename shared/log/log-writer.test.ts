@@ -29,29 +29,23 @@ function openWriter({ maxRestMs }: { maxRestMs: number }) {
   return { writer, batches, write, nextAppended };
 }
 
-test('what comes soon after a batch that others waited behind goes with those others', async () => {
-  const { writer, batches, write, nextAppended } = openWriter({ maxRestMs: 1_000 });
-  write('a');
-  await turn();
-  write('b');
-  await nextAppended();
-  await turn();
-  write('c');
-  await writer.flush();
-  expect(batches).toEqual([['a'], ['b', 'c']]);
-});
-
-test('with no rest allowed it comes too late for them', async () => {
-  const { writer, batches, write, nextAppended } = openWriter({ maxRestMs: 0 });
-  write('a');
-  await turn();
-  write('b');
-  await nextAppended();
-  await turn();
-  write('c');
-  await writer.flush();
-  expect(batches).toEqual([['a'], ['b'], ['c']]);
-});
+test.each([
+  { rest: 'a rest', maxRestMs: 1_000, begun: [['a'], ['b', 'c']] },
+  { rest: 'no rest', maxRestMs: 0, begun: [['a'], ['b'], ['c']] },
+])(
+  'with $rest before what others waited behind, what comes soon after makes these batches: $begun',
+  async ({ maxRestMs, begun }) => {
+    const { writer, batches, write, nextAppended } = openWriter({ maxRestMs });
+    write('a');
+    await turn();
+    write('b');
+    await nextAppended();
+    await turn();
+    write('c');
+    await writer.flush();
+    expect(batches).toEqual(begun);
+  },
+);
 
 test('whoever comes alone is written at once', async () => {
   const { writer, batches, write, nextAppended } = openWriter({ maxRestMs: 1_000 });
