@@ -21,9 +21,12 @@ test('whoever asks while a read is under way gets the next one, which all of the
   begun[0]?.end(1);
   expect(await first).toBe(1);
   expect(begun).toHaveLength(2);
+  const latest = read('calls');
   begun[1]?.end(2);
   expect(await Promise.all(late)).toEqual([2, 2, 2]);
-  expect(begun).toHaveLength(2);
+  begun[2]?.end(3);
+  expect(await latest).toBe(3);
+  expect(begun).toHaveLength(3);
 });
 
 test('whoever asks when none is under way gets one of his own', async () => {

@@ -4,6 +4,7 @@ import type { Channel } from '../wire/channels.ts';
 import { epochAt } from '../wire/position.ts';
 import type { NewEntry, StateChange } from './entry.ts';
 import type { LogKeys } from './keys.ts';
+import { withScript } from './with-script.ts';
 
 /**
  * One batch into one channel, atomically and once.
@@ -34,7 +35,7 @@ export interface Appended {
 /** How long a writer may take to retry: long enough for an outage over a weekend. */
 const WRITER_MEMORY_SECONDS = 7 * 24 * 3600;
 
-const APPEND_SCRIPT = readFileSync(new URL('./append.lua', import.meta.url), 'utf8');
+const APPEND = { numberOfKeys: 6, lua: readFileSync(new URL('./append.lua', import.meta.url), 'utf8') };
 
 /** As append.lua tells the hashes apart. */
 const STATE_CODE: Readonly<Record<StateChange['of'], string>> = { participants: 'p', calls: 'c', recovery: 'r' };
@@ -43,11 +44,6 @@ type AppendReply = [epoch: string, lastSeq: number, skipped: number, began: numb
 
 interface ScriptedRedis {
   appendToLog(...args: (string | number)[]): Promise<AppendReply>;
-}
-
-function withScript(redis: Redis): ScriptedRedis {
-  if (!('appendToLog' in redis)) redis.defineCommand('appendToLog', { numberOfKeys: 6, lua: APPEND_SCRIPT });
-  return redis as unknown as ScriptedRedis;
 }
 
 export async function appendToLog(
@@ -87,6 +83,8 @@ export async function appendToLog(
       args.push(STATE_CODE[change.of], change.field, change.value ?? '');
     }
   }
-  const [epoch, lastSeq, skipped, began] = await withScript(redis).appendToLog(...args);
+  const [epoch, lastSeq, skipped, began] = await withScript<ScriptedRedis>(redis, 'appendToLog', APPEND).appendToLog(
+    ...args,
+  );
   return { epoch, lastSeq, skipped, beganEpoch: began === 1 };
 }

@@ -58,7 +58,8 @@ class PackedReader {
     const start = this.#at;
     this.#at += length;
     const known = length <= LONGEST_NAME && NAMES.get(numberOf(this.#bytes, start, length));
-    return known || this.#bytes.toString('utf8', start, this.#at);
+    // Zeros in front of a name make no other number of it.
+    return known && known.length === length ? known : this.#bytes.toString('utf8', start, this.#at);
   }
 
   #stringLength(): number {

@@ -5,16 +5,12 @@ import { decodeEntry, type LogEntry } from './entry.ts';
 import { type EpochStart, epochOf } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
 import { unpackEntries } from './packed-entries.ts';
+import { withScript } from './with-script.ts';
 
-const READ_PAGE_SCRIPT = readFileSync(new URL('./read-page.lua', import.meta.url), 'utf8');
+const READ_PAGE = { numberOfKeys: 1, lua: readFileSync(new URL('./read-page.lua', import.meta.url), 'utf8') };
 
 interface ScriptedRedis {
   readLogPageBuffer(key: string, command: string, from: string, to: string, count: number): Promise<Buffer>;
-}
-
-function withScript(redis: Redis): ScriptedRedis {
-  if (!('readLogPage' in redis)) redis.defineCommand('readLogPage', { numberOfKeys: 1, lua: READ_PAGE_SCRIPT });
-  return redis as unknown as ScriptedRedis;
 }
 
 /** One page of a channel between two numbers, both inclusive, in either direction. */
@@ -33,7 +29,7 @@ export async function readPage(
   const { keys, epochs } = source;
   const { channel, count, isVerbatim = false } = range;
   if (range.from > range.to) return [];
-  const redis = withScript(source.redis);
+  const redis = withScript<ScriptedRedis>(source.redis, 'readLogPage', READ_PAGE);
   const key = keys.log(channel);
   const [from, to] = [`${Math.max(0, range.from)}-0`, `${range.to}-0`];
   const packed = range.newestFirst

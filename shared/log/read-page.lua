@@ -1,4 +1,4 @@
--- A page of one channel, packed as MessagePack into one string. A client takes ten times as long for the dozen small
+-- A page of one channel, packed as MessagePack into one string. A client takes several times as long for the dozen small
 -- strings that each entry is made of in Redis's own protocol as Redis takes to pack them.
 --
 -- KEYS  1 log stream

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Channel } from '../wire/channels.ts';
 import type { LogKeys } from './keys.ts';
+import { withScript } from './with-script.ts';
 
 export interface ShedEntries {
   readonly removed: number;
@@ -13,15 +14,10 @@ export interface ShedEntries {
 /** As trim.ts: about 3 ms of Redis' time. */
 const STEP_ENTRIES = 5_000;
 
-const SHED_SCRIPT = readFileSync(new URL('./shed.lua', import.meta.url), 'utf8');
+const SHED = { numberOfKeys: 2, lua: readFileSync(new URL('./shed.lua', import.meta.url), 'utf8') };
 
 interface ScriptedRedis {
   shedLog(...args: (string | number)[]): Promise<[removed: number, first: number, trimmedUntil: number]>;
-}
-
-function withScript(redis: Redis): ScriptedRedis {
-  if (!('shedLog' in redis)) redis.defineCommand('shedLog', { numberOfKeys: 2, lua: SHED_SCRIPT });
-  return redis as unknown as ScriptedRedis;
 }
 
 /** Everything up to `untilSeq`, persisted or not. Whoever has not read it finds a gap there. */
@@ -33,7 +29,7 @@ export async function shedLog(
   const { redis, keys, channel } = target;
   let shed: ShedEntries = { removed: 0, from: 0, to: 0 };
   for (;;) {
-    const [removed, first, to] = await withScript(redis).shedLog(
+    const [removed, first, to] = await withScript<ScriptedRedis>(redis, 'shedLog', SHED).shedLog(
       keys.log(channel),
       keys.meta(channel),
       untilSeq,

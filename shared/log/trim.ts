@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Channel } from '../wire/channels.ts';
 import type { LogPosition } from '../wire/position.ts';
 import type { LogKeys } from './keys.ts';
+import { withScript } from './with-script.ts';
 
 export interface TrimLimits {
   /** Everything up to here is committed in PostgreSQL. Nothing after it is ever removed. */
@@ -22,15 +23,10 @@ export interface Trimmed {
 /** About 3 ms of Redis' time. */
 const STEP_ENTRIES = 5_000;
 
-const TRIM_SCRIPT = readFileSync(new URL('./trim.lua', import.meta.url), 'utf8');
+const TRIM = { numberOfKeys: 2, lua: readFileSync(new URL('./trim.lua', import.meta.url), 'utf8') };
 
 interface ScriptedRedis {
   trimLog(...args: (string | number)[]): Promise<[removed: number, trimmedUntil: number]>;
-}
-
-function withScript(redis: Redis): ScriptedRedis {
-  if (!('trimLog' in redis)) redis.defineCommand('trimLog', { numberOfKeys: 2, lua: TRIM_SCRIPT });
-  return redis as unknown as ScriptedRedis;
 }
 
 /** Removes in small steps until nothing is left to remove or the signal aborts. */
@@ -42,7 +38,7 @@ export async function trimLog(
   const { redis, keys, channel } = target;
   let removed = 0;
   for (;;) {
-    const [count, trimmedUntil] = await withScript(redis).trimLog(
+    const [count, trimmedUntil] = await withScript<ScriptedRedis>(redis, 'trimLog', TRIM).trimLog(
       keys.log(channel),
       keys.meta(channel),
       limits.persisted.epoch,
