@@ -8,17 +8,19 @@ import { startListeners } from './load/listeners.ts';
 import { startPublisher } from './load/publisher.ts';
 import { jetStream } from './peers/nats.ts';
 import { plainWs, socketIo } from './peers/node-server.ts';
-import { alwaysThere, type Peer } from './peers/peer.ts';
+import { alwaysThere, type Peer, type Running } from './peers/peer.ts';
 import { relay } from './peers/relay.ts';
 
 /**
  * P7: memory of one idle client, of one client that stopped reading, and of a million entries in Redis.
  *
- * Method. Resident memory of the process that holds the connections, from /proc. Idle: what it grows by when, with twice as many
- * in already (code is compiled, the heap has its size), so many clients come; a Node server, ours and others, collects its
- * garbage before each look. Stalled: one client that reads gets the events first, so that caches and rings are full; then
- * clients come that stop reading, the same events are published again, and what the process grew is divided by their number. Entries: `used_memory_dataset` of Redis before and after, scaled to a
- * million; beside it the same bodies by bare `XADD`.
+ * Method. Resident memory of the process that holds the connections, from /proc; a Node server, ours and others, collects
+ * its garbage before each look. Idle: what it grows by when, with twice as many in already (code is compiled, the heap has
+ * its size), so many clients come. What fits into room that the heap has anyway is not seen: the live heap of a client of
+ * the relay is larger, some 9 KB. Stalled: one client that reads gets the events first, so that caches and rings are full;
+ * then clients come that stop reading, the same events are published again, and what the process grew is divided by their
+ * number. Entries: `used_memory_dataset` of Redis before and after, scaled to a million; beside it the same bodies by bare
+ * `XADD`.
  */
 const EVENT_BYTES = 300;
 const SETTLE_MS = 2_000;
@@ -96,16 +98,8 @@ await runRow({
 });
 
 async function idleClients(work: RowWork, peer: Peer, clients: number): Promise<MemoryRun> {
-  // Programs of the benchmark inherit it; the product's environment is made of settings alone.
-  process.env.NODE_OPTIONS = COLLECTING;
-  const running = await peer.start(work.stand, { settings: { NODE_OPTIONS: COLLECTING } });
+  const { running, kept } = await startCollecting(work, peer);
   const opened: { stop(): Promise<void> }[] = [running];
-  const kept = async () => {
-    await sleep(SETTLE_MS);
-    if (peer.isNode) process.kill(running.serverPid, 'SIGUSR2');
-    await sleep(COLLECT_MS);
-    return residentBytes(running.serverPid);
-  };
   try {
     // What a crowd needs while it connects the process keeps, however many come: the first two crowds are not counted.
     for (let crowd = 0; crowd < 2; crowd += 1) opened.unshift(await startListeners({ target: running.wire, clients }));
@@ -113,13 +107,28 @@ async function idleClients(work: RowWork, peer: Peer, clients: number): Promise<
     opened.unshift(await startListeners({ target: running.wire, clients }));
     return memory(before, await kept(), clients);
   } finally {
-    delete process.env.NODE_OPTIONS;
     for (const part of opened) await part.stop();
   }
 }
 
+/** A server of Node that collects its garbage before each look at what it keeps. */
+async function startCollecting(work: RowWork, peer: Peer): Promise<{ running: Running; kept: () => Promise<number> }> {
+  // Programs of the benchmark inherit it; the product's environment is made of settings alone.
+  process.env.NODE_OPTIONS = COLLECTING;
+  const running = await peer.start(work.stand, { settings: { NODE_OPTIONS: COLLECTING } }).finally(() => {
+    delete process.env.NODE_OPTIONS;
+  });
+  const kept = async () => {
+    await sleep(SETTLE_MS);
+    if (peer.isNode) process.kill(running.serverPid, 'SIGUSR2');
+    await sleep(COLLECT_MS);
+    return residentBytes(running.serverPid);
+  };
+  return { running, kept };
+}
+
 async function stalledClients(work: RowWork, peer: Peer, events: number): Promise<MemoryRun> {
-  const running = await peer.start(work.stand, {});
+  const { running, kept } = await startCollecting(work, peer);
   const opened: { stop(): Promise<void> }[] = [running];
   try {
     const reader = await startListeners({ target: running.wire, clients: 1 });
@@ -129,12 +138,10 @@ async function stalledClients(work: RowWork, peer: Peer, events: number): Promis
     await publisher.publish({ events, perSecond: 0 });
     await reader.until(events);
     opened.unshift(await startListeners({ target: running.wire, clients: STALLED, isStalled: true }));
-    await sleep(SETTLE_MS);
-    const before = await residentBytes(running.serverPid);
+    const before = await kept();
     await publisher.publish({ events, perSecond: 0 });
     await reader.until(2 * events);
-    await sleep(SETTLE_MS);
-    return memory(before, await residentBytes(running.serverPid), STALLED);
+    return memory(before, await kept(), STALLED);
   } finally {
     for (const part of opened) await part.stop();
   }
