@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { KEEP_ALIVE_MS } from './keep-alive.ts';
 
 /** Why a process should get no work right now; empty when ready. */
 export type ReadinessCheck = () => readonly string[];
@@ -20,7 +21,7 @@ export async function createInternalServer(options: {
   registry: Registry;
   readiness: ReadinessCheck;
 }): Promise<InternalServer> {
-  const server = createServer(async (request, response) => {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, async (request, response) => {
     const send = (status: number, type: string, body: string) => {
       response.writeHead(status, {
         'content-type': type,

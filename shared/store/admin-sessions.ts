@@ -70,12 +70,13 @@ export async function insertAdminSession(pool: pg.Pool, session: NewAdminSession
   return rowCount === 1;
 }
 
-/** Deletes what has expired, and the oldest sessions of this user beyond `maxSessions`. */
+/** Deletes what has expired, and the oldest sessions of this user beyond `maxSessions`; returns the ids of all these. */
 export async function trimAdminSessions(
   pool: pg.Pool,
   trim: { userId: number; maxSessions: number; now: Date },
-): Promise<void> {
-  await pool.query(TRIM_SESSIONS, [trim.userId, trim.maxSessions, trim.now]);
+): Promise<string[]> {
+  const { rows } = await pool.query<{ id: string }>(TRIM_SESSIONS, [trim.userId, trim.maxSessions, trim.now]);
+  return rows.map(({ id }) => id);
 }
 
 /** In no order; those that ended, or whose user is not active, are left out. Expiry is for the caller's clock. */

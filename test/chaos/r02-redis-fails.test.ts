@@ -12,21 +12,23 @@ import { report } from './row.ts';
 import { expectNothingLost, judge } from './verdict.ts';
 
 /**
- * R2. Redis is killed and started again, freezes with its connections open, is away for ingest alone, loses the key of the
- * log. Must hold: what was acknowledged is there afterwards and what was not waits in the spool; whoever needs Redis is red
+ * R2. Redis is killed and started again, freezes with its connections open, is away for ingest alone or badly connected with
+ * one of the others, loses the key of the log. Must hold: what was acknowledged is there afterwards and what was not waits in the spool; whoever needs Redis is red
  * within five seconds, who does not need what is away is not, and both heal; a lost key begins a new epoch with a truthful
- * gap, and no client stalls. A failover that loses its tail is r02-failover-loses-tail.test.ts.
+ * gap, and no client stalls. A failover that loses its tail is in r02-r09-redis-of-several.test.ts.
  */
 const PER_SECOND = extent({ quick: 300, full: 500 });
 const CLIENTS = extent({ quick: 10, full: 100 });
 const LOADED_SECONDS = extent({ quick: 4, full: 60 });
 const KILLS = extent({ quick: 1, full: 8 });
+const READERS = extent({ quick: ['relay'] as const, full: ['relay', 'worker'] as const });
+const BAD_MS = extent({ quick: 700, full: 8_000 });
 const FROZEN_MS = extent({ quick: 5_500, full: 10_000 });
 const NAMES: readonly Asked[] = ['ingest', 'relay', 'worker'];
 
 let system: System;
-/** Ingest's way to Redis, which can be bad while everybody else's is good. */
-let way: TcpProxy;
+/** Everybody's own way to Redis, which can be bad while the others' are good. */
+const ways = new Map<string, TcpProxy>();
 let crowds: ClientCrowd[] = [];
 
 beforeAll(async () => {
@@ -35,8 +37,9 @@ beforeAll(async () => {
     {
       engine: 'single',
       async route(name, { REDIS_URL = '' }): Promise<Record<string, string>> {
-        if (name !== 'ingest') return {};
-        way ??= await startTcpProxy(REDIS_URL);
+        if (name === 'simulator') return {};
+        const way = ways.get(name) ?? (await startTcpProxy(REDIS_URL));
+        ways.set(name, way);
         return { REDIS_URL: way.url };
       },
     },
@@ -54,8 +57,14 @@ beforeEach(() => allReady(system));
 afterAll(async () => {
   await Promise.all(crowds.map(crowd => crowd.stop()));
   await system?.stop();
-  await way?.stop();
+  await Promise.all([...ways.values()].map(way => way.stop()));
 });
+
+function wayOf(name: Asked): TcpProxy {
+  const way = ways.get(name);
+  if (way === undefined) throw new Error(`${name} was not started`);
+  return way;
+}
 
 /** Who asks meanwhile is told to come again, and a new client is refused or served later, never left without an answer. */
 async function expectAnswers(): Promise<void> {
@@ -103,6 +112,7 @@ test(
 );
 
 test('a Redis that is away for ingest alone makes ingest red and nobody else, and clients are told who is missing', async () => {
+  const way = wayOf('ingest');
   way.freeze();
   try {
     await Promise.all([
@@ -123,6 +133,7 @@ test(
   'a Redis that is killed and started again under load loses nothing that was acknowledged, and the rest waits',
   async () => {
     const burst = playBurst(system, { seconds: LOADED_SECONDS, perSecond: PER_SECOND });
+    const way = wayOf('ingest');
     for (let i = 0; i < KILLS; i += 1) {
       await sleep((LOADED_SECONDS * 1_000) / (KILLS + 1) - 500);
       // What is written while its answer is lost on the way is sent again, and must not be written again.
@@ -144,6 +155,34 @@ test(
     expect(verdict.gaps).toBe(0);
   },
   limitOf(LOADED_SECONDS),
+);
+
+test(
+  'a way to Redis that is slow, drips, says nothing and breaks in the middle of an answer costs its reader no event',
+  async () => {
+    const seconds = (READERS.length * 4 * BAD_MS) / 1_000;
+    const burst = playBurst(system, { seconds, perSecond: PER_SECOND });
+    for (const way of READERS.map(wayOf)) {
+      way.hamper({ latencyMs: 150 });
+      await sleep(BAD_MS);
+      way.hamper({ bytesPerSecond: 40_000 });
+      await sleep(BAD_MS);
+      way.freeze();
+      await sleep(BAD_MS);
+      await way.restore();
+      way.hamper({ cutAfterBytes: 50_000 });
+      await sleep(BAD_MS);
+      way.hamper({});
+    }
+    const healingSince = performance.now();
+    await burst;
+    const verdict = await judge(system, crowds, { healingSince });
+    const { problems, ...figures } = verdict;
+    await report({ fault: `R2 bad way to Redis: ${READERS.join(', ')}`, load, seconds, ...figures });
+    expectNothingLost(verdict);
+    expect(verdict.gaps).toBe(0);
+  },
+  limitOf((READERS.length * 4 * BAD_MS) / 1_000),
 );
 
 test('a log whose key was deleted begins again under another epoch, with a gap that says so, and nobody stalls', async () => {

@@ -81,12 +81,42 @@ export async function startClusterStand(pbxId = 'main'): Promise<RedisStand> {
         await askNode(heir.port, redis => redis.config('SET', 'masterauth', 'wrong'));
         await askNode(heir.port, redis => redis.call('CLIENT', 'KILL', 'TYPE', 'MASTER'));
       },
+      async moveSlot() {
+        const other = masters.find(node => !pair.includes(node)) ?? fail();
+        const [from, to] = [await masterPort(), other.port];
+        const everybody = nodes.map(({ port }) => port);
+        await moveSlot(slot, { from, to, everybody });
+        return () => moveSlot(slot, { from: to, to: from, everybody });
+      },
       stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+const KEYS_AT_ONCE = 5;
+
+/** As `redis-cli --cluster reshard` does it: key by key, each half of them on a different server for a while. */
+async function moveSlot(slot: number, ports: { from: number; to: number; everybody: number[] }): Promise<void> {
+  const { from, to } = ports;
+  const setSlot = (port: number, ...args: string[]) =>
+    askNode(port, redis => redis.call('CLUSTER', 'SETSLOT', String(slot), ...args));
+  const idOf = async (port: number) => String(await askNode(port, redis => redis.call('CLUSTER', 'MYID')));
+  const [fromId, toId] = [await idOf(from), await idOf(to)];
+  await setSlot(to, 'IMPORTING', fromId);
+  await setSlot(from, 'MIGRATING', toId);
+  for (;;) {
+    const keys = await askNode(from, redis =>
+      redis.call('CLUSTER', 'GETKEYSINSLOT', String(slot), String(KEYS_AT_ONCE)),
+    );
+    if (!Array.isArray(keys) || keys.length === 0) break;
+    await askNode(from, redis => redis.call('MIGRATE', '127.0.0.1', to, '', 0, 10_000, 'KEYS', ...keys.map(String)));
+  }
+  // First who has them, so that nobody is sent to a server that does not know it yet; replicas are told by their masters.
+  for (const port of [to, from]) await setSlot(port, 'NODE', toId);
+  for (const port of ports.everybody) if (await isMaster(port)) await setSlot(port, 'NODE', toId);
 }
 
 function fail(): never {

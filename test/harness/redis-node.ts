@@ -17,6 +17,8 @@ export type RedisStand = {
   failOver(): Promise<() => Promise<void>>;
   /** The replicas hear nothing from the master any more, and fall behind. */
   cutReplication(): Promise<void>;
+  /** Of a Cluster: another master gets the keys, while they are used; resolves with what gives them back. */
+  moveSlot?(): Promise<() => Promise<void>>;
   stop(): Promise<void>;
 };
 

@@ -156,6 +156,12 @@ describe('the public API', () => {
     expect(other.headers.get('allow')).toContain('GET');
   });
 
+  it('keeps a connection longer than the proxy in front does, so that no request meets one that is closing', async () => {
+    const nginxKeepsSeconds = 60;
+    const [, seconds] = /timeout=(\d+)/.exec((await get('/relay/health')).headers.get('keep-alive') ?? '') ?? [];
+    expect(Number(seconds)).toBeGreaterThan(nginxKeepsSeconds);
+  });
+
   it('sends headers that keep browsers out of trouble', async () => {
     const response = await get('/relay/health', null);
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");

@@ -3,3 +3,4 @@
 DELETE FROM admin_sessions
 WHERE expires_at <= $3
   OR id IN (SELECT id FROM admin_sessions WHERE user_id = $1 ORDER BY created_at DESC, id OFFSET $2)
+RETURNING id

@@ -29,6 +29,7 @@ type FaultOrder = {
   answerPings?: boolean;
   bytes?: number;
   form?: GarbageForm;
+  texts?: string[];
   forever?: boolean;
   code?: number;
   eventType?: number;
@@ -98,10 +99,12 @@ export function createFaultControls(deps: ControlsDeps): FaultControls {
       return { closed: code === 1006 ? hub.dropAll() : hub.closeAll(code, 'closed on command'), code };
     },
     garbage(order) {
-      const count = order.count ?? 1;
+      const count = order.texts?.length ?? order.count ?? 1;
       hub.batch(() => {
         for (let index = 0; index < count; index++) {
-          const { content, asText } = garbageFrame(index, order.form, order.bytes);
+          const text = order.texts?.[index];
+          const { content, asText } =
+            text === undefined ? garbageFrame(index, order.form, order.bytes) : { content: text, asText: true };
           feed.garbage(content, asText);
         }
       });

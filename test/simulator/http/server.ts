@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { KEEP_ALIVE_MS } from '@3cx-relay/shared/runtime/keep-alive.ts';
 import type { Router } from '@koa/router';
 import Koa from 'koa';
 import { type FaultDesk, REST_FAULTS } from '../faults/fault-desk.ts';
@@ -36,7 +37,7 @@ export function createPbxServer({ clock, faults, reads, routers }: ServerDeps): 
     if (!reads(request, response, path)) void answerByKoa(request, response);
   };
 
-  return createServer((request, response) => {
+  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     const url = request.url ?? '/';
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);

@@ -94,6 +94,10 @@ export const faultSchema = z.strictObject({
   path: z.string({ error: 'must be text' }).startsWith('/', 'must start with /, for example /callcontrol').optional(),
   answerPings: yesOrNo.optional(),
   bytes: whole('the length of one oversized frame', 64 * 1024 * 1024).optional(),
+  texts: z
+    .array(z.string({ error: 'must be text' }), { error: 'must be a list of texts' })
+    .min(1, 'must hold at least one')
+    .optional(),
   form: z.enum(GARBAGE_FORMS, { error: `must be one of ${GARBAGE_FORMS.join(', ')}` }).optional(),
   forever: yesOrNo.optional(),
   code: z

@@ -160,7 +160,8 @@ export function createAdminSessions(
         userAgent: from.userAgent?.slice(0, MAX_USER_AGENT_LENGTH) ?? null,
       });
       if (!begun) return null;
-      await trimAdminSessions(pool, { userId: user.id, maxSessions: options.maxPerUser, now: createdAt });
+      const trim = { userId: user.id, maxSessions: options.maxPerUser, now: createdAt };
+      for (const ended of await trimAdminSessions(pool, trim)) drop(ended);
       return lookUpOnce(id);
     },
     async find(id) {
