@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { type RequestOptions, request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../../test/harness/wait-for.ts';
+import { findFreePort, probePort } from '../dev/system/ports.ts';
+
+/** The files as the installer writes them, in a real nginx: what it logs and answers by itself is its own matter. */
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const hasNginx = spawnSync('nginx', ['-v'], { env: withSbin() }).status === 0;
+if (!hasNginx) console.warn('nginx is not here: what it does with our files is NOT tested');
+
+const NUMBER = '4930123456';
+
+interface Site {
+  readonly name: string;
+  /** What stands before `/relay/`. */
+  readonly prefix: string;
+  /** The whole of nginx.conf. */
+  conf(ports: { tls: number; plain: number; relay: number }, folder: string): string;
+}
+
+const SITES: readonly Site[] = [
+  {
+    name: 'beside a 3CX',
+    prefix: '/3cx-relay',
+    conf: ({ tls, plain, relay }, folder) => `
+      events {}
+      http {
+        access_log ${folder}/access.log;
+        server {
+          listen 127.0.0.1:${tls} ssl;
+          listen 127.0.0.1:${plain};
+          ssl_certificate ${folder}/cert.pem;
+          ssl_certificate_key ${folder}/key.pem;
+          location = /webclient { return 200 "of the PBX"; }
+          ${rendered('snippet', '/3cx-relay', relay, folder)}
+        }
+      }`,
+  },
+  {
+    name: 'on a site of its own',
+    prefix: '',
+    conf: ({ tls, relay }, folder) => `
+      events {}
+      http {
+        access_log ${folder}/access.log;
+        ${rendered('site', '', relay, folder)
+          .replaceAll('/var/log/nginx', folder)
+          .replace('listen 443', `listen 127.0.0.1:${tls}`)
+          .replace(/listen \[::\]:443.*/, '')}
+      }`,
+  },
+  {
+    name: 'in containers',
+    prefix: '',
+    conf: ({ tls, relay }, folder) =>
+      readFileSync(join(root, 'install/container/nginx.conf'), 'utf8')
+        .replace('pid /run/nginx.pid;', '')
+        .replace('error_log stderr', `error_log ${folder}/error.log`)
+        .replace('worker_connections 16384', 'worker_connections 64')
+        .replace('listen 8443', `listen 127.0.0.1:${tls}`)
+        .replaceAll('/etc/nginx/tls', folder)
+        // An older nginx than that of the image asks for names once.
+        .replace('server relay:8082 resolve', `server 127.0.0.1:${relay}`),
+  },
+];
+
+describe.skipIf(!hasNginx).each(SITES)('$name', site => {
+  const folder = mkdtempSync(join(tmpdir(), 'nginx-'));
+  const ports = { tls: 0, plain: 0, relay: 0 };
+  let nginx: ChildProcess | undefined;
+
+  beforeAll(async () => {
+    [ports.tls, ports.plain, ports.relay] = await Promise.all([findFreePort(), findFreePort(), findFreePort()]);
+    const subject = ['-subj', '/CN=localhost', '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')];
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    spawnSync('openssl', ['req', '-x509', ...kind, ...subject]);
+    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      each => `${each}_temp_path ${folder}/${each};`,
+    );
+    const conf = `pid ${folder}/nginx.pid;\n${site.conf(ports, folder).replace('http {', `http {\n${paths.join('\n')}`)}`;
+    writeFileSync(join(folder, 'nginx.conf'), conf);
+    // One process, which ends with its signal.
+    const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')];
+    nginx = spawn('nginx', [...args, '-g', 'daemon off; master_process off;'], { env: withSbin(), stdio: 'inherit' });
+    await waitFor(async () => (await probePort(ports.tls)) === 'in use', { what: 'nginx to listen' });
+  });
+
+  afterAll(async () => {
+    if (nginx && nginx.exitCode === null) {
+      nginx.kill();
+      await once(nginx, 'exit');
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  const ask = (path: string, options: RequestOptions = {}) =>
+    new Promise<{ status: number | undefined; headers: Record<string, string | string[] | undefined>; body: string }>(
+      (resolve, reject) => {
+        const target = { host: '127.0.0.1', port: ports.tls, path: site.prefix + path, rejectUnauthorized: false };
+        request({ ...target, ...options }, response => {
+          let body = '';
+          response.setEncoding('utf8').on('data', piece => (body += piece));
+          response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
+        })
+          .on('error', reject)
+          .end();
+      },
+    );
+
+  test('no query is written to an access log, whether the relay answers or not', async () => {
+    const paths = ['/relay/events', '/relay/ws', '/admin/history/calls', '/admin'];
+    for (const path of paths) await ask(`${path}?number=${NUMBER}`);
+    const relay = createHttpServer((_, response) => response.end('{}')).listen(ports.relay, '127.0.0.1');
+    await once(relay, 'listening');
+    for (const path of paths) await ask(`${path}?number=${NUMBER}`, { headers: { referer: `https://x/?${NUMBER}` } });
+    await new Promise(resolve => relay.close(resolve));
+    const log = readLog(join(folder, 'access.log'));
+    expect(log).not.toContain(NUMBER);
+    if (site.name === 'on a site of its own') expect(log.match(/"GET \/relay\/events HTTP\/1.1" 502 /g)).toHaveLength(1);
+    else expect(log).toBe('');
+  });
+});
+
+function withSbin(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+}
+
+/** By the functions that the installer uses itself. */
+function rendered(kind: 'site' | 'snippet', prefix: string, port: number, folder: string): string {
+  const script = '. "$SOURCE/install/steps/common.sh"; . "$SOURCE/install/steps/nginx.sh"; nginx_text';
+  mkdirSync(join(folder, 'scratch'));
+  const choices = {
+    SOURCE: root.replace(/\/$/, ''),
+    SCRATCH: join(folder, 'scratch'),
+    NGINX: kind,
+    PUBLIC_PATH: prefix,
+    PORT: String(port),
+    SERVER_NAME: 'relay.example.com',
+    TLS_CERT: join(folder, 'cert.pem'),
+    TLS_KEY: join(folder, 'key.pem'),
+    ...{ PREFIX: '/opt/3cx-relay', CONFIG: '/etc/3cx-relay', RELAY_USER: '3cx-relay', POSTGRES_UNIT: '' },
+  };
+  const { status, stdout, stderr } = spawnSync('sh', ['-euc', script], {
+    encoding: 'utf8',
+    env: { ...process.env, ...choices },
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return stdout;
+}
+
+function readLog(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
