@@ -5,6 +5,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ConnectionOptions, connect, type SecureVersion } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../test/harness/wait-for.ts';
@@ -123,9 +124,42 @@ describe.skipIf(!hasNginx).each(SITES)('$name', site => {
     await new Promise(resolve => relay.close(resolve));
     const log = readLog(join(folder, 'access.log'));
     expect(log).not.toContain(NUMBER);
-    if (site.name === 'on a site of its own') expect(log.match(/"GET \/relay\/events HTTP\/1.1" 502 /g)).toHaveLength(1);
+    if (site.name === 'on a site of its own')
+      expect(log.match(/"GET \/relay\/events HTTP\/1.1" 502 /g)).toHaveLength(1);
     else expect(log).toBe('');
   });
+
+  // Beside a 3CX TLS is that of its nginx.
+  test.skipIf(site.name === 'beside a 3CX')(
+    'TLS is 1.2 or 1.3, with forward secrecy and authenticated encryption',
+    async () => {
+      const suiteOf = async (options: ConnectionOptions) => {
+        const socket = connect({ host: '127.0.0.1', port: ports.tls, rejectUnauthorized: false, ...options });
+        try {
+          await once(socket, 'secureConnect');
+          return `${socket.getProtocol()} ${socket.getCipher().standardName}`;
+        } catch (error) {
+          return (error as NodeJS.ErrnoException).code;
+        } finally {
+          socket.destroy();
+        }
+      };
+      // The least that OpenSSL lets this client do, so that it is the server who refuses.
+      const offer = (ciphers: string, version: SecureVersion = 'TLSv1.2') =>
+        suiteOf({ ciphers: `${ciphers}@SECLEVEL=0`, minVersion: version, maxVersion: version });
+      expect(await suiteOf({})).toMatch(/^TLSv1\.3 TLS_(AES|CHACHA20)/);
+      expect(await offer('ALL:')).toMatch(/^TLSv1\.2 TLS_ECDHE_ECDSA_WITH_(AES_(128|256)_GCM|CHACHA20)/);
+      for (const refused of [
+        'ECDHE-ECDSA-AES128-SHA',
+        'ECDHE-ECDSA-AES256-SHA384',
+        'ECDHE-ECDSA-AES128-CCM',
+        'AES128-GCM-SHA256',
+      ])
+        expect(await offer(`${refused}:`), refused).toBe('ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE');
+      for (const version of ['TLSv1', 'TLSv1.1'] as const)
+        expect(await offer('ALL:', version), version).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
+    },
+  );
 });
 
 function withSbin(): NodeJS.ProcessEnv {
