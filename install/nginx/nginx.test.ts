@@ -129,6 +129,54 @@ describe.skipIf(!hasNginx).each(SITES)('$name', site => {
     else expect(log).toBe('');
   });
 
+  test('what nginx says by itself is no page, keeps its status, and asks for TLS where the host is ours', async () => {
+    const isOurs = site.name !== 'beside a 3CX';
+    const hsts = isOurs ? 'max-age=31536000; includeSubDomains' : undefined;
+    const body = { method: 'POST', headers: { 'content-length': 2 * 1024 ** 2 } };
+    const cases: [status: number, ...Parameters<typeof ask>][] = [
+      [502, '/relay/health'],
+      [502, '/relay/ws'],
+      [502, '/admin/login', { method: 'POST' }],
+      [413, '/admin/login', body],
+    ];
+    // Before a location is found it is the server's matter.
+    if (isOurs) cases.push([404, '/'], [404, '/3cx-relay-refused'], [414, `/relay/${'x'.repeat(20_000)}`]);
+    for (const [status, ...asked] of cases) {
+      const answer = await ask(...asked);
+      expect(answer, asked[0]).toMatchObject({
+        status,
+        headers: {
+          'content-type': 'application/problem+json',
+          'x-content-type-options': 'nosniff',
+          'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+        },
+      });
+      expect(answer.headers['strict-transport-security'], asked[0]).toBe(hsts);
+      expect(JSON.parse(answer.body)).toMatchObject({ status });
+    }
+    expect(await ask('/admin')).toMatchObject({
+      status: 308,
+      headers: { location: `${site.prefix}/admin/`, 'x-content-type-options': 'nosniff' },
+    });
+  });
+
+  test('what the relay says passes as it is', async () => {
+    const own = { 'content-security-policy': "default-src 'self'", 'x-content-type-options': 'nosniff' };
+    const relay = createHttpServer((_, response) => {
+      response.writeHead(404, { ...own, 'strict-transport-security': 'max-age=1', 'content-type': 'text/plain' });
+      response.end('its own words');
+    }).listen(ports.relay, '127.0.0.1');
+    await once(relay, 'listening');
+    try {
+      const answer = await ask('/relay/nothing');
+      expect(answer).toMatchObject({ status: 404, headers: own, body: 'its own words' });
+      // The PBX's host is for the PBX to bind.
+      expect(answer.headers['strict-transport-security']).toBe(site.name === 'beside a 3CX' ? undefined : 'max-age=1');
+    } finally {
+      await new Promise(resolve => relay.close(resolve));
+    }
+  });
+
   // Beside a 3CX TLS is that of its nginx.
   test.skipIf(site.name === 'beside a 3CX')(
     'TLS is 1.2 or 1.3, with forward secrecy and authenticated encryption',
