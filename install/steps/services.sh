@@ -25,7 +25,7 @@ grant_pbx_ini() {
 }
 
 units() {
-  echo '3cx-relay.service 3cx-relay.target'
+  echo '3cx-relay.service 3cx-relay.target 3cx-relay-settings.service'
   echo '3cx-relay-ingest.service 3cx-relay-relay.service 3cx-relay-worker.service'
   [ "$REDIS" != own ] || echo 3cx-relay-redis.service
 }
@@ -88,6 +88,8 @@ migrate() {
 are_active() {
   for unit in $(units); do
     if [ "$unit" = 3cx-relay-ingest.service ] && ! is_configured; then continue; fi
+    # Over as soon as it has done its work.
+    if [ "$unit" = 3cx-relay-settings.service ]; then continue; fi
     systemctl is-active --quiet "$unit" || return 1
   done
 }

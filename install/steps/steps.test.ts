@@ -128,3 +128,34 @@ test('a service keeps what Node compiled of the version that runs, a command kee
   expect(readdirSync(cache)).toEqual(['1.1.0']);
   expect(keptBy({ CACHE_DIRECTORY: '' })).toBe('nowhere\n');
 });
+
+test('each service gets the settings without the secrets of the others, the file that people edit stays as it is', () => {
+  const all = [
+    '# mine',
+    'FQDN=pbx.example.com',
+    'CLIENT_ID=relay',
+    "CLIENT_SECRET='of the PBX'",
+    '  export ADMIN_SECRET = "of the panel"',
+    'PBX_DB_URL=postgres://reader:secret@127.0.0.1/database_single',
+    '#ADMIN_SECRET=an old one',
+    'REDIS_URL=redis+unix:///run/3cx-relay/redis.sock',
+    'DATABASE_URL=postgres://relay_app:secret@127.0.0.1/relay',
+    'RELAY_ADMIN_SECRET=not this one',
+  ].join('\n');
+  writeFileSync(join(folder, 'relay.env'), all);
+  mkdirSync(join(folder, 'out'));
+  const split = () => shell(`sh ${steps}/split-settings relay.env out`);
+  expect(split()).toEqual({ status: 0, output: '' });
+  const keysOf = (name: string) => Object.keys(parseEnv(readFileSync(join(folder, 'out', name), 'utf8'))).toSorted();
+  const everybody = ['CLIENT_ID', 'DATABASE_URL', 'FQDN', 'REDIS_URL', 'RELAY_ADMIN_SECRET'];
+  expect(keysOf('ingest.env')).toEqual(['CLIENT_SECRET', 'PBX_DB_URL', ...everybody].toSorted());
+  expect(keysOf('relay.env')).toEqual(['ADMIN_SECRET', ...everybody].toSorted());
+  expect(keysOf('worker.env')).toEqual(everybody);
+  for (const name of readdirSync(join(folder, 'out')))
+    expect(statSync(join(folder, 'out', name)).mode & 0o777).toBe(0o600);
+  expect(readFileSync(join(folder, 'relay.env'), 'utf8')).toBe(all);
+  // A copy from before is worth more than none, or than half of one.
+  rmSync(join(folder, 'relay.env'));
+  expect(split().status).not.toBe(0);
+  expect(keysOf('worker.env')).toEqual(everybody);
+});

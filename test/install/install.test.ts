@@ -100,6 +100,22 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     expect(denied.output).toContain('permission denied');
   });
 
+  test('each service is handed the secrets that it needs and no others, and a change with its next restart', async () => {
+    const keysOf = async (name: string) =>
+      (await machine.run(`sed -n 's/=.*//p' /run/credentials/3cx-relay-${name}.service/relay.env`)).split('\n');
+    const secretsOf = async (name: string) =>
+      (await keysOf(name)).filter(key => /SECRET|PBX_DB_URL/.test(key)).toSorted();
+    expect(await secretsOf('ingest')).toEqual(['CLIENT_SECRET']);
+    expect(await secretsOf('relay')).toEqual(['ADMIN_SECRET']);
+    expect(await secretsOf('worker')).toEqual([]);
+    await machine.run('echo LOG_LEVEL=debug >>/etc/3cx-relay/relay.env && systemctl restart 3cx-relay-worker');
+    expect(await keysOf('worker')).toContain('LOG_LEVEL');
+    expect(await keysOf('relay')).not.toContain('LOG_LEVEL');
+    await machine.run("sed -i '/^LOG_LEVEL=debug$/d' /etc/3cx-relay/relay.env && systemctl restart 3cx-relay-worker");
+    expect(await keysOf('worker')).not.toContain('LOG_LEVEL');
+    expect((await machine.attempt('runuser -u 3cx-relay -- ls /run/3cx-relay-settings')).code).not.toBe(0);
+  });
+
   test('a process that hangs is started again', async () => {
     const pid = 'systemctl show -P MainPID 3cx-relay-worker';
     const hung = await machine.run(pid);
