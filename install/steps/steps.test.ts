@@ -159,3 +159,28 @@ test('each service gets the settings without the secrets of the others, the file
   expect(split().status).not.toBe(0);
   expect(keysOf('worker.env')).toEqual(everybody);
 });
+
+test.each([
+  ['redis+unix:///run/3cx-relay/redis.sock', 'postgres://relay:a%40b@127.0.0.1:5433/relay', '', true],
+  ['redis://:p@127.0.0.1:6379/0', 'postgres://relay:secret@localhost/relay?sslmode=disable', '127.0.0.1', true],
+  ['redis://[::1]:6379', 'postgresql://relay:secret@[::1]:5432/relay', 'localhost', true],
+  ['redis+unix:///run/3cx-relay/redis.sock', 'postgres://relay:secret@db.example.com/relay', '', false],
+  ['redis+unix:///run/3cx-relay/redis.sock', 'postgres://127.0.0.1:x@10.0.0.5/127.0.0.1', '', false],
+  ['redis://localhost.example.com', 'postgres://relay:secret@127.0.0.1/relay', '', false],
+  ['redis+cluster://127.0.0.1:7000', 'postgres://relay:secret@127.0.0.1/relay', '', false],
+  ['redis+sentinel://127.0.0.1:26379/main', 'postgres://relay:secret@127.0.0.1/relay', '', false],
+  ['redis+unix:///run/3cx-relay/redis.sock', 'postgres://relay:secret@127.0.0.1/relay', '0.0.0.0', false],
+])(
+  'with %s, %s and INTERNAL_HOST=%s the worker may speak to this machine alone: %s',
+  (redis, database, host, isAlone) => {
+    writeFileSync(join(folder, 'relay.env'), `REDIS_URL='${redis}'\nDATABASE_URL=postgres://app:x@elsewhere/relay\n`);
+    if (host !== '') writeFileSync(join(folder, 'relay.env'), `INTERNAL_HOST=${host}\n`, { flag: 'a' });
+    writeFileSync(join(folder, 'owner.env'), `DATABASE_URL=${database}\n`);
+    writeFileSync(join(folder, 'unit'), 'before\n@WORKER_NETWORK@\nafter\n');
+    const values = `CONFIG=${folder} PREFIX= RELAY_USER= POSTGRES_UNIT= PUBLIC_PATH= PORT=`;
+    const { output } = shell(`${values}; . ${steps}/services.sh; WORKER_NETWORK=$(worker_network); render unit`);
+    const lines = output.split('\n');
+    if (isAlone) expect(lines).toEqual(['before', 'IPAddressDeny=any', 'IPAddressAllow=localhost', 'after', '']);
+    else expect(lines).toEqual(['before', expect.stringMatching(/^# /), 'after', '']);
+  },
+);

@@ -21,7 +21,8 @@ function rendered(name: string): string {
     .replaceAll('@PREFIX@', '/opt/3cx-relay')
     .replaceAll('@CONFIG@', '/etc/3cx-relay')
     .replaceAll('@USER@', 'daemon')
-    .replaceAll('@POSTGRES_UNIT@', 'postgresql@15-3cx_relay.service');
+    .replaceAll('@POSTGRES_UNIT@', 'postgresql@15-3cx_relay.service')
+    .replaceAll('@WORKER_NETWORK@', '# No IPAddressDeny: a store or Prometheus is on another machine.');
 }
 
 test.skipIf(!hasAnalyze).each(units)('%s exposes the machine by 1.5 at most', name => {
