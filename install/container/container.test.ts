@@ -1,6 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { waitFor } from '../../test/harness/wait-for.ts';
+import { findFreePort } from '../dev/system/ports.ts';
 
 interface Service {
   readonly image: string;
@@ -12,7 +20,7 @@ interface Service {
   readonly user?: string;
   readonly ports?: readonly string[];
   readonly privileged?: boolean;
-  readonly healthcheck?: { readonly test?: unknown; readonly disable?: boolean };
+  readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean };
   readonly environment?: Readonly<Record<string, string>>;
   readonly secrets?: readonly string[];
   readonly command?: readonly string[];
@@ -84,4 +92,84 @@ it('what the builder is given leaves out secrets, data and packages of the check
   expect(first).toBe('*');
   expect(lines).toContain('**/node_modules');
   expect(lines.filter(line => line.startsWith('!') && /secret|\.env$|\.data/.test(line))).toEqual([]);
+});
+
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+if (!hasRedis)
+  console.warn('redis-server is not here: whether that of the containers asks for a password is NOT tested');
+
+describe('make-secrets.sh', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'secrets-'));
+    copyFileSync(fileURLToPath(new URL('make-secrets.sh', import.meta.url)), join(folder, 'make-secrets.sh'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const make = () => spawnSync('sh', [join(folder, 'make-secrets.sh')], { encoding: 'utf8' });
+  const secret = (name: string) => readFileSync(join(folder, 'secrets', name), 'utf8');
+  const redisUrl = () => new URL(parseEnv(secret('relay.env')).REDIS_URL ?? '');
+
+  it('makes different passwords, which only the folder keeps from others, and overwrites none', () => {
+    expect(make()).toMatchObject({ status: 0, stderr: '' });
+    const files = Object.values(compose.secrets).map(({ file }) => file.replace('secrets/', ''));
+    const before = files.map(secret);
+    const passwords = before.join('\n').match(/[0-9a-f]{48,}/g) ?? [];
+    // ADMIN_SECRET, two roles and the superuser of PostgreSQL, and that of Redis, which both sides have.
+    expect(new Set(passwords).size).toBe(5);
+    expect(statSync(join(folder, 'secrets')).mode & 0o777).toBe(0o700);
+    expect(make().status).toBe(1);
+    expect(files.map(secret)).toEqual(before);
+  });
+
+  it('adds to secrets from before what Redis asks for, and touches nothing else in them', () => {
+    mkdirSync(join(folder, 'secrets'));
+    const old = '# mine\nFQDN=pbx.example.com\nREDIS_URL=redis://redis:6379\n\nADMIN_SECRET=a&b|c\n\n';
+    writeFileSync(join(folder, 'secrets/relay.env'), old);
+    expect(make()).toMatchObject({ status: 0, stderr: '' });
+    expect(secret('redis.conf')).toBe(`requirepass ${redisUrl().password}\n`);
+    expect(secret('relay.env').replace(redisUrl().href, 'redis://redis:6379')).toBe(old);
+    // A run that was cut off between the two is completed, with the password that is there.
+    const made = secret('relay.env');
+    writeFileSync(join(folder, 'secrets/relay.env'), old);
+    expect(make().status).toBe(0);
+    expect(secret('relay.env')).toBe(made);
+    expect(make().status).toBe(1);
+    // A Redis of somebody else's stays.
+    const theirs = old.replace('redis://redis:6379', 'rediss://cache.example.com:6380');
+    writeFileSync(join(folder, 'secrets/relay.env'), theirs);
+    rmSync(join(folder, 'secrets/redis.conf'));
+    expect(make().status).toBe(0);
+    expect(secret('relay.env')).toBe(theirs);
+    expect(secret('redis.conf')).toMatch(/^requirepass [0-9a-f]{48}\n$/);
+  });
+
+  it.skipIf(!hasRedis)('Redis answers nobody without the password, and the health check has it', async () => {
+    make();
+    const { command = [], healthcheck } = compose.services.redis ?? {};
+    const here = (text: string) =>
+      text.replaceAll('/run/secrets', join(folder, 'secrets')).replace(/\$\{\w+:-(\w+)\}/, '$1');
+    expect(command.join(' ')).not.toContain('requirepass');
+    const port = await findFreePort();
+    const [program = '', ...args] = command.map(here);
+    const redis = spawn(program, [...args, '--port', String(port), '--dir', folder], { stdio: 'ignore' });
+    try {
+      const ask = (...words: string[]) =>
+        spawnSync('redis-cli', ['-p', String(port), ...words], { encoding: 'utf8' }).stdout;
+      await waitFor(() => ask('ping') !== '', { what: 'Redis to answer' });
+      expect(ask('ping')).toContain('NOAUTH');
+      expect(ask('--no-auth-warning', '-u', `redis://default:${redisUrl().password}@127.0.0.1:${port}`, 'ping')).toBe(
+        'PONG\n',
+      );
+      const check = here(healthcheck?.test?.[1] ?? '')
+        .replaceAll('$$', '$')
+        .replace('redis-cli', `redis-cli -p ${port}`);
+      expect(spawnSync('sh', ['-c', check]).status).toBe(0);
+      writeFileSync(join(folder, 'secrets/redis.conf'), 'requirepass another\n');
+      expect(spawnSync('sh', ['-c', check]).status).not.toBe(0);
+    } finally {
+      redis.kill();
+      await once(redis, 'exit');
+    }
+  });
 });

@@ -94,7 +94,8 @@ link_now() {
 render() {
   sed -e "s|@PREFIX@|$PREFIX|g; s|@CONFIG@|$CONFIG|g; s|@USER@|$RELAY_USER|g" \
     -e "s|@POSTGRES_UNIT@|$POSTGRES_UNIT|g; s|@PUBLIC@|$PUBLIC_PATH|g; s|@PORT@|$PORT|g" \
-    -e "s|@SERVER_NAME@|${SERVER_NAME:-_}|g; s|@TLS_CERT@|${TLS_CERT:-}|g; s|@TLS_KEY@|${TLS_KEY:-}|g" "$1"
+    -e "s|@SERVER_NAME@|${SERVER_NAME:-_}|g; s|@TLS_CERT@|${TLS_CERT:-}|g; s|@TLS_KEY@|${TLS_KEY:-}|g" \
+    -e "s|@WORKER_NETWORK@|${WORKER_NETWORK:-}|g" "$1"
 }
 
 todo() { [ -n "$DRY_RUN" ] || { mkdir -p "$TODO" && : >"$TODO/$1"; }; }

@@ -9,19 +9,27 @@ set_up_nginx() {
     say "left alone; the blocks for yours: $PREFIX/current/install/nginx/locations.conf"
     return
   fi
-  if [ "$NGINX" = snippet ]; then
-    render "$SOURCE/install/nginx/locations.conf" >"$SCRATCH/nginx"
-  else
+  if [ "$NGINX" = site ]; then
     prepare_certificate
-    sed -e "/^@LOCATIONS@\$/r $SOURCE/install/nginx/locations.conf" -e '/^@LOCATIONS@$/d' \
-      "$SOURCE/install/nginx/site.conf" >"$SCRATCH/site"
-    render "$SCRATCH/site" >"$SCRATCH/nginx"
     write_choices
   fi
+  nginx_text >"$SCRATCH/nginx"
   if ! cmp -s "$SCRATCH/nginx" "$NGINX_FILE" || is_todo nginx; then
     changing "write $NGINX_FILE and let nginx read it" replace_nginx_file
   fi
   unchanged
+}
+
+# The locations alone, or within a server of our own; each without the lines that are for the other.
+nginx_text() {
+  if [ "$NGINX" = snippet ]; then
+    sed -e '/ # on a site of its own$/d' "$SOURCE/install/nginx/locations.conf" >"$SCRATCH/template"
+  else
+    sed -e '/ # beside a 3CX$/d' "$SOURCE/install/nginx/locations.conf" >"$SCRATCH/locations"
+    sed -e "/^@LOCATIONS@\$/r $SCRATCH/locations" -e '/^@LOCATIONS@$/d' \
+      "$SOURCE/install/nginx/site.conf" >"$SCRATCH/template"
+  fi
+  render "$SCRATCH/template"
 }
 
 # A self-signed one is better than none: without TLS nothing is served.

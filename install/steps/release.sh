@@ -14,6 +14,7 @@ install_release() {
     changing "unpack version $VERSION" copy_release
   fi
   put "$PREFIX/bin/node" 755 root:root <"$SOURCE/install/steps/node-wrapper"
+  put "$PREFIX/bin/split-settings" 755 root:root <"$SOURCE/install/steps/split-settings"
   put "$PREFIX/bin/3cx-relay" 755 root:root <<WRAPPER
 #!/bin/sh
 exec $PREFIX/bin/node $PREFIX/current/install/cli/main.ts "\$@"

@@ -25,12 +25,35 @@ grant_pbx_ini() {
 }
 
 units() {
-  echo '3cx-relay.service 3cx-relay.target'
+  echo '3cx-relay.service 3cx-relay.target 3cx-relay-settings.service'
   echo '3cx-relay-ingest.service 3cx-relay-relay.service 3cx-relay-worker.service'
   [ "$REDIS" != own ] || echo 3cx-relay-redis.service
 }
 
+# What the unit of the worker says of the network: it needs nobody beyond this machine while both its stores are here and
+# Prometheus asks it here. By the settings, which an operator may have changed since they were made; doctor compares.
+worker_network() {
+  database=$(setting "$CONFIG/owner.env" DATABASE_URL)
+  database=${database:-$(setting "$CONFIG/relay.env" DATABASE_URL)}
+  if is_here "$(setting "$CONFIG/relay.env" REDIS_URL)" && is_here "$database" &&
+    is_here "http://$(setting "$CONFIG/relay.env" INTERNAL_HOST)"; then
+    printf '%s' 'IPAddressDeny=any\nIPAddressAllow=localhost'
+  else
+    printf '%s' '# No IPAddressDeny: a store or Prometheus is on another machine.'
+  fi
+}
+
+# is_here URL: on a socket or on loopback. Sentinels and nodes of a cluster name others, and are never here.
+is_here() {
+  case $1 in redis+unix:* | http://) return 0 ;; *+sentinel:* | *+cluster:*) return 1 ;; esac
+  case $(echo "$1" | sed -e 's|^[^:]*://||' -e 's|[/?].*||' -e 's|.*@||') in
+    127.* | localhost | localhost:* | '[::1]' | '[::1]:'* | ::1) ;;
+    *) return 1 ;;
+  esac
+}
+
 install_units() {
+  WORKER_NETWORK=$(worker_network)
   before=$CHANGES
   for unit in $(units); do
     # Not through a pipe, whose sides are processes of their own and count for themselves.
@@ -88,6 +111,8 @@ migrate() {
 are_active() {
   for unit in $(units); do
     if [ "$unit" = 3cx-relay-ingest.service ] && ! is_configured; then continue; fi
+    # Over as soon as it has done its work.
+    if [ "$unit" = 3cx-relay-settings.service ]; then continue; fi
     systemctl is-active --quiet "$unit" || return 1
   done
 }

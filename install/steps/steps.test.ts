@@ -128,3 +128,59 @@ test('a service keeps what Node compiled of the version that runs, a command kee
   expect(readdirSync(cache)).toEqual(['1.1.0']);
   expect(keptBy({ CACHE_DIRECTORY: '' })).toBe('nowhere\n');
 });
+
+test('each service gets the settings without the secrets of the others, the file that people edit stays as it is', () => {
+  const all = [
+    '# mine',
+    'FQDN=pbx.example.com',
+    'CLIENT_ID=relay',
+    "CLIENT_SECRET='of the PBX'",
+    '  export ADMIN_SECRET = "of the panel"',
+    'PBX_DB_URL=postgres://reader:secret@127.0.0.1/database_single',
+    '#ADMIN_SECRET=an old one',
+    'REDIS_URL=redis+unix:///run/3cx-relay/redis.sock',
+    'DATABASE_URL=postgres://relay_app:secret@127.0.0.1/relay',
+    'RELAY_ADMIN_SECRET=not this one',
+  ].join('\n');
+  writeFileSync(join(folder, 'relay.env'), all);
+  mkdirSync(join(folder, 'out'));
+  const split = () => shell(`sh ${steps}/split-settings relay.env out`);
+  expect(split()).toEqual({ status: 0, output: '' });
+  const keysOf = (name: string) => Object.keys(parseEnv(readFileSync(join(folder, 'out', name), 'utf8'))).toSorted();
+  const everybody = ['CLIENT_ID', 'DATABASE_URL', 'FQDN', 'REDIS_URL', 'RELAY_ADMIN_SECRET'];
+  expect(keysOf('ingest.env')).toEqual(['CLIENT_SECRET', 'PBX_DB_URL', ...everybody].toSorted());
+  expect(keysOf('relay.env')).toEqual(['ADMIN_SECRET', ...everybody].toSorted());
+  expect(keysOf('worker.env')).toEqual(everybody);
+  for (const name of readdirSync(join(folder, 'out')))
+    expect(statSync(join(folder, 'out', name)).mode & 0o777).toBe(0o600);
+  expect(readFileSync(join(folder, 'relay.env'), 'utf8')).toBe(all);
+  // A copy from before is worth more than none, or than half of one.
+  rmSync(join(folder, 'relay.env'));
+  expect(split().status).not.toBe(0);
+  expect(keysOf('worker.env')).toEqual(everybody);
+});
+
+test.each([
+  ['redis+unix:///run/3cx-relay/redis.sock', 'postgres://relay:a%40b@127.0.0.1:5433/relay', '', true],
+  ['redis://:p@127.0.0.1:6379/0', 'postgres://relay:secret@localhost/relay?sslmode=disable', '127.0.0.1', true],
+  ['redis://[::1]:6379', 'postgresql://relay:secret@[::1]:5432/relay', 'localhost', true],
+  ['redis+unix:///run/3cx-relay/redis.sock', 'postgres://relay:secret@db.example.com/relay', '', false],
+  ['redis+unix:///run/3cx-relay/redis.sock', 'postgres://127.0.0.1:x@10.0.0.5/127.0.0.1', '', false],
+  ['redis://localhost.example.com', 'postgres://relay:secret@127.0.0.1/relay', '', false],
+  ['redis+cluster://127.0.0.1:7000', 'postgres://relay:secret@127.0.0.1/relay', '', false],
+  ['redis+sentinel://127.0.0.1:26379/main', 'postgres://relay:secret@127.0.0.1/relay', '', false],
+  ['redis+unix:///run/3cx-relay/redis.sock', 'postgres://relay:secret@127.0.0.1/relay', '0.0.0.0', false],
+])(
+  'with %s, %s and INTERNAL_HOST=%s the worker may speak to this machine alone: %s',
+  (redis, database, host, isAlone) => {
+    writeFileSync(join(folder, 'relay.env'), `REDIS_URL='${redis}'\nDATABASE_URL=postgres://app:x@elsewhere/relay\n`);
+    if (host !== '') writeFileSync(join(folder, 'relay.env'), `INTERNAL_HOST=${host}\n`, { flag: 'a' });
+    writeFileSync(join(folder, 'owner.env'), `DATABASE_URL=${database}\n`);
+    writeFileSync(join(folder, 'unit'), 'before\n@WORKER_NETWORK@\nafter\n');
+    const values = `CONFIG=${folder} PREFIX= RELAY_USER= POSTGRES_UNIT= PUBLIC_PATH= PORT=`;
+    const { output } = shell(`${values}; . ${steps}/services.sh; WORKER_NETWORK=$(worker_network); render unit`);
+    const lines = output.split('\n');
+    if (isAlone) expect(lines).toEqual(['before', 'IPAddressDeny=any', 'IPAddressAllow=localhost', 'after', '']);
+    else expect(lines).toEqual(['before', expect.stringMatching(/^# /), 'after', '']);
+  },
+);

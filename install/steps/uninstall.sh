@@ -37,6 +37,7 @@ remove_services() {
     changing 'no start with the machine any more' systemctl disable --quiet 3cx-relay.service
   fi
   for unit in $(units); do remove "$UNITS/$unit"; done
+  remove /run/3cx-relay-settings
   [ -n "$DRY_RUN" ] || systemctl daemon-reload
   # A unit that failed is listed for ever otherwise.
   [ -n "$DRY_RUN" ] || systemctl reset-failed '3cx-relay*' 2>/dev/null || :

@@ -7,6 +7,9 @@ import { expect, test } from 'vitest';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const units = readdirSync(folder).filter(name => /^3cx-relay-.*\.service$/.test(name));
+/** It runs before the others start, and is over then. */
+const SETTINGS = '3cx-relay-settings.service';
+const services = units.filter(name => name !== SETTINGS);
 /** `systemd-analyze` counts in tenths: 15 is an exposure of 1.5. */
 const THRESHOLD = 15;
 const hasAnalyze = spawnSync('systemd-analyze', ['--version']).status === 0;
@@ -18,7 +21,8 @@ function rendered(name: string): string {
     .replaceAll('@PREFIX@', '/opt/3cx-relay')
     .replaceAll('@CONFIG@', '/etc/3cx-relay')
     .replaceAll('@USER@', 'daemon')
-    .replaceAll('@POSTGRES_UNIT@', 'postgresql@15-3cx_relay.service');
+    .replaceAll('@POSTGRES_UNIT@', 'postgresql@15-3cx_relay.service')
+    .replaceAll('@WORKER_NETWORK@', '# No IPAddressDeny: a store or Prometheus is on another machine.');
 }
 
 test.skipIf(!hasAnalyze).each(units)('%s exposes the machine by 1.5 at most', name => {
@@ -39,16 +43,31 @@ test.skipIf(!hasAnalyze).each(units)('%s exposes the machine by 1.5 at most', na
 
 test('what Node compiled of a service is kept where only that service can write', () => {
   const folders = units.map(name => rendered(name).match(/^CacheDirectory=(.*)$/m)?.[1]);
-  expect(folders.sort()).toEqual(['3cx-relay/ingest', '3cx-relay/relay', '3cx-relay/worker', undefined]);
+  expect(folders.sort()).toEqual(['3cx-relay/ingest', '3cx-relay/relay', '3cx-relay/worker', undefined, undefined]);
 });
 
 test('there are four of them, and none is tied to a unit of the PBX or waits for PostgreSQL in vain', () => {
-  expect(units).toHaveLength(4);
-  for (const name of units) {
+  expect(services).toHaveLength(4);
+  for (const name of services) {
     const text = rendered(name);
     expect(text).not.toMatch(/@[A-Z_]+@/);
     expect(text.match(/^(PartOf|BindsTo|Requires|Requisite)=.*$/gm)).toEqual(['PartOf=3cx-relay.target']);
     expect(text).toContain('Restart=always');
     expect(text).toContain('StartLimitIntervalSec=0');
   }
+});
+
+test('no service of ours reads the file with all secrets: each waits for its own copy, and gets that', () => {
+  for (const name of ['ingest', 'relay', 'worker']) {
+    const text = rendered(`3cx-relay-${name}.service`);
+    expect(text.match(/^LoadCredential=relay\.env:.*$/gm)).toEqual([
+      `LoadCredential=relay.env:/run/3cx-relay-settings/${name}.env`,
+    ]);
+    for (const order of ['Wants', 'After']) expect(text).toMatch(new RegExp(`^${order}=.* ${SETTINGS} `, 'm'));
+  }
+  const text = rendered(SETTINGS);
+  expect(text).not.toMatch(/@[A-Z_]+@/);
+  // Whatever restarts, and however often: without its end no service would get a change.
+  expect(text).toContain('StartLimitIntervalSec=0');
+  expect(text).not.toContain('RemainAfterExit');
 });

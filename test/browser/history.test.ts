@@ -174,9 +174,47 @@ describe.skipIf(!hasBrowser)('the history', () => {
     expect(await tab.findings()).toEqual([]);
   });
 
-  async function startExport(format: string): Promise<void> {
-    await tab.page.getByRole('button', { name: 'Export', exact: true }).click();
-    await tab.page.getByRole('radio', { name: new RegExp(`^${format}`) }).check();
-    await tab.page.getByRole('button', { name: `Export ${format}` }).click();
+  it('leaves no export with the browser once who made it has signed out, or his window is gone', async () => {
+    const own = await openPanelTab(browser, stand.relay.url, await signInAs(stand.relay, { role: 'viewer' }));
+    const { page } = own;
+    const other = await page.context().newPage();
+    const kept = () => other.evaluate(namesInPrivateFolder);
+    await own.open('#/history');
+    await other.goto(new URL('admin/session', stand.relay.url).href);
+    const startAndWait = async () => {
+      const [download] = await Promise.all([page.waitForEvent('download'), startExport('NDJSON', page)]);
+      await download.path();
+    };
+    await startAndWait();
+    expect(await kept()).not.toEqual([]);
+    // Another window leaves alone what this one may still save again.
+    await other.goto(page.url());
+    await other.getByRole('heading', { level: 1 }).waitFor();
+    expect(await kept()).not.toEqual([]);
+    await page.reload();
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await waitFor(async () => (await kept()).length === 0, { what: 'what the window had left behind to be removed' });
+    await startAndWait();
+    expect(await kept()).not.toEqual([]);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await waitFor(async () => (await kept()).length === 0, { what: 'the export to be removed' });
+    await own.close();
+  });
+
+  async function startExport(format: string, page = tab.page): Promise<void> {
+    await page.getByRole('button', { name: 'Export', exact: true }).click();
+    await page.getByRole('radio', { name: new RegExp(`^${format}`) }).check();
+    await page.getByRole('button', { name: `Export ${format}` }).click();
   }
 });
+
+/** In the page: what the browser keeps for this site. */
+async function namesInPrivateFolder(): Promise<string[]> {
+  const { storage } = navigator as unknown as {
+    storage: { getDirectory(): Promise<{ keys(): AsyncIterable<string> }> };
+  };
+  const names: string[] = [];
+  for await (const name of (await storage.getDirectory()).keys()) names.push(name);
+  return names;
+}

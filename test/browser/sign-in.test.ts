@@ -7,6 +7,7 @@ import { runCommandLine } from '../harness/command-line.ts';
 import { openPanelTab, type PanelTab } from '../harness/panel-tab.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { signInAs } from '../harness/sign-in.ts';
+import { waitFor } from '../harness/wait-for.ts';
 
 const PASSWORD = 'quiet river violet stone';
 const OTHER_PASSWORD = 'lamp orbit cactus window';
@@ -163,6 +164,38 @@ describe.skipIf(!hasBrowser)('the way in', () => {
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(await page.getByText('Your session has ended.').count()).toBe(0);
     expect(await page.context().cookies()).toEqual([]);
+  });
+
+  it('forgets whoever signs out while the relay does not answer, and ends the session when it does', async () => {
+    const { page } = tab;
+    const ruth = await signInAs(relay, { role: 'viewer', username: 'ruth', password: PASSWORD });
+    const logout = /\/admin\/logout$/;
+    const notice = page.getByRole('alert').filter({ hasText: 'your session could not be ended on the server' });
+    const sessions = async () => (await ruth.browser('GET', '/admin/account/sessions')).body.sessions.length;
+    const before = await sessions();
+    await tab.open('#/history?number=4930123456');
+    await enter('ruth', PASSWORD);
+    await page.getByRole('heading', { level: 1, name: 'History' }).waitFor();
+    await page.route(logout, route => route.abort());
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await notice.filter({ hasText: /The relay does not answer\.\s+It lives on until .*\d/ }).waitFor();
+    expect(await page.getByText('ruth').count()).toBe(0);
+    await waitFor(() => !page.url().includes('4930123456'), { what: 'the address to forget it, too' });
+    expect(await tab.findings()).toEqual([]);
+    expect(await sessions()).toBe(before + 1);
+    // Nobody is let in by the cookie that is left.
+    await page.reload();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await notice.waitFor();
+    await page.unroute(logout);
+    await notice.waitFor({ state: 'detached' });
+    expect(await page.context().cookies()).toEqual([]);
+    expect(await sessions()).toBe(before);
+    await page.reload();
+    await enter('ruth', PASSWORD);
+    await isIn();
+    tab.complaints.splice(0, tab.complaints.length, ...tab.complaints.filter(text => !text.includes('ERR_FAILED')));
   });
 });
 

@@ -100,6 +100,22 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     expect(denied.output).toContain('permission denied');
   });
 
+  test('each service is handed the secrets that it needs and no others, and a change with its next restart', async () => {
+    const keysOf = async (name: string) =>
+      (await machine.run(`sed -n 's/=.*//p' /run/credentials/3cx-relay-${name}.service/relay.env`)).split('\n');
+    const secretsOf = async (name: string) =>
+      (await keysOf(name)).filter(key => /SECRET|PBX_DB_URL/.test(key)).toSorted();
+    expect(await secretsOf('ingest')).toEqual(['CLIENT_SECRET']);
+    expect(await secretsOf('relay')).toEqual(['ADMIN_SECRET']);
+    expect(await secretsOf('worker')).toEqual([]);
+    await machine.run('echo LOG_LEVEL=debug >>/etc/3cx-relay/relay.env && systemctl restart 3cx-relay-worker');
+    expect(await keysOf('worker')).toContain('LOG_LEVEL');
+    expect(await keysOf('relay')).not.toContain('LOG_LEVEL');
+    await machine.run("sed -i '/^LOG_LEVEL=debug$/d' /etc/3cx-relay/relay.env && systemctl restart 3cx-relay-worker");
+    expect(await keysOf('worker')).not.toContain('LOG_LEVEL');
+    expect((await machine.attempt('runuser -u 3cx-relay -- ls /run/3cx-relay-settings')).code).not.toBe(0);
+  });
+
   test('a process that hangs is started again', async () => {
     const pid = 'systemctl show -P MainPID 3cx-relay-worker';
     const hung = await machine.run(pid);
@@ -150,6 +166,24 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
       '403',
     );
     expect(await machine.run('curl -s http://127.0.0.1:5000/admin')).toBe('the admin console of the PBX');
+  });
+
+  test('the log of the PBX has no number that the relay was asked for, and its host no promise of ours', async () => {
+    const asked = await web.ask('GET', '/relay/history/calls?number=4930123456');
+    expect(asked).toMatchObject({ status: 401, headers: { 'x-content-type-options': 'nosniff' } });
+    expect(asked.headers['strict-transport-security']).toBeUndefined();
+    await machine.run('curl -s http://127.0.0.1:5000/admin?of=the-pbx');
+    const log = await machine.run('cat /var/log/nginx/access.log');
+    expect(log).toContain('of=the-pbx');
+    expect(log).not.toContain('4930123456');
+  });
+
+  test('the worker may speak to this machine alone, where its stores are', async () => {
+    expect(await machine.run('systemctl show -P IPAddressDeny 3cx-relay-worker')).toContain('0.0.0.0/0');
+    expect(await machine.run('systemctl show -P IPAddressAllow 3cx-relay-worker')).toContain('127.0.0.0/8');
+    expect((await machine.attempt('3cx-relay doctor')).output).toContain(
+      'the worker may connect to this machine alone',
+    );
   });
 
   test('an address that a client claims is not believed', async () => {
@@ -311,7 +345,13 @@ describe.skipIf(reason !== null)('without a 3CX', () => {
   test('its own site serves the panel with a certificate made here', async () => {
     const web = createWeb(machine.address, '');
     expect(await web.ask('GET', '/admin/')).toMatchObject({ status: 200 });
-    expect(await web.ask('GET', '/')).toMatchObject({ status: 404 });
+    // Its own errors, too, ask for TLS from now on, for this host is all ours.
+    const hsts = { 'strict-transport-security': expect.stringContaining('max-age=') };
+    expect(await web.ask('GET', '/')).toMatchObject({ status: 404, headers: hsts });
+    expect(await web.ask('GET', '/relay/events?number=4930123456')).toMatchObject({ status: 401, headers: hsts });
+    const log = await machine.run('cat /var/log/nginx/access.log');
+    expect(log).toContain('"GET /relay/events HTTP/1.1" 401');
+    expect(log).not.toContain('4930123456');
   });
 
   test('with a PostgreSQL and a Redis of somebody it makes none, and a purge leaves his alone', async () => {

@@ -3,6 +3,7 @@ import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import type { WireMessage } from '../harness/relay-client.ts';
 import { waitFor } from '../harness/wait-for.ts';
+import { sendRaw } from './fuzz/raw-http.ts';
 
 type EventsAnswer = { events: WireMessage[]; next: string; head: string; more: boolean };
 
@@ -167,5 +168,26 @@ describe('the public API', () => {
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
     expect(response.headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
+  });
+
+  it('sends the same ones with what is refused before anything else looks at it', async () => {
+    const ofApp = (await get('/relay/health', null)).headers;
+    const names = ['content-security-policy', 'x-content-type-options', 'strict-transport-security', 'referrer-policy'];
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13';
+    for (const [request, status] of [
+      ['this is no HTTP', 400],
+      ['GET /relay/health HTTP/1.1', 400],
+      ['GET /relay/health#part HTTP/1.1\r\nHost: relay', 400],
+      ['GET /relay/health HTTP/1.1\r\nHost: relay\r\nExpect: the-unexpected', 417],
+      [`GET /relay/health HTTP/1.1\r\nHost: relay\r\nX-Long: ${'x'.repeat(100_000)}`, 431],
+      [`GET /relay/ws HTTP/1.1\r\nHost: relay\r\n${upgrade}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==`, 401],
+      [`GET /elsewhere HTTP/1.1\r\nHost: relay\r\n${upgrade}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==`, 404],
+      [`GET /relay/ws HTTP/1.1\r\nHost: relay\r\nX-API-Key: ${relay.apiKey}\r\n${upgrade}`, 400],
+    ] as const) {
+      const answer = await sendRaw(relay.url, Buffer.from(`${request}\r\n\r\n`));
+      expect(answer?.status, request.slice(0, 80)).toBe(status);
+      for (const name of names)
+        expect(answer?.headers.split('\r\n')).toContain(`${name}: ${ofApp.get(name)?.toLowerCase()}`);
+    }
   });
 });

@@ -8,6 +8,7 @@ import { listenersOn } from './listeners.ts';
 import { judgeRoom } from './machine.ts';
 import { judgeClock, judgeExtensions } from './pbx.ts';
 import { exitCodeOf, runChecks } from './run-checks.ts';
+import { judgeWorkerNetwork } from './worker-network.ts';
 
 /** What checks make of what they see. */
 const DAY_MS = 86_400_000;
@@ -124,4 +125,23 @@ test('keys that nobody uses, that never end or that nothing limits are named', (
     level: 'warning',
     text: 'never used: #2; unused for 90 days: #3; without an end: #4; without any restriction: #5',
   });
+});
+
+test('a worker that may connect to this machine alone is in trouble when its settings name another', () => {
+  const here = { REDIS_URL: 'redis+unix:///run/redis.sock', DATABASE_URL: 'postgres://a:b@127.0.0.1:5433/relay' };
+  const all = '0.0.0.0/0 ::/0';
+  expect(judgeWorkerNetwork(all, here).level).toBe('ok');
+  expect(judgeWorkerNetwork(all, {}).level).toBe('ok');
+  expect(judgeWorkerNetwork('', { ...here, DATABASE_URL: 'postgres://a:b@db.example.com/relay' }).level).toBe('ok');
+  for (const [name, value] of [
+    ['REDIS_URL', 'redis+sentinel://s1:26379,s2:26379/main'],
+    ['REDIS_URL', 'redis://:secret@10.0.0.5:6379'],
+    ['DATABASE_URL', 'postgres://a:b@db.example.com/relay'],
+    ['INTERNAL_HOST', '0.0.0.0'],
+  ] as const) {
+    const { level, text, fix } = judgeWorkerNetwork(all, { ...here, [name]: value });
+    expect([level, fix]).toEqual(['failure', expect.stringContaining('install.sh')]);
+    expect(text).toContain(name);
+    expect(text).not.toContain(value);
+  }
 });

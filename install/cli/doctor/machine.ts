@@ -5,6 +5,7 @@ import { formatBytes } from '../print.ts';
 import { openReleases, versionOf } from '../release/releases.ts';
 import { readUpgradeRecord } from '../release/upgrade-record.ts';
 import { type Check, type Finding, failure, NOT_INSTALLED, ok, unknown, warning } from './check.ts';
+import { judgeWorkerNetwork } from './worker-network.ts';
 
 const NODE_MAJOR = 24;
 const GIB = 1024 ** 3;
@@ -45,6 +46,15 @@ export const machineChecks: readonly Check[] = [
       if (said !== current) return warning(`releases/${current} holds version ${said}`, 'install that version again');
       const previous = releases.linked('previous');
       return ok(`version ${current}${previous === null ? '' : `, ${previous} to go back to`}`);
+    },
+  },
+  {
+    name: 'worker-network',
+    run: async ({ installation, settings, run }) => {
+      if (!installation) return NOT_INSTALLED;
+      const shown = await run('systemctl', 'show', '--property=IPAddressDeny', '--value', '3cx-relay-worker.service');
+      if (shown.isMissing) return unknown('this machine has no systemctl');
+      return judgeWorkerNetwork(shown.output.trim(), settings.values);
     },
   },
   {

@@ -24,7 +24,7 @@ export function reportRejections(
     rejected += 1;
     if (rejected !== MANY) return;
     const message =
-      'many requests come with API keys that are not valid: a client may use a key that was revoked or has expired, or somebody guesses; see the access log of the proxy';
+      'many requests come with API keys that are not valid: a client may use a key that was revoked or has expired, or somebody guesses; the channel requests has the address';
     announce(to, {
       component: 'api_keys',
       severity: 'warning',

@@ -9,6 +9,7 @@ import {
 } from '@3cx-relay/shared/wire/close-codes.ts';
 import type { Problem, ProblemCode } from '@3cx-relay/shared/wire/problem.ts';
 import type { WebSocket } from 'ws';
+import { PROTECTIVE_HEADERS } from '../public/protective-headers.ts';
 import { retryAfter } from '../public/retry-after.ts';
 
 /** The other side gets so long to answer the close. */
@@ -24,6 +25,7 @@ export function refuseByStatus(stream: Duplex, problem: Problem): void {
       'content-type: application/problem+json',
       `content-length: ${Buffer.byteLength(body)}`,
       'connection: close',
+      ...Object.entries(PROTECTIVE_HEADERS).map(([name, value]) => `${name}: ${value}`),
       ...(status === 401 ? ['www-authenticate: Bearer'] : []),
       ...(retryAfterMs === undefined ? [] : [`retry-after: ${retryAfter(retryAfterMs)}`]),
       '',

@@ -27,6 +27,7 @@ import { allowOrigins } from './cors.ts';
 import type { HistoryOptions } from './history/answer-history.ts';
 import type { HistorySources } from './history/history-sources.ts';
 import { ProblemError } from './problem-error.ts';
+import { NOTHING_ALLOWED } from './protective-headers.ts';
 import { recordRequests } from './record-requests.ts';
 import type { RecordQueue } from './records/record-kinds.ts';
 import type { RelayState } from './require-permission.ts';
@@ -95,9 +96,7 @@ export function createApp(deps: AppDeps): Koa<RelayState> {
   addHistoryStatistics(router, deps);
 
   app.use(recordRequests(deps.requests));
-  // Without the library's defaults, which allow inline styles: nothing that answers here is a page.
-  const nothing = { defaultSrc: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"], frameAncestors: ["'none'"] };
-  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: nothing } }));
+  app.use(helmet({ contentSecurityPolicy: NOTHING_ALLOWED }));
   app.use(allowOrigins(deps.access.origins));
   app.use(async (context, next) => {
     context.state.authenticate = deps.access.authenticate;

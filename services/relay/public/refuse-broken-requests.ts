@@ -2,6 +2,7 @@ import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import { refuseByStatus } from '../live/refuse-upgrade.ts';
+import { PROTECTIVE_HEADERS } from './protective-headers.ts';
 
 /**
  * What never becomes a request: bytes that are no HTTP, headers without end, half a request that stays half. Node would
@@ -60,6 +61,7 @@ function answer(response: ServerResponse, refusal: Problem): void {
   response.writeHead(refusal.status, {
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(body),
+    ...PROTECTIVE_HEADERS,
   });
   response.end(body);
 }

@@ -76,6 +76,11 @@ function faultOf(answer: RawAnswer, isHead: boolean): string | null {
   if (status < 400) return null;
   // Nobody is there in the place of ingest and worker.
   if (status >= 500 && !(NOBODY_THERE.has(status) && !isHead)) return `it answered ${status}: ${body}`;
+  if (
+    !headers.includes('x-content-type-options: nosniff') ||
+    !headers.includes("content-security-policy: default-src 'none'")
+  )
+    return `${status} lacks what keeps a browser from taking it for a page: ${headers}`;
   if (isHead) return null;
   if (!headers.includes('content-type: application/problem+json')) return `${status} is no problem document: ${body}`;
   const problem = JSON.parse(body) as { code?: string; status?: number };

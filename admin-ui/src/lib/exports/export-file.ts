@@ -15,15 +15,16 @@ export interface ExportFile {
 
 const PREFIX = 'export-';
 
-/** A file may still be copied to where somebody saved it, or be another window's: it goes when it is older than this. */
+/** A file may still be copied to where somebody saved it: in the window that wrote it, it goes when it is older than this. */
 const KEPT_MS = 3_600_000;
 
 /** Null where the browser has no such folder for this page. */
 export async function openExportFile(): Promise<ExportFile | null> {
-  const folder = await navigator.storage?.getDirectory?.().catch(() => null);
+  const folder = await privateFolder();
   if (!folder) return null;
-  await removeOld(folder);
+  await removeOld();
   const name = `${PREFIX}${Date.now()}-${Math.random().toString(36).slice(2)}`;
+  await hold(name);
   const handle = await folder.getFileHandle(name, { create: true });
   const remove = () => folder.removeEntry(name).catch(() => undefined);
   if (!('createWritable' in handle)) {
@@ -44,14 +45,49 @@ export async function openExportFile(): Promise<ExportFile | null> {
   };
 }
 
-async function removeOld(folder: FileSystemDirectoryHandle): Promise<void> {
+/** Of all windows: whoever was signed in is not any more. What is being written is discarded by the window that writes it. */
+export function removeExportFiles(): Promise<void> {
+  return removeFiles(() => true);
+}
+
+/** What windows that are gone have left behind. */
+export async function removeLeftExportFiles(): Promise<void> {
+  const { held = [] } = (await navigator.locks?.query().catch(() => null)) ?? {};
+  const names = new Set(held.map(({ name }) => name));
+  await removeFiles(name => !names.has(name));
+}
+
+function removeOld(): Promise<void> {
+  return removeFiles(name => Number(/^export-(\d+)-/.exec(name)?.[1]) < Date.now() - KEPT_MS);
+}
+
+/** Never throws: what cannot be removed now is removed with the next occasion. */
+async function removeFiles(isUnwanted: (name: string) => boolean): Promise<void> {
+  const folder = await privateFolder();
+  if (!folder) return;
   const names: string[] = [];
-  for await (const name of folder.keys()) names.push(name);
-  const isOld = (name: string) => {
-    const [, at] = /^export-(\d+)-/.exec(name) ?? [];
-    return at !== undefined && Number(at) < Date.now() - KEPT_MS;
-  };
-  await Promise.all(names.filter(isOld).map(name => folder.removeEntry(name).catch(() => undefined)));
+  try {
+    for await (const name of folder.keys()) names.push(name);
+  } catch {
+    return;
+  }
+  const unwanted = names.filter(name => name.startsWith(PREFIX) && isUnwanted(name));
+  await Promise.all(unwanted.map(name => folder.removeEntry(name).catch(() => undefined)));
+}
+
+/** A lock of the file's name, which the browser lets go of with this window, however that ends. */
+function hold(name: string): Promise<void> {
+  return new Promise(resolve => {
+    const forEver = () => {
+      resolve();
+      return new Promise(() => undefined);
+    };
+    void navigator.locks.request(name, forEver);
+  });
+}
+
+function privateFolder(): Promise<FileSystemDirectoryHandle | null> {
+  return navigator.storage?.getDirectory?.().catch(() => null) ?? Promise.resolve(null);
 }
 
 /** Has the browser save what it finds there. */

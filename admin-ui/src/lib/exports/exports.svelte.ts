@@ -1,4 +1,5 @@
 import { createContext } from 'svelte';
+import { removeExportFiles } from './export-file.ts';
 import { type ExportRequest, ExportRun } from './export-run.svelte.ts';
 
 /** The exports of this window. They go on while people look at other pages. */
@@ -22,10 +23,11 @@ export class Exports {
     this.start(run.request);
   }
 
-  /** Nobody is signed in any more. */
+  /** Nobody is signed in any more, here or in any other window: nothing that was exported stays with the browser. */
   stop(): void {
     for (const run of this.runs) run.dismiss();
     this.runs = [];
+    void removeExportFiles();
   }
 
   get isRunning(): boolean {

@@ -3,9 +3,17 @@ import type { SetupState } from '@3cx-relay/shared/wire/admin/users.ts';
 import { createContext } from 'svelte';
 import { type AdminApi, createAdminApi } from '../api/admin-api.ts';
 import { type AdminProblem, toAdminProblem } from '../api/admin-problem.ts';
+import { createLeavingMark, type LeavingMark } from './leaving-mark.ts';
 
 /** `unknown`: the relay was not reached yet. `new`: it has no user at all, and the first one is to be made. */
 export type SessionState = 'unknown' | 'new' | 'signed-out' | 'signed-in';
+
+/** What the relay could not be told, and how long it holds good without that. */
+export interface UnendedSession {
+  readonly problem: AdminProblem;
+  /** Unix ms. */
+  readonly until: number;
+}
 
 const RETRY_MS = 2_000;
 
@@ -17,11 +25,17 @@ export class Session {
   problem = $state.raw<AdminProblem | null>(null);
   /** The session ended while the panel was in use. */
   wasLost = $state(false);
+  /** Who was signed in here has left, and the relay does not know it yet. */
+  unended = $state.raw<UnendedSession | null>(null);
   readonly api: AdminApi;
+  readonly #leaving: LeavingMark;
   #csrfToken: string | null = null;
+  #until = 0;
+  #told: Promise<void> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(baseUrl: string) {
+    this.#leaving = createLeavingMark(baseUrl);
     this.api = createAdminApi({
       baseUrl,
       csrfToken: () => this.#csrfToken,
@@ -38,7 +52,12 @@ export class Session {
     clearTimeout(this.#retry);
     try {
       const { needed, session } = await this.api.get<SetupState>('setup');
+      if (session && this.#leaving.isSet) {
+        this.#keep(session);
+        return await this.signOut();
+      }
       if (session) return this.#enter(session);
+      this.#leaving.clear();
       this.#leave({ wasLost: this.state === 'signed-in' });
       if (needed) this.state = 'new';
     } catch (error) {
@@ -53,12 +72,12 @@ export class Session {
 
   /** @throws AdminProblem `invalid_credentials`, `totp_required`, `invalid_totp`, `too_many_sign_ins` */
   async signIn(request: SignInRequest): Promise<void> {
-    this.#enter(await this.api.post<SessionAnswer>('login', request));
+    await this.#enterBy('login', request);
   }
 
   /** @throws AdminProblem */
   async setUp(request: { setupCode: string; username: string; password: string }): Promise<void> {
-    this.#enter(await this.api.post<SessionAnswer>('setup', request));
+    await this.#enterBy('setup', request);
   }
 
   /** @throws AdminProblem that names the field */
@@ -72,22 +91,75 @@ export class Session {
     this.#enter(await this.api.get<SessionAnswer>('session'));
   }
 
-  /** @throws AdminProblem when the relay could not be told: the session goes on then */
+  /**
+   * The page forgets at once, whether or not the relay can be told; the cookie only the relay can take away. Until it has,
+   * `unended` is set, and the relay is told again and again, by the next page of this browser, too.
+   *
+   * Without `Clear-Site-Data`: beside a 3CX the origin is that of the PBX, whose pages would lose what they keep. On a
+   * host of the relay's own it would take no more than the page takes by itself: exports are removed with the session,
+   * positions of the tail tell nothing, and answers with data are kept by no cache.
+   */
   async signOut(): Promise<void> {
-    await this.api.post('logout');
+    this.#leaving.set();
+    const told = this.#endAtRelay();
     this.#leave({ wasLost: false });
+    await told;
   }
 
-  #enter({ user, csrfToken }: SessionAnswer): void {
-    this.#csrfToken = csrfToken;
-    this.user = user;
+  #endAtRelay(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#told = this.api.post('logout').then(
+      () => {
+        this.#leaving.clear();
+        this.unended = null;
+      },
+      error => {
+        this.unended = { problem: toAdminProblem(error), until: this.#until };
+        this.#tellAgain();
+      },
+    );
+    return this.#told;
+  }
+
+  #tellAgain(): void {
+    this.#retry = setTimeout(() => {
+      if (this.#leaving.isSet) return void this.#endAtRelay();
+      // Another window has told it, or somebody signed in there: the cookie is of a session that nobody has left.
+      this.unended = null;
+    }, RETRY_MS);
+  }
+
+  async #enterBy(path: 'login' | 'setup', request: unknown): Promise<void> {
+    // A late end of the session from before would take the cookie of the next one away.
+    clearTimeout(this.#retry);
+    await this.#told;
+    clearTimeout(this.#retry);
+    try {
+      const session = await this.api.post<SessionAnswer>(path, request);
+      this.#leaving.clear();
+      this.unended = null;
+      this.#enter(session);
+    } catch (error) {
+      if (this.unended) this.#tellAgain();
+      throw error;
+    }
+  }
+
+  #enter(session: SessionAnswer): void {
+    this.#keep(session);
+    this.user = session.user;
     this.problem = null;
     this.wasLost = false;
     this.state = 'signed-in';
   }
 
+  /** What proves a request, also that for the end of the session. */
+  #keep({ csrfToken, expiresAt }: SessionAnswer): void {
+    this.#csrfToken = csrfToken;
+    this.#until = Date.parse(expiresAt);
+  }
+
   #leave({ wasLost }: { wasLost: boolean }): void {
-    this.#csrfToken = null;
     this.user = null;
     this.problem = null;
     this.wasLost ||= wasLost;
