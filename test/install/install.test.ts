@@ -160,9 +160,9 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     const audit = await waitFor(
       async () => {
         const { output } = await machine.attempt(
-          '. /etc/3cx-relay/owner.env && psql -At "$DATABASE_URL" -c "SELECT body FROM events WHERE body::text LIKE \'%nobody%\'"',
+          '. /etc/3cx-relay/owner.env && psql -At "$DATABASE_URL" -c "SELECT body FROM events WHERE body::text LIKE \'%invalid_credentials%\'"',
         );
-        return output.includes('nobody') ? output : null;
+        return output.includes('invalid_credentials') ? output : null;
       },
       { what: 'the failed sign-in in the audit', timeoutMs: 20_000, everyMs: 500 },
     );

@@ -96,8 +96,7 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
     app,
     readAsSession: readAsSession(auth),
     async stop() {
-      signingIn.failures.stop();
-      await operator.stop();
+      await Promise.all([signingIn.failures.stop(), signingIn.confirmations.stop(), operator.stop()]);
     },
   };
 }

@@ -14,6 +14,8 @@ export interface SigningIn {
   readonly passwords: PasswordCheck;
   readonly limits: SignInLimits;
   readonly failures: SignInAudit;
+  /** Passwords that were to be confirmed by who is signed in. */
+  readonly confirmations: SignInAudit;
   readonly totp: Totp;
 }
 
@@ -21,10 +23,12 @@ export function openSignIn(
   config: RelayConfig,
   deps: OpenAdminDeps & { sessions: AdminSessions; now: () => number },
 ): SigningIn {
+  const maxPerMinute = config.ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE;
   const parts = {
     passwords: createPasswordCheck(deps),
     limits: createSignInLimits(deps, toSignInLimits(config)),
-    failures: createSignInAudit(deps, { maxPerMinute: config.ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE }),
+    failures: createSignInAudit(deps, { action: 'sign_in', maxPerMinute }),
+    confirmations: createSignInAudit(deps, { action: 'password.confirm', maxPerMinute }),
     totp: createTotp(config.ADMIN_SECRET, deps.now),
   };
   const secondFactor = createSecondFactor({ ...deps, totp: parts.totp });
