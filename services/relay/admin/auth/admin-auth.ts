@@ -5,9 +5,11 @@ import koaJwt from 'koa-jwt';
 import { toAdminActor } from '../../admin-actor.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 import type { AdminState, SignedIn } from '../admin-state.ts';
+import { toSessionKey } from '../session-access/session-key.ts';
 import { type AdminTokens, createAdminTokens } from './admin-token.ts';
 import { bearerOf } from './bearer.ts';
 import { type CsrfTokens, createCsrfTokens } from './csrf-tokens.ts';
+import { createRefusedNames, type RefusedNames } from './refused-names.ts';
 import { changesNothing } from './request-origin.ts';
 import type { AdminSessions, SessionOrigin } from './sessions.ts';
 import type { Credentials, SignIn, SignInResult } from './sign-in.ts';
@@ -32,12 +34,14 @@ export class AdminAuth {
   readonly #deps: AdminAuthDeps;
   readonly #tokens: AdminTokens;
   readonly #csrf: CsrfTokens;
+  readonly #refusedNames: RefusedNames;
   readonly #readToken: ReturnType<typeof koaJwt>;
 
   constructor(deps: AdminAuthDeps, { adminSecret }: { adminSecret: string }) {
     this.#deps = deps;
     this.#tokens = createAdminTokens(adminSecret, deps.now);
     this.#csrf = createCsrfTokens(adminSecret);
+    this.#refusedNames = createRefusedNames(deps.now);
     this.#readToken = koaJwt(
       this.#tokens.verifiedWith({
         key: 'adminToken',
@@ -88,7 +92,12 @@ export class AdminAuth {
     const signedIn = await this.verify(context);
     if (!signedIn) throw new ProblemError('unauthenticated', 'nobody is signed in, or the session is over: sign in');
     context.state.signedIn = signedIn;
-    return next();
+    try {
+      return await next();
+    } catch (error) {
+      if (error instanceof ProblemError && error.problem.status === 403) this.#nameRefused(context, signedIn);
+      throw error;
+    }
   };
 
   readonly requireAuth: Middleware<AdminState> = (context, next) =>
@@ -114,6 +123,11 @@ export class AdminAuth {
       outcome: 'done',
       details: { ...what.details },
     });
+  }
+
+  /** The log of requests tells then who was refused, not only where and from which address. */
+  #nameRefused({ state }: AdminContext, signedIn: SignedIn): void {
+    if (this.#refusedNames.mayName(signedIn.user.id)) state.key ??= toSessionKey(signedIn);
   }
 
   #requireCsrfToken(context: AdminContext, session: SignedIn): void {
