@@ -89,6 +89,29 @@ test('a token ends at its time, and a session at its own, whatever the token say
   expect(await statusOf(token)).toBe(200);
 });
 
+test('whoever signs in again ends the session that the same browser had, and no other', async () => {
+  const password = 'quiet river violet stone';
+  const first = await signInAs(relay, { role: 'viewer', password });
+  const elsewhere = await signInUser(relay, first.user);
+  const credentials = { username: first.user.username, password };
+  const browser = askAdmin(relay.url, { cookie: `admin_token=${first.token}` });
+  expect((await browser('POST', '/admin/login', { ...credentials, password: 'wrong' })).status).toBe(401);
+  // For a program beside the page, whose cookie stays.
+  expect((await browser('POST', '/admin/login', { ...credentials, answer: 'token' })).status).toBe(200);
+  expect(await statusOf(first.token)).toBe(200);
+  const again = await browser('POST', '/admin/login', credentials);
+  const token = /admin_token=([^;]+)/.exec(again.headers.get('set-cookie') ?? '')?.[1] ?? '';
+  expect([await statusOf(first.token), await statusOf(token), await statusOf(elsewhere.token)]).toEqual([401, 200, 200]);
+  // Also as somebody else: the browser has one cookie.
+  const other = await signInAs(relay, { role: 'viewer', password });
+  const next = { username: other.user.username, password };
+  expect((await askAdmin(relay.url, { cookie: `admin_token=${token}` })('POST', '/admin/login', next)).status).toBe(200);
+  expect(await statusOf(token)).toBe(401);
+  // A program that shows the token it had.
+  const renewed = await elsewhere.script('POST', '/admin/login', { ...credentials, answer: 'token' });
+  expect([await statusOf(elsewhere.token), await statusOf(renewed.body.token)]).toEqual([401, 200]);
+});
+
 test('a session is another user’s as little as another’s CSRF token is its own', async () => {
   const [one, two] = [await signInAs(relay), await signInAs(relay)];
   const tokens = createAdminTokens(adminSecret, Date.now);

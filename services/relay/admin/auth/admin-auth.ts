@@ -51,9 +51,16 @@ export class AdminAuth {
     );
   }
 
-  async signIn(credentials: Credentials, from: SessionOrigin): Promise<SignInResult> {
+  /** `before`: the session that the same browser had until now, and leaves by this. */
+  async signIn(credentials: Credentials, from: SessionOrigin, before: SignedIn | null): Promise<SignInResult> {
     const result = await this.#deps.signIn(credentials, from);
-    if (result.ok) this.#tell('sign_in', result.signedIn, { from, details: { secondFactor: result.secondFactor } });
+    if (!result.ok) return result;
+    const { signedIn, secondFactor } = result;
+    this.#tell('sign_in', signedIn, { from, details: { secondFactor } });
+    if (before && (await this.#deps.sessions.end({ id: before.id, userId: before.user.id }))) {
+      const ended = { id: before.id, user: signedIn.user };
+      this.#tell('session.end', ended, { from, details: { username: before.user.username, reason: 'signed_in_again' } });
+    }
     return result;
   }
 
@@ -78,13 +85,18 @@ export class AdminAuth {
 
   /** Whoever is signed in; null when nobody is. @throws ProblemError `csrf_required` */
   async verify(context: AdminContext): Promise<SignedIn | null> {
+    const session = await this.find(context);
+    if (session) this.#requireCsrfToken(context, session);
+    return session;
+  }
+
+  /** Whose token comes with the request, which proves nothing of who sent it; null when it is of no session in force. */
+  async find(context: AdminContext): Promise<SignedIn | null> {
     delete context.state.adminToken;
     await this.#readToken(context, async () => undefined);
     const token = this.#tokens.parse(context.state.adminToken);
     const session = token && (await this.#deps.sessions.find(token.sessionId));
-    if (!token || session?.user.id !== token.userId) return null;
-    this.#requireCsrfToken(context, session);
-    return session;
+    return token && session?.user.id === token.userId ? session : null;
   }
 
   /** Also for who must choose a password first; for routes by which he does, and no others. */
@@ -114,7 +126,7 @@ export class AdminAuth {
       return next();
     });
 
-  #tell(action: string, { id, user }: SignedIn, what: { from: Pick<SessionOrigin, 'address'>; details: object }): void {
+  #tell(action: string, { id, user }: Pick<SignedIn, 'id' | 'user'>, what: { from: Pick<SessionOrigin, 'address'>; details: object }): void {
     this.#deps.audit.write({
       action,
       actor: toAdminActor(user),
