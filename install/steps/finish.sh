@@ -24,7 +24,8 @@ create_first_user() {
   fi
   MADE_PASSWORD=''
   if [ -z "$password" ]; then
-    MADE_PASSWORD=$(random_secret | cut -c 1-24)
+    # 128 random bits.
+    MADE_PASSWORD=$(random_secret | cut -c 1-32)
     password=$MADE_PASSWORD
   fi
   # This once, and nowhere else: it is not kept. Before the user is made, so that a run which is killed between the two
