@@ -127,6 +127,8 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
 
     const signIn = await web.ask('POST', '/admin/login', { body: { username: 'admin', password: PASSWORD } });
     expect(signIn).toMatchObject({ status: 200 });
+    // The operator gave it himself.
+    expect(JSON.parse(signIn.body)).toMatchObject({ user: { mustChangePassword: false } });
     const [cookie = ''] = signIn.headers['set-cookie'] ?? [];
     expect(cookie).toMatch(/; HttpOnly; SameSite=Strict; Secure/);
     const stats = await web.ask('GET', '/admin/stats', { headers: { cookie: cookie.split(';')[0] ?? '' } });
