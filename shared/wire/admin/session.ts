@@ -15,7 +15,8 @@ export const CSRF_HEADER = 'x-csrf-token';
 const MAX_SECRET_LENGTH = 256;
 const MAX_NAME_LENGTH = 256;
 
-const secret = z
+/** A password or a code that is compared with what is stored. */
+export const secret = z
   .string('is required')
   .min(1, 'is required')
   .max(MAX_SECRET_LENGTH, `must have at most ${MAX_SECRET_LENGTH} characters`);

@@ -159,6 +159,26 @@ test('a session that is ended anywhere is over at every instance within a second
   expect((await withToken(kept.token, other)('GET', '/admin/session')).status).toBe(200);
 });
 
+test('other sessions end with the password, which only a sign-in of some minutes ago may leave out', async () => {
+  const password = 'quiet river violet stone';
+  const tester = await signInAs(relay, { role: 'viewer', password });
+  const others = [await signInUser(relay, tester.user), await signInUser(relay, tester.user)];
+  const [one, two] = others.map(({ sessionId }) => `/admin/account/sessions/${sessionId}`);
+  expect((await tester.browser('DELETE', one ?? '')).status).toBe(204);
+  await sql.query("UPDATE admin_sessions SET created_at = now() - interval '6 minutes' WHERE id = $1", [
+    tester.sessionId,
+  ]);
+  const later = (path: string, body?: object) => withToken(tester.token, other)('DELETE', path, body);
+  for (const path of [two ?? '', '/admin/account/sessions']) {
+    expect(await later(path)).toMatchObject({ status: 403, body: { code: 'password_required', field: 'password' } });
+    const wrong = await later(path, { password: 'wrong' });
+    expect(wrong).toMatchObject({ status: 403, body: { code: 'wrong_password', field: 'password' } });
+  }
+  expect(await statusOf(others[1]?.token ?? '')).toBe(200);
+  expect((await later('/admin/account/sessions', { password })).status).toBe(204);
+  expect([await statusOf(others[1]?.token ?? ''), await statusOf(tester.token)]).toEqual([401, 200]);
+});
+
 test('a change of role or an end of the account is noticed elsewhere within a second, whoever made it', async () => {
   const { user, token } = await signInAs(relay, { role: 'viewer' });
   const elsewhere = withToken(token, other);
@@ -182,9 +202,10 @@ test('what somebody changed of himself is so for his next request, before any ne
     expect(await self()).toMatchObject({ mustChangePassword: false, hasSecondFactor: false });
     const { secret } = (await browser('POST', '/admin/account/totp', { password })).body;
     const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
-    await browser('POST', '/admin/account/totp/confirm', { code });
+    const confirmed = await browser('POST', '/admin/account/totp/confirm', { code });
     expect(await self()).toMatchObject({ hasSecondFactor: true });
-    await browser('DELETE', '/admin/account/totp', { password });
+    const [recoveryCode] = confirmed.body.recoveryCodes;
+    await browser('DELETE', '/admin/account/totp', { password, recoveryCode });
     expect(await self()).toMatchObject({ hasSecondFactor: false });
   } finally {
     await sql.query('ALTER TABLE admin_users ENABLE TRIGGER admin_users_change');

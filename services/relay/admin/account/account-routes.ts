@@ -3,8 +3,9 @@ import { countRecoveryCodes } from '@3cx-relay/shared/store/admin-second-factor.
 import { listAdminSessions } from '@3cx-relay/shared/store/admin-sessions.ts';
 import { changeAdminPassword, listAdminUsers } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { type Account, passwordChange } from '@3cx-relay/shared/wire/admin/account.ts';
+import { type Account, passwordChange, sessionsEnd } from '@3cx-relay/shared/wire/admin/account.ts';
 import type Router from '@koa/router';
+import type { Context } from 'koa';
 import { z } from 'zod';
 import { clientAddress } from '../../public/client-address.ts';
 import { readJsonBody } from '../../public/json-body.ts';
@@ -26,6 +27,11 @@ export interface AccountDeps {
   readonly confirmPassword: ConfirmPassword;
   readonly now: () => number;
 }
+
+type AccountContext = Context & { state: AdminState };
+
+/** For so long after a sign-in sessions are ended without the password. */
+const FRESH_SIGN_IN_MS = 300_000;
 
 /** What somebody sees and changes of himself: `/admin/account`, its password and its sessions. */
 export function addAccount(router: Router<AdminState>, deps: AccountDeps): void {
@@ -78,7 +84,20 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
     context.body = { sessions: listed.map(session => toSession(session, signedIn.id)) };
   });
 
+  /** Whoever signed in just now has proved who he is; a page that was left open has not. */
+  async function requireProof(context: AccountContext): Promise<void> {
+    const signedIn = signedInOf(context.state);
+    const { password } = await readJsonBody(context.req, sessionsEnd);
+    if (password !== undefined) {
+      await deps.confirmPassword(signedIn, { password, field: 'password', address: clientAddress(context.req) });
+    } else if (deps.now() - signedIn.createdAt.getTime() > FRESH_SIGN_IN_MS) {
+      const detail = 'password: is required, because the sign-in was more than a few minutes ago';
+      throw new ProblemError('password_required', detail, 'password');
+    }
+  }
+
   router.delete('/admin/account/sessions', auth.requireAuth, async context => {
+    await requireProof(context);
     const { id, user } = signedInOf(context.state);
     const ended = await sessions.endAll(user.id, id);
     for (const session of ended) {
@@ -90,6 +109,7 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
   });
 
   router.delete('/admin/account/sessions/:id', auth.requireAuth, async context => {
+    await requireProof(context);
     const { user } = signedInOf(context.state);
     const { data: id } = z.uuid().safeParse(context.params.id);
     if (id === undefined || !(await sessions.end({ id, userId: user.id }))) {

@@ -6,7 +6,7 @@ import {
   selectTotpOffer,
 } from '@3cx-relay/shared/store/admin-second-factor.ts';
 import {
-  passwordConfirmation,
+  identityConfirmation,
   type RecoveryCodes,
   type TotpOffer,
   totpConfirmation,
@@ -29,9 +29,10 @@ type AccountContext = Context & { state: AdminState };
 export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & { totp: Totp }): void {
   const { auth, pool } = deps;
 
+  /** By all that he signs in with, because it is this that he changes. */
   async function confirmed(context: AccountContext) {
-    const { password } = await readJsonBody(context.req, passwordConfirmation);
-    const given = { password, field: 'password', address: clientAddress(context.req) };
+    const { password, ...factor } = await readJsonBody(context.req, identityConfirmation);
+    const given = { password, field: 'password', factor, address: clientAddress(context.req) };
     return deps.confirmPassword(signedInOf(context.state), given);
   }
 

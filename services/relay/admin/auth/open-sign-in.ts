@@ -1,7 +1,7 @@
 import type { RelayConfig } from '../../config.ts';
 import type { OpenAdminDeps } from '../open-admin.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
-import { createSecondFactor } from './second-factor.ts';
+import { createSecondFactor, type SecondFactor } from './second-factor.ts';
 import type { AdminSessions } from './sessions.ts';
 import { createSignIn, type SignIn } from './sign-in.ts';
 import { createSignInAudit, type SignInAudit } from './sign-in-audit.ts';
@@ -16,6 +16,7 @@ export interface SigningIn {
   readonly failures: SignInAudit;
   /** Passwords that were to be confirmed by who is signed in. */
   readonly confirmations: SignInAudit;
+  readonly secondFactor: SecondFactor;
   readonly totp: Totp;
 }
 
@@ -32,5 +33,5 @@ export function openSignIn(
     totp: createTotp(config.ADMIN_SECRET, deps.now),
   };
   const secondFactor = createSecondFactor({ ...deps, totp: parts.totp });
-  return { ...parts, signIn: createSignIn({ ...deps, ...parts, secondFactor }) };
+  return { ...parts, secondFactor, signIn: createSignIn({ ...deps, ...parts, secondFactor }) };
 }
