@@ -31,6 +31,10 @@ export const relayConfig = {
   ADMIN_MAX_LOCKOUT_MS: integer({ min: 1_000, max: 7 * 86_400_000, default: 3_600_000 }),
   ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE: integer({ min: 1, max: 10_000, default: 30 }),
   ADMIN_TEMPORARY_PASSWORD_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
+  /** Who may use the panel only with a second factor. */
+  ADMIN_REQUIRE_SECOND_FACTOR: z
+    .enum(['none', 'admins', 'all'], { error: 'must be none, admins or all' })
+    .default('none'),
   /** Connections to PostgreSQL for what the panel shows. */
   ADMIN_MAX_READS: integer({ min: 1, max: 100, default: 3 }),
   ADMIN_RECONNECT_TIMEOUT_MS: integer({ min: 500, max: 120_000, default: 20_000 }),

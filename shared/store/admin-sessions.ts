@@ -33,6 +33,7 @@ export interface StoredAdminSession {
     readonly role: AdminRole;
     readonly hasSecondFactor: boolean;
     readonly mustChangePassword: boolean;
+    readonly mustSetUpSecondFactor: boolean;
   };
 }
 
@@ -78,10 +79,14 @@ export async function trimAdminSessions(
   await pool.query(TRIM_SESSIONS, [trim.userId, trim.maxSessions, trim.now]);
 }
 
-/** In no order; those that ended, or whose user is not active, are left out. Expiry is for the caller's clock. */
+/**
+ * In no order; those that ended, or whose user is not active, are left out. Expiry is for the caller's clock.
+ * `secondFactorOf`: the roles of which a second factor is required.
+ */
 export async function selectAdminSessionsById(
   queryable: pg.Pool | pg.Client,
   ids: readonly string[],
+  { secondFactorOf }: { secondFactorOf: readonly AdminRole[] },
 ): Promise<StoredAdminSession[]> {
   const { rows } = await queryable.query<SessionRow>(SELECT_BY_ID, [ids]);
   return rows.map(row => ({
@@ -94,6 +99,7 @@ export async function selectAdminSessionsById(
       role: row.role,
       hasSecondFactor: row.has_second_factor,
       mustChangePassword: row.must_change_password,
+      mustSetUpSecondFactor: !row.has_second_factor && secondFactorOf.includes(row.role),
     },
   }));
 }

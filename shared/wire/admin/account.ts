@@ -8,6 +8,8 @@ export const account = z.object({
   passwordChangedAt: z.iso.datetime(),
   lastLoginAt: z.iso.datetime().nullable(),
   recoveryCodesLeft: z.int(),
+  /** Then it is replaced by another one, and not removed. */
+  isSecondFactorRequired: z.boolean(),
 });
 
 export type Account = z.infer<typeof account>;

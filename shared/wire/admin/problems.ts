@@ -29,6 +29,8 @@ export const ADMIN_PROBLEMS = {
   cross_site: { status: 403, title: 'Forbidden' },
   /** Somebody else chose the password: nothing else is allowed before it is changed. */
   password_change_required: { status: 403, title: 'Forbidden' },
+  /** A second factor is required of this user: nothing else is allowed before he has set one up. */
+  second_factor_setup_required: { status: 403, title: 'Forbidden' },
   /** One user made as many API keys in an hour as he may. */
   too_many_new_keys: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
   /** It is revoked, has expired, or another was made in its place already. */

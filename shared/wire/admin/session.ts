@@ -42,6 +42,8 @@ export const sessionUser = z.object({
   hasSecondFactor: z.boolean(),
   /** Nothing but choosing a password is allowed before that is done. */
   mustChangePassword: z.boolean(),
+  /** It is required of him and he has none: nothing but setting one up is allowed before that is done. */
+  mustSetUpSecondFactor: z.boolean(),
 });
 
 export type SessionUser = z.infer<typeof sessionUser>;

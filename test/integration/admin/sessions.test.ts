@@ -219,7 +219,7 @@ test('who is signed in goes on while PostgreSQL is away, until his session is ov
   const store = createPool({ databaseUrl: proxy.url, name: 'test sessions', max: 1, logger });
   const sessions = createAdminSessions(
     { pool: store.pool, logger, now: () => now },
-    { databaseUrl: proxy.url, lifeMs: 3_600_000, sweepMs: 3_600_000, maxPerUser: 2 },
+    { databaseUrl: proxy.url, lifeMs: 3_600_000, sweepMs: 3_600_000, maxPerUser: 2, secondFactorOf: [] },
   );
   const [{ sessionId }, stranger] = [await signInAs(relay), await signInAs(relay)];
   expect(await sessions.find(sessionId)).toMatchObject({ id: sessionId });

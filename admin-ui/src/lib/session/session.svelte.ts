@@ -1,3 +1,4 @@
+import type { IdentityConfirmation, RecoveryCodes, TotpOffer } from '@3cx-relay/shared/wire/admin/account.ts';
 import type { SessionAnswer, SessionUser, SignInRequest } from '@3cx-relay/shared/wire/admin/session.ts';
 import type { SetupState } from '@3cx-relay/shared/wire/admin/users.ts';
 import { createContext } from 'svelte';
@@ -6,6 +7,9 @@ import { type AdminProblem, toAdminProblem } from '../api/admin-problem.ts';
 
 /** `unknown`: the relay was not reached yet. `new`: it has no user at all, and the first one is to be made. */
 export type SessionState = 'unknown' | 'new' | 'signed-out' | 'signed-in';
+
+/** What somebody who is signed in has to do before he may do anything else. */
+export type SessionGate = 'password' | 'second-factor';
 
 const RETRY_MS = 2_000;
 
@@ -26,7 +30,13 @@ export class Session {
       baseUrl,
       csrfToken: () => this.#csrfToken,
       onSignedOut: () => this.#leave({ wasLost: this.state === 'signed-in' }),
+      onGated: () => void this.start(),
     });
+  }
+
+  get gate(): SessionGate | null {
+    if (this.user?.mustChangePassword) return 'password';
+    return this.user?.mustSetUpSecondFactor ? 'second-factor' : null;
   }
 
   get isAdmin(): boolean {
@@ -65,6 +75,20 @@ export class Session {
   async changePassword(request: { currentPassword: string; newPassword: string }): Promise<void> {
     await this.api.post('account/password', request);
     this.#enter(await this.api.get<SessionAnswer>('session'));
+  }
+
+  /** Not in force before a code of it was confirmed. @throws AdminProblem that names the field */
+  offerSecondFactor(proof: IdentityConfirmation): Promise<TotpOffer> {
+    return this.api.post<TotpOffer>('account/totp', proof);
+  }
+
+  /**
+   * Returns the recovery codes, which are told this once; whoever has shown them calls `refresh`, by which a gate opens.
+   *
+   * @throws AdminProblem that names the field
+   */
+  async confirmSecondFactor(code: string): Promise<readonly string[]> {
+    return (await this.api.post<RecoveryCodes>('account/totp/confirm', { code })).recoveryCodes;
   }
 
   /** Something about the user changed. */

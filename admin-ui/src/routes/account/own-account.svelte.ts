@@ -34,13 +34,13 @@ export class OwnAccount {
   }
 
   /** Not in force before a code of it was confirmed. */
-  offerSecondFactor(password: string): Promise<TotpOffer> {
-    return this.#session.api.post<TotpOffer>('account/totp', { password });
+  offerSecondFactor(proof: IdentityConfirmation): Promise<TotpOffer> {
+    return this.#session.offerSecondFactor(proof);
   }
 
   /** Returns the recovery codes, which are told this once. */
   async confirmSecondFactor(code: string): Promise<readonly string[]> {
-    const { recoveryCodes } = await this.#session.api.post<RecoveryCodes>('account/totp/confirm', { code });
+    const recoveryCodes = await this.#session.confirmSecondFactor(code);
     await this.#changed();
     return recoveryCodes;
   }

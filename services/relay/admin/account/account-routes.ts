@@ -4,6 +4,7 @@ import { listAdminSessions } from '@3cx-relay/shared/store/admin-sessions.ts';
 import { changeAdminPassword, listAdminUsers } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { type Account, passwordChange, sessionsEnd } from '@3cx-relay/shared/wire/admin/account.ts';
+import type { AdminRole } from '@3cx-relay/shared/wire/admin/session.ts';
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
@@ -25,6 +26,8 @@ export interface AccountDeps {
   readonly sessions: AdminSessions;
   readonly passwords: PasswordCheck;
   readonly confirmPassword: ConfirmPassword;
+  /** The roles of which a second factor is required. */
+  readonly secondFactorOf: readonly AdminRole[];
   readonly now: () => number;
 }
 
@@ -51,6 +54,7 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
       passwordChangedAt: stored.passwordChangedAt.toISOString(),
       lastLoginAt: stored.lastLoginAt?.toISOString() ?? null,
       recoveryCodesLeft,
+      isSecondFactorRequired: deps.secondFactorOf.includes(user.role),
     } satisfies Account;
   });
 

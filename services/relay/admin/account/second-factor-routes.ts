@@ -41,13 +41,13 @@ export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & 
     deps.audit.write({ action, ...actorOf(context), target, outcome: 'done', details: {} });
   }
 
-  router.post('/admin/account/totp', auth.requireAuth, async context => {
+  router.post('/admin/account/totp', auth.requireOwnPassword, async context => {
     const { encrypted, ...offer } = deps.totp.create(await confirmed(context));
     await offerTotp(pool, signedInOf(context.state).user.id, encrypted);
     context.body = offer satisfies TotpOffer;
   });
 
-  router.post('/admin/account/totp/confirm', auth.requireAuth, async context => {
+  router.post('/admin/account/totp/confirm', auth.requireOwnPassword, async context => {
     const { user } = signedInOf(context.state);
     const { code } = await readJsonBody(context.req, totpConfirmation);
     const secret = await selectTotpOffer(pool, user.id);
@@ -74,6 +74,10 @@ export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & 
   });
 
   router.delete('/admin/account/totp', auth.requireAuth, async context => {
+    if (deps.secondFactorOf.includes(signedInOf(context.state).user.role)) {
+      const detail = 'a second factor is required of you: set up another one in its place with POST /admin/account/totp';
+      throw new ProblemError('not_possible', detail);
+    }
     const user = await confirmed(context);
     if (await removeTotp(pool, user.id)) tell(context, 'totp.disable');
     deps.sessions.userChanged(user.id);

@@ -4,7 +4,7 @@ import type { Context, Middleware } from 'koa';
 import koaJwt from 'koa-jwt';
 import { toAdminActor } from '../../admin-actor.ts';
 import { ProblemError } from '../../public/problem-error.ts';
-import type { AdminState, SignedIn } from '../admin-state.ts';
+import { type AdminState, type SignedIn, signedInOf } from '../admin-state.ts';
 import { toSessionKey } from '../session-access/session-key.ts';
 import { type AdminTokens, createAdminTokens } from './admin-token.ts';
 import { bearerOf } from './bearer.ts';
@@ -99,7 +99,7 @@ export class AdminAuth {
     return token && session?.user.id === token.userId ? session : null;
   }
 
-  /** Also for who must choose a password first; for routes by which he does, and no others. */
+  /** Also for who must choose a password or set up a second factor first; for routes by which he does, and no others. */
   readonly requireSession: Middleware<AdminState> = async (context, next) => {
     const signedIn = await this.verify(context);
     if (!signedIn) throw new ProblemError('unauthenticated', 'nobody is signed in, or the session is over: sign in');
@@ -112,9 +112,16 @@ export class AdminAuth {
     }
   };
 
+  /** Also for who must set up a second factor first. */
+  readonly requireOwnPassword: Middleware<AdminState> = (context, next) =>
+    this.requireSession(context, () => {
+      requireOwnPassword(signedInOf(context.state));
+      return next();
+    });
+
   readonly requireAuth: Middleware<AdminState> = (context, next) =>
     this.requireSession(context, () => {
-      if (context.state.signedIn) requireOwnPassword(context.state.signedIn);
+      requireAllowed(signedInOf(context.state));
       return next();
     });
 
@@ -150,8 +157,15 @@ export class AdminAuth {
   }
 }
 
-/** @throws ProblemError `password_change_required` */
-export function requireOwnPassword({ user }: SignedIn): void {
+/** @throws ProblemError `password_change_required`, `second_factor_setup_required` */
+export function requireAllowed(signedIn: SignedIn): void {
+  requireOwnPassword(signedIn);
+  if (!signedIn.user.mustSetUpSecondFactor) return;
+  const detail = 'a second factor is required of you: set one up with POST /admin/account/totp';
+  throw new ProblemError('second_factor_setup_required', detail);
+}
+
+function requireOwnPassword({ user }: SignedIn): void {
   if (!user.mustChangePassword) return;
   const detail = 'somebody else knows the password: choose another with POST /admin/account/password';
   throw new ProblemError('password_change_required', detail);

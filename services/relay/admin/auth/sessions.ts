@@ -12,6 +12,7 @@ import {
 } from '@3cx-relay/shared/store/admin-sessions.ts';
 import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import type { AdminRole } from '@3cx-relay/shared/wire/admin/session.ts';
 import { type RowWatch, watchRows } from '../../changes/row-watch.ts';
 import { createHeldSessions } from './held-sessions.ts';
 import { createKnownSessions } from './known-sessions.ts';
@@ -52,6 +53,8 @@ export interface SessionsOptions {
   readonly lifeMs: number;
   readonly sweepMs: number;
   readonly maxPerUser: number;
+  /** The roles of which a second factor is required. */
+  readonly secondFactorOf: readonly AdminRole[];
 }
 
 const KNOWN = { freshMs: 30_000, maxSessions: 10_000 };
@@ -97,7 +100,7 @@ export function createAdminSessions(
       forget,
       idsInUse: () => [...known.ids(), ...held.ids()],
       async review(client, ids) {
-        const sessions = new Map((await selectAdminSessionsById(client, ids)).map(session => [session.id, session]));
+        const sessions = new Map((await selectAdminSessionsById(client, ids, options)).map(session => [session.id, session]));
         for (const id of ids) review(id, sessions.get(id) ?? null);
       },
     },
@@ -109,7 +112,7 @@ export function createAdminSessions(
     const running = lookups.get(id);
     if (running) return running;
     const changesBefore = changes;
-    const lookup = selectAdminSessionsById(pool, [id])
+    const lookup = selectAdminSessionsById(pool, [id], options)
       .then(([session = null]) => {
         // A row that was read just before it was deleted must not come back as one that is there.
         if (changes === changesBefore) review(id, session);
