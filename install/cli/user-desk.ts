@@ -60,7 +60,12 @@ export function openUserDesk(settings: Settings) {
   return {
     stop,
 
-    list: () => listAdminUsers(pool, { now: new Date() }),
+    list() {
+      const { ADMIN_SESSION_IDLE_MS: idleMs } = requireSettings(settings, {
+        ADMIN_SESSION_IDLE_MS: relayConfig.ADMIN_SESSION_IDLE_MS,
+      });
+      return listAdminUsers(pool, { now: new Date(), seenAfter: new Date(idleMs === 0 ? 0 : Date.now() - idleMs) });
+    },
 
     /** Without a password one is made, which is told this once. */
     async create({ isTemporary, ...asked }: AskedUser, hash: Hash): Promise<number> {
@@ -71,7 +76,11 @@ export function openUserDesk(settings: Settings) {
         return EXIT_EXISTS;
       }
       const { madePassword } = created;
-      print({ ...created.user, ...(madePassword !== null && { temporaryPassword: madePassword }), ...(temporaryUntil && { expiresAt: temporaryUntil }) });
+      print({
+        ...created.user,
+        ...(madePassword !== null && { temporaryPassword: madePassword }),
+        ...(temporaryUntil && { expiresAt: temporaryUntil }),
+      });
       await tell('user.create', created.user, { role: asked.role });
       return 0;
     },

@@ -27,6 +27,7 @@ export interface StoredAdminSession {
   readonly id: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  readonly lastSeenAt: Date;
   readonly user: {
     readonly id: number;
     readonly username: string;
@@ -50,6 +51,7 @@ interface SessionRow {
   id: string;
   created_at: Date;
   expires_at: Date;
+  last_seen_at: Date;
   user_id: number;
   username: string;
   role: AdminRole;
@@ -93,6 +95,7 @@ export async function selectAdminSessionsById(
     id: row.id,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+    lastSeenAt: row.last_seen_at,
     user: {
       id: row.user_id,
       username: row.username,
@@ -116,9 +119,13 @@ export async function deleteAdminSessionsOf(pool: pg.Pool, userId: number, keep:
   return rows.map(({ id }) => id);
 }
 
-/** Those of a user that have not expired, the one used last first. */
-export async function listAdminSessions(pool: pg.Pool, userId: number, now: Date): Promise<ListedAdminSession[]> {
-  const { rows } = await pool.query(LIST_SESSIONS, [userId, now]);
+/** Those of a user that have not expired and were used since `seenAfter`, the one used last first. */
+export async function listAdminSessions(
+  pool: pg.Pool,
+  userId: number,
+  { now, seenAfter }: { now: Date; seenAfter: Date },
+): Promise<ListedAdminSession[]> {
+  const { rows } = await pool.query(LIST_SESSIONS, [userId, now, seenAfter]);
   return rows.map(row => ({
     id: row.id,
     createdAt: row.created_at,

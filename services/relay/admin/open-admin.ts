@@ -68,6 +68,7 @@ export function openSessions(config: RelayConfig, deps: Pick<OpenAdminDeps, 'poo
     {
       databaseUrl: config.DATABASE_URL,
       lifeMs: config.ADMIN_SESSION_MS,
+      idleMs: config.ADMIN_SESSION_IDLE_MS,
       sweepMs: config.ADMIN_SESSION_SWEEP_MS,
       maxPerUser: config.ADMIN_MAX_SESSIONS_PER_USER,
       secondFactorOf: SECOND_FACTOR_OF[config.ADMIN_REQUIRE_SECOND_FACTOR],
@@ -80,7 +81,10 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
   if (!sessions) return null;
   const shared = { ...deps, sessions, now: Date.now };
   const signingIn = openSignIn(config, shared);
-  const auth = new AdminAuth({ ...shared, ...signingIn }, { adminSecret: config.ADMIN_SECRET });
+  const auth = new AdminAuth(
+    { ...shared, ...signingIn },
+    { adminSecret: config.ADMIN_SECRET, idleMs: config.ADMIN_SESSION_IDLE_MS },
+  );
   const operator = openOperator(config, shared);
   const app = createAdminApp({
     ...shared,

@@ -198,10 +198,7 @@ export function createWebSocketEndpoint(
     return decision;
   }
 
-  async function serve(
-    connection: Connection,
-    { key, first, owner, record }: Accepted,
-  ): Promise<void> {
+  async function serve(connection: Connection, { key, first, owner, record }: Accepted): Promise<void> {
     const greeting = greet(connection, key);
     connection.listen(
       async message => {

@@ -101,11 +101,15 @@ test('whoever signs in again ends the session that the same browser had, and no 
   expect(await statusOf(first.token)).toBe(200);
   const again = await browser('POST', '/admin/login', credentials);
   const token = /admin_token=([^;]+)/.exec(again.headers.get('set-cookie') ?? '')?.[1] ?? '';
-  expect([await statusOf(first.token), await statusOf(token), await statusOf(elsewhere.token)]).toEqual([401, 200, 200]);
+  expect([await statusOf(first.token), await statusOf(token), await statusOf(elsewhere.token)]).toEqual([
+    401, 200, 200,
+  ]);
   // Also as somebody else: the browser has one cookie.
   const other = await signInAs(relay, { role: 'viewer', password });
   const next = { username: other.user.username, password };
-  expect((await askAdmin(relay.url, { cookie: `admin_token=${token}` })('POST', '/admin/login', next)).status).toBe(200);
+  expect((await askAdmin(relay.url, { cookie: `admin_token=${token}` })('POST', '/admin/login', next)).status).toBe(
+    200,
+  );
   expect(await statusOf(token)).toBe(401);
   // A program that shows the token it had.
   const renewed = await elsewhere.script('POST', '/admin/login', { ...credentials, answer: 'token' });
@@ -219,7 +223,7 @@ test('who is signed in goes on while PostgreSQL is away, until his session is ov
   const store = createPool({ databaseUrl: proxy.url, name: 'test sessions', max: 1, logger });
   const sessions = createAdminSessions(
     { pool: store.pool, logger, now: () => now },
-    { databaseUrl: proxy.url, lifeMs: 3_600_000, sweepMs: 3_600_000, maxPerUser: 2, secondFactorOf: [] },
+    { databaseUrl: proxy.url, lifeMs: 3_600_000, idleMs: 0, sweepMs: 3_600_000, maxPerUser: 2, secondFactorOf: [] },
   );
   const [{ sessionId }, stranger] = [await signInAs(relay), await signInAs(relay)];
   expect(await sessions.find(sessionId)).toMatchObject({ id: sessionId });

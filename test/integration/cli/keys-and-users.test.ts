@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
-import { insertApiKey, type ListedApiKey, listApiKeys } from '@3cx-relay/shared/store/api-keys.ts';
 import { selectAdminUserByName } from '@3cx-relay/shared/store/admin-users.ts';
+import { insertApiKey, type ListedApiKey, listApiKeys } from '@3cx-relay/shared/store/api-keys.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';

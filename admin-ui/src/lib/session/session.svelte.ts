@@ -21,15 +21,23 @@ export class Session {
   problem = $state.raw<AdminProblem | null>(null);
   /** The session ended while the panel was in use. */
   wasLost = $state(false);
+  /** After how long without use it ended; null when that was not why, or nobody knows. */
+  endedAfterMs = $state<number | null>(null);
   readonly api: AdminApi;
   #csrfToken: string | null = null;
+  /** How often somebody came in. */
+  #entries = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(baseUrl: string) {
     this.api = createAdminApi({
       baseUrl,
       csrfToken: () => this.#csrfToken,
-      onSignedOut: () => this.#leave({ wasLost: this.state === 'signed-in' }),
+      onSignedOut: () => {
+        this.#leave({ wasLost: this.state === 'signed-in' });
+        // It says why.
+        void this.start();
+      },
       onGated: () => void this.start(),
     });
   }
@@ -46,10 +54,13 @@ export class Session {
   /** Asks who is signed in, until the relay answers. */
   async start(): Promise<void> {
     clearTimeout(this.#retry);
+    const before = this.#entries;
     try {
-      const { needed, session } = await this.api.get<SetupState>('setup');
+      const { needed, session, endedAfterMs = null } = await this.api.get<SetupState>('setup');
       if (session) return this.#enter(session);
-      this.#leave({ wasLost: this.state === 'signed-in' });
+      // It was asked before somebody signed in.
+      if (this.#entries !== before) return;
+      this.#leave({ wasLost: this.state === 'signed-in', endedAfterMs });
       if (needed) this.state = 'new';
     } catch (error) {
       this.problem = toAdminProblem(error);
@@ -103,18 +114,21 @@ export class Session {
   }
 
   #enter({ user, csrfToken }: SessionAnswer): void {
+    this.#entries += 1;
     this.#csrfToken = csrfToken;
     this.user = user;
     this.problem = null;
     this.wasLost = false;
+    this.endedAfterMs = null;
     this.state = 'signed-in';
   }
 
-  #leave({ wasLost }: { wasLost: boolean }): void {
+  #leave({ wasLost, endedAfterMs = null }: { wasLost: boolean; endedAfterMs?: number | null }): void {
     this.#csrfToken = null;
     this.user = null;
     this.problem = null;
     this.wasLost ||= wasLost;
+    this.endedAfterMs = endedAfterMs;
     this.state = 'signed-out';
   }
 }

@@ -1,4 +1,10 @@
-import type { Account, IdentityConfirmation, PasswordChange, RecoveryCodes, TotpOffer } from '@3cx-relay/shared/wire/admin/account.ts';
+import type {
+  Account,
+  IdentityConfirmation,
+  PasswordChange,
+  RecoveryCodes,
+  TotpOffer,
+} from '@3cx-relay/shared/wire/admin/account.ts';
 import type { AdminSession } from '@3cx-relay/shared/wire/admin/users.ts';
 import { Loaded } from '../../lib/api/loaded.svelte.ts';
 import type { Session } from '../../lib/session/session.svelte.ts';

@@ -44,7 +44,7 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
   router.get('/admin/account', auth.requireAuth, async context => {
     const { user } = signedInOf(context.state);
     const [[stored], recoveryCodesLeft] = await Promise.all([
-      listAdminUsers(pool, { now: now(), id: user.id }),
+      listAdminUsers(pool, { now: now(), id: user.id, seenAfter: sessions.seenAfter() }),
       countRecoveryCodes(pool, user.id),
     ]);
     if (!stored) throw new ProblemError('not_found', 'this user is not there any more');
@@ -84,7 +84,9 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
 
   router.get('/admin/account/sessions', auth.requireAuth, async context => {
     const signedIn = signedInOf(context.state);
-    const listed = await listAdminSessions(pool, signedIn.user.id, now());
+    const listed = await listAdminSessions(pool, signedIn.user.id, {
+      ...{ now: now(), seenAfter: sessions.seenAfter() },
+    });
     context.body = { sessions: listed.map(session => toSession(session, signedIn.id)) };
   });
 

@@ -75,7 +75,8 @@ export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & 
 
   router.delete('/admin/account/totp', auth.requireAuth, async context => {
     if (deps.secondFactorOf.includes(signedInOf(context.state).user.role)) {
-      const detail = 'a second factor is required of you: set up another one in its place with POST /admin/account/totp';
+      const detail =
+        'a second factor is required of you: set up another one in its place with POST /admin/account/totp';
       throw new ProblemError('not_possible', detail);
     }
     const user = await confirmed(context);

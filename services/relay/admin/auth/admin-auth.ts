@@ -34,11 +34,13 @@ export class AdminAuth {
   readonly #deps: AdminAuthDeps;
   readonly #tokens: AdminTokens;
   readonly #csrf: CsrfTokens;
+  readonly #idleMs: number;
   readonly #refusedNames: RefusedNames;
   readonly #readToken: ReturnType<typeof koaJwt>;
 
-  constructor(deps: AdminAuthDeps, { adminSecret }: { adminSecret: string }) {
+  constructor(deps: AdminAuthDeps, { adminSecret, idleMs }: { adminSecret: string; idleMs: number }) {
     this.#deps = deps;
+    this.#idleMs = idleMs;
     this.#tokens = createAdminTokens(adminSecret, deps.now);
     this.#csrf = createCsrfTokens(adminSecret);
     this.#refusedNames = createRefusedNames(deps.now);
@@ -59,7 +61,10 @@ export class AdminAuth {
     this.#tell('sign_in', signedIn, { from, details: { secondFactor } });
     if (before && (await this.#deps.sessions.end({ id: before.id, userId: before.user.id }))) {
       const ended = { id: before.id, user: signedIn.user };
-      this.#tell('session.end', ended, { from, details: { username: before.user.username, reason: 'signed_in_again' } });
+      this.#tell('session.end', ended, {
+        from,
+        details: { username: before.user.username, reason: 'signed_in_again' },
+      });
     }
     return result;
   }
@@ -90,13 +95,28 @@ export class AdminAuth {
     return session;
   }
 
+  /**
+   * The request brings the token of a session that ended because nobody used it; after how long that is, in ms. Null: it
+   * brings none, or it ended in another way.
+   */
+  async endedAfter(context: AdminContext): Promise<number | null> {
+    const token = await this.#tokenIn(context);
+    if (!token) return null;
+    const session = { id: token.sessionId, userId: token.userId };
+    return (await this.#deps.sessions.hasRested(session)) ? this.#idleMs : null;
+  }
+
   /** Whose token comes with the request, which proves nothing of who sent it; null when it is of no session in force. */
   async find(context: AdminContext): Promise<SignedIn | null> {
-    delete context.state.adminToken;
-    await this.#readToken(context, async () => undefined);
-    const token = this.#tokens.parse(context.state.adminToken);
+    const token = await this.#tokenIn(context);
     const session = token && (await this.#deps.sessions.find(token.sessionId));
     return token && session?.user.id === token.userId ? session : null;
+  }
+
+  async #tokenIn(context: AdminContext): Promise<ReturnType<AdminTokens['parse']>> {
+    delete context.state.adminToken;
+    await this.#readToken(context, async () => undefined);
+    return this.#tokens.parse(context.state.adminToken);
   }
 
   /** Also for who must choose a password or set up a second factor first; for routes by which he does, and no others. */
@@ -133,7 +153,11 @@ export class AdminAuth {
       return next();
     });
 
-  #tell(action: string, { id, user }: Pick<SignedIn, 'id' | 'user'>, what: { from: Pick<SessionOrigin, 'address'>; details: object }): void {
+  #tell(
+    action: string,
+    { id, user }: Pick<SignedIn, 'id' | 'user'>,
+    what: { from: Pick<SessionOrigin, 'address'>; details: object },
+  ): void {
     this.#deps.audit.write({
       action,
       actor: toAdminActor(user),

@@ -40,7 +40,12 @@ export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
   router.get('/admin/setup', async context => {
     const needed = await isNeeded();
     const signedIn = needed ? null : await deps.auth.verify(context);
-    context.body = { needed, session: signedIn && toSessionAnswer(deps.auth, signedIn) } satisfies SetupState;
+    const endedAfterMs = needed || signedIn ? null : await deps.auth.endedAfter(context);
+    context.body = {
+      needed,
+      session: signedIn && toSessionAnswer(deps.auth, signedIn),
+      ...(endedAfterMs !== null && { endedAfterMs }),
+    } satisfies SetupState;
   });
 
   router.post('/admin/setup', async context => {
