@@ -98,9 +98,10 @@ export function createAdminSessions(
     known.forget(id);
   }
 
-  function review(id: string, session: StoredAdminSession | null): void {
-    if (session) known.learn(session);
-    else known.forget(id);
+  /** `isCurrent`: nothing was changed since it was read. */
+  function review(id: string, session: StoredAdminSession | null, isCurrent = true): void {
+    if (session === null) known.forget(id);
+    else if (isCurrent) known.learn(session);
     held.review(id, session);
   }
 
@@ -117,10 +118,13 @@ export function createAdminSessions(
       forget,
       idsInUse: () => [...known.ids(), ...held.ids()],
       async review(client, ids) {
+        const changesBefore = changes;
         const sessions = new Map(
           (await selectAdminSessionsById(client, ids, options)).map(session => [session.id, session]),
         );
-        for (const id of ids) review(id, sessions.get(id) ?? null);
+        // What changed meanwhile is read again soon; until then nobody remembers what was read before.
+        const isCurrent = changes === changesBefore;
+        for (const id of ids) review(id, sessions.get(id) ?? null, isCurrent);
       },
     },
     options,
