@@ -27,7 +27,8 @@ an interrupted one is completed by the next. Settings that exist are never overw
   --admin-user NAME     the first user of the panel (default admin)
 
 Secrets come from the terminal or the environment, never from an argument, which every user of a machine can see:
-CLIENT_SECRET of the API client, ADMIN_PASSWORD of the first user (made and printed once when it is not given).
+CLIENT_SECRET of the API client, ADMIN_PASSWORD of the first user (when it is not given one is made and printed once, and
+the first sign-in asks for another one).
 TEXT
 }
 

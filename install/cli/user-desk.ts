@@ -21,6 +21,14 @@ import { openPostgres, openRedis } from './stores.ts';
 const SETUP_CODE_MS = 3_600_000;
 const EXIT_EXISTS = 3;
 
+interface AskedUser {
+  readonly username: string;
+  readonly role: string;
+  readonly password: string | null;
+  /** Somebody else knows the password: it is to be changed at the first sign-in, and ends. */
+  readonly isTemporary: boolean;
+}
+
 /**
  * The panel's own operations on users, for whoever has a shell and cannot sign in. Each answers with its exit code, says
  * on stdout what came of it as one line of JSON, and is audited.
@@ -36,6 +44,14 @@ export function openUserDesk(settings: Settings) {
     throw new Error(`There is no user ${username}: "3cx-relay user list" names them.`);
   }
 
+  /** Of a password that is known to somebody else, from now on. */
+  function endOfTemporary(): Date {
+    const { ADMIN_TEMPORARY_PASSWORD_MS: validMs } = requireSettings(settings, {
+      ADMIN_TEMPORARY_PASSWORD_MS: relayConfig.ADMIN_TEMPORARY_PASSWORD_MS,
+    });
+    return new Date(Date.now() + validMs);
+  }
+
   function tell(action: string, { id, username }: { id: number; username: string }, details: object = {}) {
     const record = { action, target: `user:${id}`, details: { username, ...details } };
     return tellAudit(settings, record, `${action} of ${username}`);
@@ -44,15 +60,27 @@ export function openUserDesk(settings: Settings) {
   return {
     stop,
 
-    list: () => listAdminUsers(pool, { now: new Date() }),
+    list() {
+      const { ADMIN_SESSION_IDLE_MS: idleMs } = requireSettings(settings, {
+        ADMIN_SESSION_IDLE_MS: relayConfig.ADMIN_SESSION_IDLE_MS,
+      });
+      return listAdminUsers(pool, { now: new Date(), seenAfter: new Date(idleMs === 0 ? 0 : Date.now() - idleMs) });
+    },
 
-    async create(asked: { username: string; role: string; password: string }, hash: Hash): Promise<number> {
-      const created = await createAdminUser({ pool, hash }, { ...asked, createdBy: COMMAND_LINE });
+    /** Without a password one is made, which is told this once. */
+    async create({ isTemporary, ...asked }: AskedUser, hash: Hash): Promise<number> {
+      const temporaryUntil = isTemporary ? endOfTemporary() : null;
+      const created = await createAdminUser({ pool, hash }, { ...asked, temporaryUntil, createdBy: COMMAND_LINE });
       if (!created.ok) {
         process.stderr.write(`a user named ${asked.username} exists already, nothing was changed\n`);
         return EXIT_EXISTS;
       }
-      print(created.user);
+      const { madePassword } = created;
+      print({
+        ...created.user,
+        ...(madePassword !== null && { temporaryPassword: madePassword }),
+        ...(temporaryUntil && { expiresAt: temporaryUntil }),
+      });
       await tell('user.create', created.user, { role: asked.role });
       return 0;
     },
@@ -74,11 +102,8 @@ export function openUserDesk(settings: Settings) {
 
     async resetPassword(username: string, hash: Hash): Promise<number> {
       const user = await find(username);
-      const { ADMIN_TEMPORARY_PASSWORD_MS: validMs } = requireSettings(settings, {
-        ADMIN_TEMPORARY_PASSWORD_MS: relayConfig.ADMIN_TEMPORARY_PASSWORD_MS,
-      });
       const temporaryPassword = randomReadableCode();
-      const [now, until] = [new Date(), new Date(Date.now() + validMs)];
+      const [now, until] = [new Date(), endOfTemporary()];
       const change = { hash: await hash(temporaryPassword), replaces: null, now, temporaryUntil: until };
       await changeAdminPassword(pool, user.id, change);
       const ended = await deleteAdminSessionsOf(pool, user.id, null);

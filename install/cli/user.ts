@@ -8,7 +8,7 @@ import type { Settings } from './settings.ts';
 import { UsageError } from './usage-error.ts';
 import { openUserDesk } from './user-desk.ts';
 
-export const USER_USAGE = `usage: 3cx-relay user create --username NAME --role admin|viewer < file-with-the-password
+export const USER_USAGE = `usage: 3cx-relay user create --username NAME --role admin|viewer [--temporary] < file-with-the-password
        3cx-relay user list [--json]
        3cx-relay user setup-code                        a code, good once and for an hour, to make the first user with
        3cx-relay user reset-password --username NAME    prints a temporary password, once, and ends his sessions
@@ -16,6 +16,9 @@ export const USER_USAGE = `usage: 3cx-relay user create --username NAME --role a
        3cx-relay user set-role --username NAME --role admin|viewer
        3cx-relay user unlock --username NAME            lets him try again after too many failed sign-ins
        3cx-relay user unlock --address IP               lets everybody try again who failed at this address
+
+  --temporary: another password must be chosen at the first sign-in, within ADMIN_TEMPORARY_PASSWORD_MS. With nothing on
+  stdin one is made then, and printed once.
 
   Who may sign in to the panel. What is changed stands in the audit.
   Exit code 1: refused or failed, 2: called wrongly, 3: there is such a user already.
@@ -28,6 +31,7 @@ export async function user(args: readonly string[], settings: Settings): Promise
     role: { type: 'string' },
     address: { type: 'string' },
     json: { type: 'boolean' },
+    temporary: { type: 'boolean' },
   });
   if (values.help) {
     process.stdout.write(USER_USAGE);
@@ -39,9 +43,12 @@ export async function user(args: readonly string[], settings: Settings): Promise
   switch (command) {
     case 'create':
       return withDesk(settings, async desk => {
-        const password = (await text(process.stdin)).replace(/\r?\n$/, '');
+        const isTemporary = values.temporary === true;
+        // A terminal would be waited for.
+        const given = isTemporary && process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
+        const password = isTemporary && given === '' ? null : given;
         const passwordHash = createPasswordHash();
-        const asked = { username: required('username', username), role: required('role', role), password };
+        const asked = { username: required('username', username), role: required('role', role), password, isTemporary };
         return desk.create(asked, passwordHash.hash).finally(passwordHash.stop);
       });
     case 'list':

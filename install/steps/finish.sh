@@ -24,18 +24,23 @@ create_first_user() {
   fi
   MADE_PASSWORD=''
   if [ -z "$password" ]; then
-    MADE_PASSWORD=$(random_secret | cut -c 1-24)
+    # 128 random bits.
+    MADE_PASSWORD=$(random_secret | cut -c 1-32)
     password=$MADE_PASSWORD
   fi
   # This once, and nowhere else: it is not kept. Before the user is made, so that a run which is killed between the two
   # leaves nobody whose password was never seen.
-  [ -z "$MADE_PASSWORD" ] || say "password of $ADMIN_USER: $MADE_PASSWORD"
+  if [ -n "$MADE_PASSWORD" ]; then
+    say "password of $ADMIN_USER: $MADE_PASSWORD"
+    say 'good for a day: the first sign-in asks for another one'
+    say "later: 3cx-relay user reset-password --username $ADMIN_USER"
+  fi
   changing "user $ADMIN_USER" create_user
 }
 
 create_user() {
   printf '%s\n' "$password" |
-    "$PREFIX/bin/3cx-relay" user create --username "$ADMIN_USER" --role admin >/dev/null
+    "$PREFIX/bin/3cx-relay" user create --username "$ADMIN_USER" --role admin ${MADE_PASSWORD:+--temporary} >/dev/null
 }
 
 finish() {

@@ -102,6 +102,31 @@ test('what fails stops the run and says in which step', () => {
   expect(output).not.toContain('went on');
 });
 
+/** Makes the first user with a `3cx-relay` that only writes down how it was called. */
+function firstUser(env: Record<string, string>) {
+  mkdirSync(join(folder, 'bin'));
+  const program = `#!/bin/sh\ncase $2 in list) echo '{"users":[]}' ;; *) echo "$*" >called; cat >given ;; esac\n`;
+  writeFileSync(join(folder, 'bin/3cx-relay'), program, { mode: 0o755 });
+  const script = `. ${steps}/settings.sh; . ${steps}/finish.sh; PREFIX=$PWD CONFIG=$PWD ADMIN_USER=root ASK=; create_first_user`;
+  const { output } = shell(script, { ADMIN_PASSWORD: '', ...env });
+  const [called = '', given = ''] = ['called', 'given'].map(name => readFileSync(join(folder, name), 'utf8'));
+  return { output, called, given };
+}
+
+test('a first password that the installer makes has 128 random bits, is printed, and must be changed', () => {
+  const { output, called, given } = firstUser({});
+  expect(given).toMatch(/^[0-9a-f]{32}\n$/);
+  expect(output).toContain(`password of root: ${given}`);
+  expect(called).toBe('user create --username root --role admin --temporary\n');
+});
+
+test('a first password that the operator gives is not printed, and stays', () => {
+  const { output, called, given } = firstUser({ ADMIN_PASSWORD: 'correct horse battery' });
+  expect(given).toBe('correct horse battery\n');
+  expect(output).not.toContain('correct horse');
+  expect(called).toBe('user create --username root --role admin\n');
+});
+
 test('every shell script is sh and nothing more', () => {
   const scripts = [installer, ...readdirSync(steps).flatMap(name => (name.endsWith('.sh') ? [join(steps, name)] : []))];
   for (const script of scripts) expect(spawnSync('sh', ['-n', script]).status).toBe(0);

@@ -21,6 +21,11 @@ export const relayConfig = {
   ADMIN_PANEL_DIR: z.string().default(fileURLToPath(new URL('../../admin-ui/build', import.meta.url))),
   /** How long somebody stays signed in to the panel. */
   ADMIN_SESSION_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
+  /** After how long without use that ends; 0: it does not. Use is written down four times a minute. */
+  ADMIN_SESSION_IDLE_MS: integer({ min: 0, max: 30 * 86_400_000, default: 43_200_000 }).refine(
+    ms => ms === 0 || ms >= 60_000,
+    'must be 0 or at least 60000',
+  ),
   ADMIN_SESSION_SWEEP_MS: integer({ min: 100, max: 3_600_000, default: 10_000 }),
   ADMIN_MAX_SESSIONS_PER_USER: integer({ min: 1, max: 1_000, default: 50 }),
   ADMIN_FAILED_SIGN_INS_PER_ADDRESS: integer({ min: 1, max: 100_000, default: 30 }),
@@ -31,6 +36,10 @@ export const relayConfig = {
   ADMIN_MAX_LOCKOUT_MS: integer({ min: 1_000, max: 7 * 86_400_000, default: 3_600_000 }),
   ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE: integer({ min: 1, max: 10_000, default: 30 }),
   ADMIN_TEMPORARY_PASSWORD_MS: integer({ min: 1_000, max: 30 * 86_400_000, default: 86_400_000 }),
+  /** Who may use the panel only with a second factor. */
+  ADMIN_REQUIRE_SECOND_FACTOR: z
+    .enum(['none', 'admins', 'all'], { error: 'must be none, admins or all' })
+    .default('none'),
   /** Connections to PostgreSQL for what the panel shows. */
   ADMIN_MAX_READS: integer({ min: 1, max: 100, default: 3 }),
   ADMIN_RECONNECT_TIMEOUT_MS: integer({ min: 500, max: 120_000, default: 20_000 }),

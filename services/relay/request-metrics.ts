@@ -29,7 +29,7 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
   return {
     answered({ event, endpoint, method, status, durationMs }) {
       // It was counted when it began.
-      if (event === 'ws.end') return;
+      if (event === 'ws.end' || event === 'ws.refuse') return;
       requests.inc({ endpoint, method, status: `${Math.floor(status / 100)}xx` });
       if (event !== 'sse.end') seconds.observe({ endpoint, method }, durationMs / 1000);
     },

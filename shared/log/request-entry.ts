@@ -1,12 +1,14 @@
+import type { Channel } from '../wire/channels.ts';
 import type { NewEntry } from './entry.ts';
 
 /** One request to the public API for channel `requests`: no query, no header, nothing that a secret could stand in. */
 export interface RequestRecord {
   /**
    * `http.request`: a request that was answered. `sse.end`: an event stream that ended. `ws.upgrade`: a WebSocket that
-   * was opened or refused. `ws.end`: one that was open and ended.
+   * was opened or refused. `ws.end`: one that was open and ended. `ws.refuse`: a channel that was refused on one that is
+   * open, once for each channel.
    */
-  readonly event: 'http.request' | 'sse.end' | 'ws.upgrade' | 'ws.end';
+  readonly event: 'http.request' | 'sse.end' | 'ws.upgrade' | 'ws.end' | 'ws.refuse';
   /** The template of the route, for example `/relay/calls/:participant/drop`; `unmatched` where there is none. */
   readonly endpoint: string;
   readonly method: string;
@@ -22,6 +24,8 @@ export interface RequestRecord {
   readonly bytes?: number;
   /** Of a WebSocket. */
   readonly closeCode?: number;
+  /** Of `ws.refuse`. */
+  readonly channel?: Channel;
   /** So many more requests without a key were counted, not written, before this one. */
   readonly suppressed?: number;
 }

@@ -27,12 +27,14 @@ export interface StoredAdminSession {
   readonly id: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  readonly lastSeenAt: Date;
   readonly user: {
     readonly id: number;
     readonly username: string;
     readonly role: AdminRole;
     readonly hasSecondFactor: boolean;
     readonly mustChangePassword: boolean;
+    readonly mustSetUpSecondFactor: boolean;
   };
 }
 
@@ -49,6 +51,7 @@ interface SessionRow {
   id: string;
   created_at: Date;
   expires_at: Date;
+  last_seen_at: Date;
   user_id: number;
   username: string;
   role: AdminRole;
@@ -79,22 +82,28 @@ export async function trimAdminSessions(
   return rows.map(({ id }) => id);
 }
 
-/** In no order; those that ended, or whose user is not active, are left out. Expiry is for the caller's clock. */
+/**
+ * In no order; those that ended, or whose user is not active, are left out. Expiry is for the caller's clock.
+ * `secondFactorOf`: the roles of which a second factor is required.
+ */
 export async function selectAdminSessionsById(
   queryable: pg.Pool | pg.Client,
   ids: readonly string[],
+  { secondFactorOf }: { secondFactorOf: readonly AdminRole[] },
 ): Promise<StoredAdminSession[]> {
   const { rows } = await queryable.query<SessionRow>(SELECT_BY_ID, [ids]);
   return rows.map(row => ({
     id: row.id,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+    lastSeenAt: row.last_seen_at,
     user: {
       id: row.user_id,
       username: row.username,
       role: row.role,
       hasSecondFactor: row.has_second_factor,
       mustChangePassword: row.must_change_password,
+      mustSetUpSecondFactor: !row.has_second_factor && secondFactorOf.includes(row.role),
     },
   }));
 }
@@ -111,9 +120,13 @@ export async function deleteAdminSessionsOf(pool: pg.Pool, userId: number, keep:
   return rows.map(({ id }) => id);
 }
 
-/** Those of a user that have not expired, the one used last first. */
-export async function listAdminSessions(pool: pg.Pool, userId: number, now: Date): Promise<ListedAdminSession[]> {
-  const { rows } = await pool.query(LIST_SESSIONS, [userId, now]);
+/** Those of a user that have not expired and were used since `seenAfter`, the one used last first. */
+export async function listAdminSessions(
+  pool: pg.Pool,
+  userId: number,
+  { now, seenAfter }: { now: Date; seenAfter: Date },
+): Promise<ListedAdminSession[]> {
+  const { rows } = await pool.query(LIST_SESSIONS, [userId, now, seenAfter]);
   return rows.map(row => ({
     id: row.id,
     createdAt: row.created_at,

@@ -83,12 +83,15 @@ export async function selectAdminUserByName(pool: pg.Pool, username: string): Pr
   };
 }
 
-/** All by name, or the one with this id; `now` tells which sessions have not expired. */
+/**
+ * All by name, or the one with this id; `now` tells which sessions have not expired, `seenAfter` which have not ended
+ * because nobody used them.
+ */
 export async function listAdminUsers(
   pool: pg.Pool,
-  { now, id = null }: { now: Date; id?: number | null },
+  { now, id = null, seenAfter = new Date(0) }: { now: Date; id?: number | null; seenAfter?: Date },
 ): Promise<ListedAdminUser[]> {
-  const { rows } = await pool.query(LIST_USERS, [now, id]);
+  const { rows } = await pool.query(LIST_USERS, [now, id, seenAfter]);
   return rows.map(row => ({
     id: row.id,
     username: row.username,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CHANNELS } from './channels.ts';
 import { entryFields, time } from './message-fields.ts';
 
 /** Entries of the channels that tell how the system itself is: `health`, `errors`, `audit`, `requests`. */
@@ -119,8 +120,8 @@ export const requestMessage = z
     type: z.literal('request'),
     ...entryFields,
     event: z
-      .enum(['http.request', 'sse.end', 'ws.upgrade', 'ws.end'])
-      .describe('Each but `ws.end`, the second entry of a WebSocket, is one request.'),
+      .enum(['http.request', 'sse.end', 'ws.upgrade', 'ws.refuse', 'ws.end'])
+      .describe('Each but `ws.refuse` and `ws.end`, further entries of a WebSocket, is one request.'),
     data: z.looseObject({
       endpoint: z.string().describe('The template of the route, never path or query; `unmatched` where there is none.'),
       method: z.string(),
@@ -132,6 +133,7 @@ export const requestMessage = z
       transport: z.enum(['http', 'sse', 'ws']),
       bytes: z.int().optional().describe('Sent to the client.'),
       closeCode: z.int().optional().describe('Of a WebSocket.'),
+      channel: z.enum(CHANNELS).optional().describe('Of `ws.refuse`: the one that was refused.'),
       suppressed: z
         .int()
         .optional()

@@ -111,10 +111,17 @@ describe.skipIf(!hasBrowser)('the own account', () => {
       .getByRole('button', { name: /^End the session of/ })
       .first()
       .click();
+    await page.getByLabel('Your password').fill('guessed');
+    await press('End session');
+    await page.getByText('This is not your password.').waitFor();
+    expect(await sessions()).toBe(before);
+    await page.getByLabel('Your password').fill(SECOND_PASSWORD);
+    expect(await tab.findings()).toEqual([]);
     await press('End session');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect(await sessions()).toBe(before - 1);
     await press('End all others');
+    await page.getByLabel('Your password').fill(SECOND_PASSWORD);
     await page
       .getByRole('dialog')
       .getByRole('button', { name: /^End (the|\d)/ })
@@ -123,16 +130,23 @@ describe.skipIf(!hasBrowser)('the own account', () => {
     expect(await sessions()).toBe(1);
   });
 
-  it('makes new recovery codes and switches the second factor off, with the password', async () => {
+  it('makes new recovery codes and switches the second factor off, with the password and the factor', async () => {
     const { page } = tab;
     await press('New recovery codes');
     await page.getByLabel('Your password').fill(SECOND_PASSWORD);
+    await page.getByLabel('Code', { exact: true }).fill('000 000');
     await press('Make new codes');
+    await page.getByText('This code is not valid, or was used before.').waitFor();
+    await page.getByLabel('Code', { exact: true }).fill(recoveryCodes[1] ?? '');
+    await press('Make new codes');
+    await page.getByLabel('I keep them where I find them without my phone').waitFor();
+    recoveryCodes = await page.getByRole('dialog').locator('code').allTextContents();
     await page.getByLabel('I keep them where I find them without my phone').check();
     await press('Done');
     expect(await account()).toMatchObject({ recoveryCodesLeft: 10 });
     await press('Switch off');
     await page.getByLabel('Your password').fill(SECOND_PASSWORD);
+    await page.getByLabel('Code', { exact: true }).fill(recoveryCodes[0] ?? '');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Second factor: off' }).waitFor();
     expect(await account()).toMatchObject({ user: { hasSecondFactor: false }, recoveryCodesLeft: 0 });

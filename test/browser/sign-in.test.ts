@@ -197,7 +197,29 @@ describe.skipIf(!hasBrowser)('the way in', () => {
     await isIn();
     tab.complaints.splice(0, tab.complaints.length, ...tab.complaints.filter(text => !text.includes('ERR_FAILED')));
   });
+
+  it('says after how long without use somebody was signed out, and lets him in where he was', async () => {
+    const resting = await signInAs(relay, { role: 'viewer', username: 'resting', password: PASSWORD });
+    await rest(relay.databaseUrl, resting.sessionId, '12 hours');
+    const later = await openPanelTab(browser, relay.url, resting);
+    await later.open('#/about');
+    await later.page.getByText('You were signed out after 12 h without use.').waitFor();
+    expect(await later.findings()).toEqual([]);
+    await later.page.getByLabel('Username').fill('resting');
+    await later.page.getByLabel('Password').fill(PASSWORD);
+    await later.page.keyboard.press('Enter');
+    await later.page.getByRole('heading', { level: 1, name: 'About' }).waitFor();
+    await later.close();
+  });
 });
+
+/** As if nobody had used it for so long. */
+async function rest(databaseUrl: string, sessionId: string, interval: string): Promise<void> {
+  const sql = new pg.Client({ connectionString: databaseUrl });
+  await sql.connect();
+  await sql.query('UPDATE admin_sessions SET last_seen_at = now() - $2::interval WHERE id = $1', [sessionId, interval]);
+  await sql.end();
+}
 
 /** As if no code had been given yet: the one that confirmed the second factor would be refused for half a minute. */
 async function forgetCodes(databaseUrl: string, id: number): Promise<void> {

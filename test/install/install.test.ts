@@ -143,6 +143,8 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
 
     const signIn = await web.ask('POST', '/admin/login', { body: { username: 'admin', password: PASSWORD } });
     expect(signIn).toMatchObject({ status: 200 });
+    // The operator gave it himself.
+    expect(JSON.parse(signIn.body)).toMatchObject({ user: { mustChangePassword: false } });
     const [cookie = ''] = signIn.headers['set-cookie'] ?? [];
     expect(cookie).toMatch(/; HttpOnly; SameSite=Strict; Secure/);
     const stats = await web.ask('GET', '/admin/stats', { headers: { cookie: cookie.split(';')[0] ?? '' } });
@@ -194,9 +196,9 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     const audit = await waitFor(
       async () => {
         const { output } = await machine.attempt(
-          '. /etc/3cx-relay/owner.env && psql -At "$DATABASE_URL" -c "SELECT body FROM events WHERE body::text LIKE \'%nobody%\'"',
+          '. /etc/3cx-relay/owner.env && psql -At "$DATABASE_URL" -c "SELECT body FROM events WHERE body::text LIKE \'%invalid_credentials%\'"',
         );
-        return output.includes('nobody') ? output : null;
+        return output.includes('invalid_credentials') ? output : null;
       },
       { what: 'the failed sign-in in the audit', timeoutMs: 20_000, everyMs: 500 },
     );

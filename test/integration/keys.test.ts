@@ -326,7 +326,8 @@ test('what was done to keys is told for the audit, with everything but the keys'
 
 test('an admin is created once, whatever the case of the name', async () => {
   const deps = { pool: store.pool, hash: bcrypt.hash };
-  const user = { username: 'admin', password: 'correct horse battery', role: 'admin', createdBy: 'test' };
+  const password = 'correct horse battery';
+  const user = { username: 'admin', password, role: 'admin', createdBy: 'test', temporaryUntil: null };
   expect(await createAdminUser(deps, user)).toMatchObject({ ok: true, user: { username: 'admin' } });
   expect(await createAdminUser(deps, { ...user, username: 'Admin' })).toEqual({ ok: false, reason: 'exists' });
   const { rows } = await store.pool.query('SELECT password FROM admin_users');

@@ -116,6 +116,23 @@ it('an upgrade that was refused is an entry, by its status whatever way it was t
   expect(told).toMatchObject({ event: 'ws.upgrade', data: { closeCode: 4001, keyId: null } });
 });
 
+it('a channel that is refused on an open WebSocket is an entry, once for each however often it is asked for', async () => {
+  const since = mark();
+  const total = await relay.metric('relay_requests_total');
+  const client = await connectClient(relay.url, relay.powerlessKey, { channels: '' });
+  await client.waitForMessage('hello');
+  for (let n = 0; n < 3; n += 1) client.send({ type: 'subscribe', channels: { calls: {}, audit: {} } });
+  await waitFor(() => client.messages.filter(({ type }) => type === 'error').length === 6, { what: 'six refusals' });
+  await client.close();
+  await entryOf(since, { closeCode: 1005 });
+  const refused = since().filter(({ event }) => event === 'ws.refuse');
+  expect(refused.map(({ data }) => data.channel).toSorted()).toEqual(['audit', 'calls']);
+  for (const { data } of refused) {
+    expect(data).toMatchObject({ endpoint: '/relay/ws', status: 403, client: 'powerless', transport: 'ws' });
+  }
+  expect(await relay.metric('relay_requests_total')).toBe(total + 1);
+});
+
 it('reading the requests makes no entries, so that whoever waits for them does not wake himself', async () => {
   await get('/relay/active-calls');
   const page = async (query: string) => {

@@ -25,6 +25,9 @@ test('no secret reaches a log, an entry or a table, at whatever level', async ()
   expect(signedIn.status).toBe(200);
   const cookie = /=([^;]+)/.exec(signedIn.headers.get('set-cookie') ?? '')?.[1] ?? 'none';
   expect((await stranger('POST', '/admin/login', { username: 'ada', password: wrong })).status).toBe(401);
+  // Into the wrong field.
+  const typed = 'a password that is no name 8';
+  expect((await stranger('POST', '/admin/login', { username: typed, password: 'ada' })).status).toBe(401);
   const { body: made } = await admin.browser('POST', '/admin/api-keys', { clientName: 'CRM', permissions: ['read'] });
   const { body: offered } = await admin.browser('POST', '/admin/account/totp', { password });
   const { body: board } = await admin.browser('POST', '/admin/wallboards', { name: 'Hall', expiresInDays: 1 });
@@ -51,7 +54,7 @@ test('no secret reaches a log, an entry or a table, at whatever level', async ()
   await system.crash('ingest');
 
   const secrets: Record<string, string> = {
-    ...{ adminSecret, password, wrong, clientSecret, cookie, guessed, ticket, other },
+    ...{ adminSecret, password, wrong, typed, clientSecret, cookie, guessed, ticket, other },
     ...{ csrf: signedIn.body.csrfToken, apiKey: made.apiKey, systemKey: system.apiKey, token: admin.token },
     ...{ totp: offered.secret, board: board.token, temporary: user.temporaryPassword },
     database: decodeURIComponent(new URL(system.databaseUrl).password),

@@ -22,6 +22,8 @@ test('secrets are made once, readable by their owner only, and the same at every
   expect(second.current).toEqual(first.current);
   expect(second.current.apiKey).toBe('3cxr_00');
   expect(second.current.adminSecret.length).toBeGreaterThanOrEqual(32);
+  // 128 bits.
+  expect(second.current.adminPassword).toMatch(/^[0-9a-f]{32}$/);
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 

@@ -23,7 +23,7 @@ export function openSecrets(path: string): SecretStore {
       adminSecret: kept.adminSecret ?? randomBytes(48).toString('base64url'),
       simulatorSecret: kept.simulatorSecret ?? randomBytes(24).toString('base64url'),
       // Hexadecimal, so that no word comes about in it by chance that the rules for passwords refuse.
-      adminPassword: kept.adminPassword ?? randomBytes(15).toString('hex'),
+      adminPassword: kept.adminPassword ?? randomBytes(16).toString('hex'),
       ...(kept.apiKey === undefined ? {} : { apiKey: kept.apiKey }),
     },
     remember(change: Partial<Secrets>): void {

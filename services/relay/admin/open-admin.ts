@@ -6,6 +6,7 @@ import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis, RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { ADMIN_ROLES, type AdminRole } from '@3cx-relay/shared/wire/admin/session.ts';
 import type { Middleware } from 'koa';
 import type { ClientDirectory } from '../clients/client-directory.ts';
 import type { RelayConfig } from '../config.ts';
@@ -55,6 +56,10 @@ export interface Admin {
   stop(): Promise<void>;
 }
 
+const SECOND_FACTOR_OF: Readonly<Record<RelayConfig['ADMIN_REQUIRE_SECOND_FACTOR'], readonly AdminRole[]>> = {
+  ...{ none: [], admins: ['admin'], all: ADMIN_ROLES },
+};
+
 /** Before all else, because those who are signed in come in where clients do; null when this instance has no panel. */
 export function openSessions(config: RelayConfig, deps: Pick<OpenAdminDeps, 'pool' | 'logger'>): AdminSessions | null {
   if (!config.ADMIN_ENABLED) return null;
@@ -63,8 +68,10 @@ export function openSessions(config: RelayConfig, deps: Pick<OpenAdminDeps, 'poo
     {
       databaseUrl: config.DATABASE_URL,
       lifeMs: config.ADMIN_SESSION_MS,
+      idleMs: config.ADMIN_SESSION_IDLE_MS,
       sweepMs: config.ADMIN_SESSION_SWEEP_MS,
       maxPerUser: config.ADMIN_MAX_SESSIONS_PER_USER,
+      secondFactorOf: SECOND_FACTOR_OF[config.ADMIN_REQUIRE_SECOND_FACTOR],
     },
   );
 }
@@ -74,7 +81,10 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
   if (!sessions) return null;
   const shared = { ...deps, sessions, now: Date.now };
   const signingIn = openSignIn(config, shared);
-  const auth = new AdminAuth({ ...shared, ...signingIn }, { adminSecret: config.ADMIN_SECRET });
+  const auth = new AdminAuth(
+    { ...shared, ...signingIn },
+    { adminSecret: config.ADMIN_SECRET, idleMs: config.ADMIN_SESSION_IDLE_MS },
+  );
   const operator = openOperator(config, shared);
   const app = createAdminApp({
     ...shared,
@@ -82,6 +92,7 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
     operator,
     auth,
     confirmPassword: createConfirmPassword({ ...shared, ...signingIn }),
+    secondFactorOf: SECOND_FACTOR_OF[config.ADMIN_REQUIRE_SECOND_FACTOR],
     temporaryPasswordMs: config.ADMIN_TEMPORARY_PASSWORD_MS,
     failedWallboards: {
       perMinute: config.RELAY_FAILED_KEYS_PER_MINUTE,
@@ -96,8 +107,7 @@ export function openAdmin(config: RelayConfig, deps: OpenAdminDeps, sessions: Ad
     app,
     readAsSession: readAsSession(auth),
     async stop() {
-      signingIn.failures.stop();
-      await operator.stop();
+      await Promise.all([signingIn.failures.stop(), signingIn.confirmations.stop(), operator.stop()]);
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestRecord } from '@3cx-relay/shared/log/request-entry.ts';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { Problem } from '@3cx-relay/shared/wire/problem.ts';
 import type { WebSocket } from 'ws';
 import { type ApiKey, keyIdOf } from '../keys/validation.ts';
@@ -7,11 +8,16 @@ import { clientAddress } from '../public/client-address.ts';
 import { roundMs, UNMATCHED } from '../public/record-requests.ts';
 import type { RequestLog } from '../request-log.ts';
 
-/** Puts one upgrade on record: when it is decided, and once more when the WebSocket ends. */
+/**
+ * Puts one upgrade on record: when it is decided, once more when the WebSocket ends, and once for each channel that was
+ * refused meanwhile, however often it was asked for.
+ */
 export interface UpgradeRecord {
   /** `closeCode`: by which a connection is refused that had to be accepted to be told. */
   refused(problem: Problem, key: ApiKey | null, closeCode?: number): void;
   accepted(key: ApiKey, ws: WebSocket): void;
+  /** On the open WebSocket. */
+  refusedChannel(channel: Channel, key: ApiKey): void;
 }
 
 export function beginUpgradeRecord(requests: RequestLog, request: IncomingMessage, path: string): UpgradeRecord {
@@ -19,7 +25,8 @@ export function beginUpgradeRecord(requests: RequestLog, request: IncomingMessag
   const { socket } = request;
   // Asked now: a socket that was closed does not know it any more.
   const address = clientAddress(request);
-  const record = (event: 'ws.upgrade' | 'ws.end', key: ApiKey | null, status: number): RequestRecord => ({
+  const refusedChannels = new Set<Channel>();
+  const record = (event: 'ws.upgrade' | 'ws.end' | 'ws.refuse', key: ApiKey | null, status: number): RequestRecord => ({
     event,
     endpoint: path,
     method: 'GET',
@@ -43,6 +50,11 @@ export function beginUpgradeRecord(requests: RequestLog, request: IncomingMessag
         const bytes = socket.bytesWritten - sentBefore;
         requests.write({ ...record('ws.end', key, 101), bytes, closeCode });
       });
+    },
+    refusedChannel(channel, key) {
+      if (refusedChannels.has(channel)) return;
+      refusedChannels.add(channel);
+      requests.write({ ...record('ws.refuse', key, 403), channel });
     },
   };
 }

@@ -20,7 +20,7 @@ import { parseQuery } from './connect-query.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Hub } from './hub.ts';
 import type { OnWrite } from './outlet.ts';
-import { beginUpgradeRecord } from './record-upgrades.ts';
+import { beginUpgradeRecord, type UpgradeRecord } from './record-upgrades.ts';
 import { refuseByClose, refuseByStatus, verdictOf } from './refuse-upgrade.ts';
 import type { SendBudget } from './send-budget.ts';
 import { encodingOf, selectSubprotocol } from './subprotocol.ts';
@@ -51,6 +51,13 @@ type Decision =
   | { readonly key: ApiKey; readonly first: Map<Channel, SubscriptionRequest> }
   /** With the key when it was valid and something else was wrong. */
   | { readonly key: ApiKey | null; readonly problem: Problem };
+
+interface Accepted {
+  readonly key: ApiKey;
+  readonly first: Map<Channel, SubscriptionRequest>;
+  readonly owner: ClientOwner;
+  readonly record: UpgradeRecord;
+}
 
 const PATH = '/relay/ws';
 /** Only there to resolve the request target against. */
@@ -168,7 +175,7 @@ export function createWebSocketEndpoint(
             onWrite: options.onWrite,
           });
           end = endOf(connection);
-          serve(connection, { ...decision, owner: ownerOf(decision.key, request) }).catch(err => {
+          serve(connection, { ...decision, owner: ownerOf(decision.key, request), record }).catch(err => {
             logger.error({ err }, 'a connection could not be served');
             connection.terminate();
           });
@@ -191,15 +198,12 @@ export function createWebSocketEndpoint(
     return decision;
   }
 
-  async function serve(
-    connection: Connection,
-    { key, first, owner }: { key: ApiKey; first: Map<Channel, SubscriptionRequest>; owner: ClientOwner },
-  ): Promise<void> {
+  async function serve(connection: Connection, { key, first, owner, record }: Accepted): Promise<void> {
     const greeting = greet(connection, key);
     connection.listen(
       async message => {
         await greeting;
-        await carryOut(connection, key, message);
+        await carryOut(connection, message, { key, record });
       },
       () => {
         hub.remove(connection);
@@ -244,7 +248,11 @@ export function createWebSocketEndpoint(
     });
   }
 
-  async function carryOut(connection: Connection, key: ApiKey, message: ClientMessage): Promise<void> {
+  async function carryOut(
+    connection: Connection,
+    message: ClientMessage,
+    { key, record }: Pick<Accepted, 'key' | 'record'>,
+  ): Promise<void> {
     switch (message.type) {
       case 'ping':
         return connection.send({ type: 'pong' });
@@ -265,8 +273,10 @@ export function createWebSocketEndpoint(
           if (!request || !isChannel(name)) continue;
           const forbidden = refuseChannel(key, name);
           const scope = channelScopeOf(key, name);
-          if (forbidden) connection.refuse('forbidden_channel', forbidden.detail, `channels.${name}`);
-          else await subscribe(connection, { channel: name, scope, ...request });
+          if (forbidden) {
+            record.refusedChannel(name, key);
+            connection.refuse('forbidden_channel', forbidden.detail, `channels.${name}`);
+          } else await subscribe(connection, { channel: name, scope, ...request });
         }
     }
   }

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { sessionUser } from './session.ts';
+import { secret, sessionUser } from './session.ts';
 import { newPassword } from './users.ts';
-
-const currentPassword = z.string('is required').min(1, 'is required').max(256, 'must have at most 256 characters');
 
 export const account = z.object({
   user: sessionUser,
@@ -10,18 +8,32 @@ export const account = z.object({
   passwordChangedAt: z.iso.datetime(),
   lastLoginAt: z.iso.datetime().nullable(),
   recoveryCodesLeft: z.int(),
+  /** Then it is replaced by another one, and not removed. */
+  isSecondFactorRequired: z.boolean(),
 });
 
 export type Account = z.infer<typeof account>;
 
-export const passwordChange = z.strictObject({ currentPassword, newPassword });
+export const passwordChange = z.strictObject({ currentPassword: secret, newPassword });
 
 export type PasswordChange = z.infer<typeof passwordChange>;
 
-/** Proves that whoever changes the second factor is the one who signed in. */
-export const passwordConfirmation = z.strictObject({ password: currentPassword });
+/**
+ * Proves that whoever changes the second factor is the one who signed in. Who has one gives it, too: a code of his app as
+ * `totp`, or a recovery code.
+ */
+export const identityConfirmation = z.strictObject({
+  password: secret,
+  totp: secret.optional(),
+  recoveryCode: secret.optional(),
+});
 
-export type PasswordConfirmation = z.infer<typeof passwordConfirmation>;
+export type IdentityConfirmation = z.infer<typeof identityConfirmation>;
+
+/** The password may be left out shortly after a sign-in. */
+export const sessionsEnd = z.strictObject({ password: secret.optional() });
+
+export type SessionsEnd = z.infer<typeof sessionsEnd>;
 
 /** Not in force before a code of it was given. `otpauthUri` is what an authenticator app reads from a QR code. */
 export const totpOffer = z.object({ secret: z.string(), otpauthUri: z.string() });

@@ -10,12 +10,17 @@ export interface PasswordRule {
 }
 
 export const MIN_PASSWORD_LENGTH = 12;
-/** bcrypt ignores what comes after byte 72: a longer password would be accepted with any ending. */
+/** bcrypt ignores what comes after byte 72: it would take a password of that length with any ending. */
 export const MAX_PASSWORD_BYTES = 72;
 /** Nobody may build on what everybody knows of this installation. */
 const PRODUCT_NAMES = ['3cx', 'relay'];
 /** A name this short is part of many words. */
 const MIN_NAME_LENGTH = 3;
+
+/** Whether bcrypt looks at all of it: otherwise an ending that it does not see would make it neither right nor wrong. */
+export function isComparedWhole(password: string): boolean {
+  return new TextEncoder().encode(password).length <= MAX_PASSWORD_BYTES && !password.includes('\0');
+}
 
 export function passwordRules(password: string, { username }: { username: string }): readonly PasswordRule[] {
   const bytes = new TextEncoder().encode(password).length;

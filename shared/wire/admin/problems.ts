@@ -8,6 +8,11 @@ export const ADMIN_PROBLEMS = {
   invalid_setup_code: { status: 401, title: 'Unauthorized' },
   /** Of somebody who is signed in and was asked for his password once more. */
   wrong_password: { status: 403, title: 'Forbidden' },
+  /** The same of his second factor: it was not given, or is not right or was used before. */
+  second_factor_required: { status: 403, title: 'Forbidden' },
+  wrong_second_factor: { status: 403, title: 'Forbidden' },
+  /** The sign-in was too long ago for this: the password is asked for once more. */
+  password_required: { status: 403, title: 'Forbidden' },
   /** Too many failures from here, or for this user. */
   too_many_sign_ins: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
   /** There is a user already: he makes the others. */
@@ -24,6 +29,8 @@ export const ADMIN_PROBLEMS = {
   cross_site: { status: 403, title: 'Forbidden' },
   /** Somebody else chose the password: nothing else is allowed before it is changed. */
   password_change_required: { status: 403, title: 'Forbidden' },
+  /** A second factor is required of this user: nothing else is allowed before he has set one up. */
+  second_factor_setup_required: { status: 403, title: 'Forbidden' },
   /** One user made as many API keys in an hour as he may. */
   too_many_new_keys: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
   /** It is revoked, has expired, or another was made in its place already. */

@@ -15,7 +15,8 @@ export const CSRF_HEADER = 'x-csrf-token';
 const MAX_SECRET_LENGTH = 256;
 const MAX_NAME_LENGTH = 256;
 
-const secret = z
+/** A password or a code that is compared with what is stored. */
+export const secret = z
   .string('is required')
   .min(1, 'is required')
   .max(MAX_SECRET_LENGTH, `must have at most ${MAX_SECRET_LENGTH} characters`);
@@ -41,6 +42,8 @@ export const sessionUser = z.object({
   hasSecondFactor: z.boolean(),
   /** Nothing but choosing a password is allowed before that is done. */
   mustChangePassword: z.boolean(),
+  /** It is required of him and he has none: nothing but setting one up is allowed before that is done. */
+  mustSetUpSecondFactor: z.boolean(),
 });
 
 export type SessionUser = z.infer<typeof sessionUser>;

@@ -72,8 +72,15 @@ export type AdminSession = z.infer<typeof adminSession>;
 
 export const adminSessions = z.object({ sessions: z.array(adminSession) });
 
-/** `needed`: there is no user yet. `session`: whose the request is; null when nobody is signed in. */
-export const setupState = z.object({ needed: z.boolean(), session: sessionAnswer.nullable() });
+/**
+ * `needed`: there is no user yet. `session`: whose the request is; null when nobody is signed in. `endedAfterMs`: whose it
+ * was is signed out because he did nothing for so long.
+ */
+export const setupState = z.object({
+  needed: z.boolean(),
+  session: sessionAnswer.nullable(),
+  endedAfterMs: z.int().optional(),
+});
 
 export type SetupState = z.infer<typeof setupState>;
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createAdminTokens } from '@3cx-relay/relay/admin/auth/admin-token.ts';
 import { createCsrfTokens } from '@3cx-relay/relay/admin/auth/csrf-tokens.ts';
+import { digestOfReadableCode, randomReadableCode } from '@3cx-relay/relay/admin/auth/readable-code.ts';
 import { occurrenceEntry } from '@3cx-relay/shared/errors/error-event.ts';
 import { ADMIN_COOKIE, CSRF_HEADER } from '@3cx-relay/shared/wire/admin/session.ts';
 import Router from '@koa/router';
@@ -74,7 +75,7 @@ async function requestOf([route, { params, body }]: [string, RouteRule], to = th
 
 /** The same of which nothing has to be made: whoever sends it must not get that far. */
 const refusedRequestOf = (rule: [string, RouteRule]) =>
-  requestOf(rule, { ...things, offeredCode: async () => '123456' });
+  requestOf(rule, { ...things, offeredCode: async () => '123456', recoveryCode: async () => '0000-0000' });
 
 test('every route that is mounted has a rule, and the specification’s are there', () => {
   const own = mounted.filter(route => / \/admin\//.test(route));
@@ -215,6 +216,13 @@ describe.each(['viewer', 'admin'] as const)('with the role %s', role => {
         const { body } = await asking.browser('POST', '/admin/account/totp', { password });
         return new TOTP({ secret: Secret.fromBase32(body.secret) }).generate();
       },
+      async recoveryCode() {
+        const code = randomReadableCode();
+        await sql.query('INSERT INTO admin_recovery_codes (user_id, digest) VALUES ($1, $2)', [
+          ...[asking.user.id, digestOfReadableCode(code)],
+        ]);
+        return code;
+      },
     };
   });
 
@@ -259,6 +267,7 @@ async function makeThings(): Promise<Things> {
     errors: { one: errors[0].id, other: errors[1].id },
     ownSession: admin.sessionId,
     offeredCode: () => Promise.reject(new Error('nobody asks')),
+    recoveryCode: () => Promise.reject(new Error('nobody asks')),
   };
 }
 

@@ -29,11 +29,15 @@ export type Things = {
   ownSession: string;
   /** Offers whoever asks a second factor and returns its code. */
   offeredCode(): Promise<string>;
+  /** A recovery code of whoever asks. */
+  recoveryCode(): Promise<string>;
 };
 
 const nothing = () => ({});
 const bystander = ({ bystander: id }: Things) => ({ id });
 const password = ({ password: current }: Things) => ({ password: current });
+/** Of whoever has a second factor by then. */
+const bothFactors = async (things: Things) => ({ ...password(things), recoveryCode: await things.recoveryCode() });
 
 /** The routes of the specification. */
 export const SPECIFIED: Record<string, RouteRule> = {
@@ -78,8 +82,8 @@ export const ROUTES: Record<string, RouteRule> = {
     ...{ who: 'viewer', status: 200 },
     body: async ({ offeredCode }) => ({ code: await offeredCode() }),
   },
-  'POST /admin/account/recovery-codes': { who: 'viewer', status: 200, body: password },
-  'DELETE /admin/account/totp': { who: 'viewer', status: 204, body: password },
+  'POST /admin/account/recovery-codes': { who: 'viewer', status: 200, body: bothFactors },
+  'DELETE /admin/account/totp': { who: 'viewer', status: 204, body: bothFactors },
   'GET /admin/users': { who: 'admin', status: 200 },
   'POST /admin/users': { who: 'admin', status: 201, body: () => ({ username: 'made', role: 'viewer' }) },
   'PATCH /admin/users/:id': { who: 'admin', status: 200, params: bystander, body: () => ({ role: 'admin' }) },

@@ -77,7 +77,9 @@ test('a recovery code is good once, however it is typed', async () => {
   const answers = await Promise.all([signIn({ recoveryCode: typed }), signIn({ recoveryCode: first })]);
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
   expect((await tester.browser('GET', '/admin/account')).body.recoveryCodesLeft).toBe(9);
-  const renewed = await tester.browser('POST', '/admin/account/recovery-codes', { password });
+  const [, , third = ''] = codes;
+  const renew = (more: object) => tester.browser('POST', '/admin/account/recovery-codes', { password, ...more });
+  const renewed = await renew({ recoveryCode: third });
   expect((await signIn({ recoveryCode: second })).status).toBe(401);
   expect((await signIn({ recoveryCode: renewed.body.recoveryCodes[0] })).status).toBe(200);
 });
@@ -92,13 +94,36 @@ test('an API key does not depend on a second factor, and an admin removes it for
   expect(renew).toMatchObject({ status: 409, body: { code: 'not_possible' } });
 });
 
-test('whoever has a second factor removes it with his password', async () => {
+test('whoever has a second factor changes and removes it with his password and the factor itself', async () => {
   ({ secret } = (await tester.browser('POST', '/admin/account/totp', { password })).body);
-  await tester.browser('POST', '/admin/account/totp/confirm', { code: codeOf(secret) });
+  const confirmed = await tester.browser('POST', '/admin/account/totp/confirm', { code: codeOf(secret) });
+  const [first, second] = confirmed.body.recoveryCodes;
   expect((await signIn()).body.code).toBe('totp_required');
-  const remove = (given: string) => tester.browser('DELETE', '/admin/account/totp', { password: given });
-  expect((await remove('wrong horse battery')).status).toBe(403);
-  expect((await remove(password)).status).toBe(204);
+  const changes = [
+    ['POST', '/admin/account/totp'],
+    ['POST', '/admin/account/recovery-codes'],
+    ['DELETE', '/admin/account/totp'],
+  ] as const;
+  for (const [method, path] of changes) {
+    const change = async (body: object) => {
+      const { status, body: answer } = await tester.browser(method, path, body);
+      return [path, status, answer.code, answer.field];
+    };
+    expect(await change({ password: 'wrong horse battery' })).toEqual([path, 403, 'wrong_password', 'password']);
+    expect(await change({ password })).toEqual([path, 403, 'second_factor_required', 'totp']);
+    const wrong = { totp: codeOf(secret, 40) };
+    expect(await change({ password, ...wrong })).toEqual([path, 403, 'wrong_second_factor', 'totp']);
+    const unknown = { recoveryCode: '0000-0000-0000-0000' };
+    expect(await change({ password, ...unknown })).toEqual([path, 403, 'wrong_second_factor', 'recoveryCode']);
+  }
+  const offered = await tester.browser('POST', '/admin/account/totp', { password, recoveryCode: first });
+  expect(offered.status).toBe(200);
+  // Each is good once, here as well.
+  const remove = (more: object) => tester.browser('DELETE', '/admin/account/totp', { password, ...more });
+  expect((await remove({ recoveryCode: first })).status).toBe(403);
+  await forgetSteps();
+  expect((await remove({ totp: codeOf(secret) })).status).toBe(204);
+  expect((await remove({ recoveryCode: second })).status).toBe(204);
   expect((await signIn()).status).toBe(200);
 });
 

@@ -85,6 +85,20 @@ test('its requests are on record under its name and under no key', async () => {
   expect(record).toMatchObject({ keyId: null, endpoint: '/relay/history/calls', status: 200 });
 });
 
+test('whoever is refused in the admin API is on record by his name, and so many times a second', async () => {
+  const refused = await signInAs(relay, { role: 'viewer', username: 'refused' });
+  const ask = () => refused.browser('GET', '/admin/users');
+  for (const { status } of await Promise.all(Array.from({ length: 40 }, ask))) expect(status).toBe(403);
+  const named = async () => {
+    const { body } = await viewer.script('GET', '/admin/relay/events?channel=requests&order=desc&limit=200');
+    return body.events.filter(({ data }: { data: { client: string } }) => data.client === 'panel:refused');
+  };
+  const records = await waitFor(async () => (await named()).length > 0 && named(), { what: 'the refusals on record' });
+  expect(records[0].data).toMatchObject({ keyId: null, endpoint: '/admin/users', method: 'GET', status: 403 });
+  // Two seconds at most, ten in each.
+  expect(records.length).toBeLessThanOrEqual(20);
+});
+
 test('an export is audited with the user who made it', async () => {
   const exporter = await signInAs(relay, { role: 'viewer' });
   expect((await exporter.browser('GET', '/admin/relay/history/calls?format=csv')).status).toBe(200);

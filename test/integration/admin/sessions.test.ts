@@ -89,6 +89,33 @@ test('a token ends at its time, and a session at its own, whatever the token say
   expect(await statusOf(token)).toBe(200);
 });
 
+test('whoever signs in again ends the session that the same browser had, and no other', async () => {
+  const password = 'quiet river violet stone';
+  const first = await signInAs(relay, { role: 'viewer', password });
+  const elsewhere = await signInUser(relay, first.user);
+  const credentials = { username: first.user.username, password };
+  const browser = askAdmin(relay.url, { cookie: `admin_token=${first.token}` });
+  expect((await browser('POST', '/admin/login', { ...credentials, password: 'wrong' })).status).toBe(401);
+  // For a program beside the page, whose cookie stays.
+  expect((await browser('POST', '/admin/login', { ...credentials, answer: 'token' })).status).toBe(200);
+  expect(await statusOf(first.token)).toBe(200);
+  const again = await browser('POST', '/admin/login', credentials);
+  const token = /admin_token=([^;]+)/.exec(again.headers.get('set-cookie') ?? '')?.[1] ?? '';
+  expect([await statusOf(first.token), await statusOf(token), await statusOf(elsewhere.token)]).toEqual([
+    401, 200, 200,
+  ]);
+  // Also as somebody else: the browser has one cookie.
+  const other = await signInAs(relay, { role: 'viewer', password });
+  const next = { username: other.user.username, password };
+  expect((await askAdmin(relay.url, { cookie: `admin_token=${token}` })('POST', '/admin/login', next)).status).toBe(
+    200,
+  );
+  expect(await statusOf(token)).toBe(401);
+  // A program that shows the token it had.
+  const renewed = await elsewhere.script('POST', '/admin/login', { ...credentials, answer: 'token' });
+  expect([await statusOf(elsewhere.token), await statusOf(renewed.body.token)]).toEqual([401, 200]);
+});
+
 test('a session is another user’s as little as another’s CSRF token is its own', async () => {
   const [one, two] = [await signInAs(relay), await signInAs(relay)];
   const tokens = createAdminTokens(adminSecret, Date.now);
@@ -136,6 +163,26 @@ test('a session that is ended anywhere is over at every instance within a second
   expect((await withToken(kept.token, other)('GET', '/admin/session')).status).toBe(200);
 });
 
+test('other sessions end with the password, which only a sign-in of some minutes ago may leave out', async () => {
+  const password = 'quiet river violet stone';
+  const tester = await signInAs(relay, { role: 'viewer', password });
+  const others = [await signInUser(relay, tester.user), await signInUser(relay, tester.user)];
+  const [one, two] = others.map(({ sessionId }) => `/admin/account/sessions/${sessionId}`);
+  expect((await tester.browser('DELETE', one ?? '')).status).toBe(204);
+  await sql.query("UPDATE admin_sessions SET created_at = now() - interval '6 minutes' WHERE id = $1", [
+    tester.sessionId,
+  ]);
+  const later = (path: string, body?: object) => withToken(tester.token, other)('DELETE', path, body);
+  for (const path of [two ?? '', '/admin/account/sessions']) {
+    expect(await later(path)).toMatchObject({ status: 403, body: { code: 'password_required', field: 'password' } });
+    const wrong = await later(path, { password: 'wrong' });
+    expect(wrong).toMatchObject({ status: 403, body: { code: 'wrong_password', field: 'password' } });
+  }
+  expect(await statusOf(others[1]?.token ?? '')).toBe(200);
+  expect((await later('/admin/account/sessions', { password })).status).toBe(204);
+  expect([await statusOf(others[1]?.token ?? ''), await statusOf(tester.token)]).toEqual([401, 200]);
+});
+
 test('a change of role or an end of the account is noticed elsewhere within a second, whoever made it', async () => {
   const { user, token } = await signInAs(relay, { role: 'viewer' });
   const elsewhere = withToken(token, other);
@@ -159,9 +206,10 @@ test('what somebody changed of himself is so for his next request, before any ne
     expect(await self()).toMatchObject({ mustChangePassword: false, hasSecondFactor: false });
     const { secret } = (await browser('POST', '/admin/account/totp', { password })).body;
     const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
-    await browser('POST', '/admin/account/totp/confirm', { code });
+    const confirmed = await browser('POST', '/admin/account/totp/confirm', { code });
     expect(await self()).toMatchObject({ hasSecondFactor: true });
-    await browser('DELETE', '/admin/account/totp', { password });
+    const [recoveryCode] = confirmed.body.recoveryCodes;
+    await browser('DELETE', '/admin/account/totp', { password, recoveryCode });
     expect(await self()).toMatchObject({ hasSecondFactor: false });
   } finally {
     await sql.query('ALTER TABLE admin_users ENABLE TRIGGER admin_users_change');
@@ -175,7 +223,7 @@ test('who is signed in goes on while PostgreSQL is away, until his session is ov
   const store = createPool({ databaseUrl: proxy.url, name: 'test sessions', max: 1, logger });
   const sessions = createAdminSessions(
     { pool: store.pool, logger, now: () => now },
-    { databaseUrl: proxy.url, lifeMs: 3_600_000, sweepMs: 3_600_000, maxPerUser: 2 },
+    { databaseUrl: proxy.url, lifeMs: 3_600_000, idleMs: 0, sweepMs: 3_600_000, maxPerUser: 2, secondFactorOf: [] },
   );
   const [{ sessionId }, stranger] = [await signInAs(relay), await signInAs(relay)];
   expect(await sessions.find(sessionId)).toMatchObject({ id: sessionId });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { selectAdminUserByName } from '@3cx-relay/shared/store/admin-users.ts';
 import { insertApiKey, type ListedApiKey, listApiKeys } from '@3cx-relay/shared/store/api-keys.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { Redis } from 'ioredis';
@@ -82,6 +83,30 @@ test(
     });
     const again = await run('user', user, { input: 'correct horse\n' });
     expect(again).toMatchObject({ code: 3, output: '' });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a user whose password somebody else knows must change it, and one is made when none is given',
+  async () => {
+    const create = (username: string, input: string) =>
+      run('user', ['create', '--username', username, '--role', 'viewer', '--temporary'], { input });
+    const [given, made] = [await create('ada', 'quiet river violet stone\n'), await create('grace', '')];
+    const [ada, grace] = [JSON.parse(given.output), JSON.parse(made.output)];
+    expect(ada).toEqual({ id: expect.any(Number), username: 'ada', expiresAt: expect.any(String) });
+    expect(grace.temporaryPassword).toMatch(/^(\w{4}-){6}\w{4}$/);
+    for (const { username, expiresAt } of [ada, grace]) {
+      const user = await selectAdminUserByName(store.pool, username);
+      expect(user).toMatchObject({ mustChangePassword: true, passwordExpiresAt: new Date(expiresAt) });
+      expect(Math.abs(Date.parse(expiresAt) - Date.now() - 86_400_000)).toBeLessThan(60_000);
+    }
+    // The one that an operator chose for himself.
+    const chosen = await selectAdminUserByName(store.pool, 'admin');
+    expect(chosen).toMatchObject({ mustChangePassword: false, passwordExpiresAt: null });
+    expect(JSON.stringify(await audit())).not.toContain(grace.temporaryPassword);
+    const withoutPassword = await run('user', ['create', '--username', 'kim', '--role', 'viewer']);
+    expect(withoutPassword).toMatchObject({ code: 1, output: '' });
   },
   TIMEOUT_MS,
 );

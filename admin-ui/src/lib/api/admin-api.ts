@@ -23,12 +23,16 @@ export interface AdminApiDeps {
   readonly csrfToken: () => string | null;
   /** Nobody is signed in any more, whatever was thought before. */
   readonly onSignedOut: () => void;
+  /** Whoever is signed in has to do something before anything else, since just now. */
+  readonly onGated: () => void;
 }
+
+const GATES = new Set(['password_change_required', 'second_factor_setup_required']);
 
 const CSRF_HEADER = 'x-csrf-token';
 const TIMEOUT_MS = 20_000;
 
-export function createAdminApi({ baseUrl, csrfToken, onSignedOut }: AdminApiDeps): AdminApi {
+export function createAdminApi({ baseUrl, csrfToken, onSignedOut, onGated }: AdminApiDeps): AdminApi {
   const href = (path: string, query: Query = {}) => {
     const url = new URL(path, baseUrl);
     for (const [name, value] of Object.entries(query)) {
@@ -59,6 +63,7 @@ export function createAdminApi({ baseUrl, csrfToken, onSignedOut }: AdminApiDeps
       const problem = toAdminProblem(error);
       // A wrong password is answered with 401 as well, and says nothing of the session.
       if (problem.status === 401 && problem.code === 'unauthenticated') onSignedOut();
+      if (GATES.has(problem.code)) onGated();
       throw problem;
     }
   }

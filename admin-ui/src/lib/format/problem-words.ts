@@ -8,5 +8,6 @@ export function problemWords({ code, message, status, retryAfterMs }: AdminProbl
     return `Too many attempts have failed. Try again in ${formatSpan(retryAfterMs)}.`;
   }
   if (code === 'wrong_password') return 'This is not your password.';
+  if (code === 'wrong_second_factor') return 'This code is not valid, or was used before.';
   return sentence(message.replace(/^\w+: /, ''));
 }

@@ -1,3 +1,4 @@
+import type { IdentityConfirmation, RecoveryCodes, TotpOffer } from '@3cx-relay/shared/wire/admin/account.ts';
 import type { SessionAnswer, SessionUser, SignInRequest } from '@3cx-relay/shared/wire/admin/session.ts';
 import type { SetupState } from '@3cx-relay/shared/wire/admin/users.ts';
 import { createContext } from 'svelte';
@@ -15,6 +16,9 @@ export interface UnendedSession {
   readonly until: number;
 }
 
+/** What somebody who is signed in has to do before he may do anything else. */
+export type SessionGate = 'password' | 'second-factor';
+
 const RETRY_MS = 2_000;
 
 /** Who uses the panel. The token is in a cookie that no script can read; what proves a request is kept in memory. */
@@ -27,11 +31,15 @@ export class Session {
   wasLost = $state(false);
   /** Who was signed in here has left, and the relay does not know it yet. */
   unended = $state.raw<UnendedSession | null>(null);
+  /** After how long without use it ended; null when that was not why, or nobody knows. */
+  endedAfterMs = $state<number | null>(null);
   readonly api: AdminApi;
   readonly #leaving: LeavingMark;
   #csrfToken: string | null = null;
   #until = 0;
   #told: Promise<void> | undefined;
+  /** How often somebody came in. */
+  #entries = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(baseUrl: string) {
@@ -39,8 +47,18 @@ export class Session {
     this.api = createAdminApi({
       baseUrl,
       csrfToken: () => this.#csrfToken,
-      onSignedOut: () => this.#leave({ wasLost: this.state === 'signed-in' }),
+      onSignedOut: () => {
+        this.#leave({ wasLost: this.state === 'signed-in' });
+        // It says why.
+        void this.start();
+      },
+      onGated: () => void this.start(),
     });
+  }
+
+  get gate(): SessionGate | null {
+    if (this.user?.mustChangePassword) return 'password';
+    return this.user?.mustSetUpSecondFactor ? 'second-factor' : null;
   }
 
   get isAdmin(): boolean {
@@ -50,15 +68,18 @@ export class Session {
   /** Asks who is signed in, until the relay answers. */
   async start(): Promise<void> {
     clearTimeout(this.#retry);
+    const before = this.#entries;
     try {
-      const { needed, session } = await this.api.get<SetupState>('setup');
+      const { needed, session, endedAfterMs = null } = await this.api.get<SetupState>('setup');
       if (session && this.#leaving.isSet) {
         this.#keep(session);
         return await this.signOut();
       }
       if (session) return this.#enter(session);
+      // It was asked before somebody signed in.
+      if (this.#entries !== before) return;
       this.#leaving.clear();
-      this.#leave({ wasLost: this.state === 'signed-in' });
+      this.#leave({ wasLost: this.state === 'signed-in', endedAfterMs });
       if (needed) this.state = 'new';
     } catch (error) {
       this.problem = toAdminProblem(error);
@@ -84,6 +105,20 @@ export class Session {
   async changePassword(request: { currentPassword: string; newPassword: string }): Promise<void> {
     await this.api.post('account/password', request);
     this.#enter(await this.api.get<SessionAnswer>('session'));
+  }
+
+  /** Not in force before a code of it was confirmed. @throws AdminProblem that names the field */
+  offerSecondFactor(proof: IdentityConfirmation): Promise<TotpOffer> {
+    return this.api.post<TotpOffer>('account/totp', proof);
+  }
+
+  /**
+   * Returns the recovery codes, which are told this once; whoever has shown them calls `refresh`, by which a gate opens.
+   *
+   * @throws AdminProblem that names the field
+   */
+  async confirmSecondFactor(code: string): Promise<readonly string[]> {
+    return (await this.api.post<RecoveryCodes>('account/totp/confirm', { code })).recoveryCodes;
   }
 
   /** Something about the user changed. */
@@ -146,10 +181,12 @@ export class Session {
   }
 
   #enter(session: SessionAnswer): void {
+    this.#entries += 1;
     this.#keep(session);
     this.user = session.user;
     this.problem = null;
     this.wasLost = false;
+    this.endedAfterMs = null;
     this.state = 'signed-in';
   }
 
@@ -159,10 +196,11 @@ export class Session {
     this.#until = Date.parse(expiresAt);
   }
 
-  #leave({ wasLost }: { wasLost: boolean }): void {
+  #leave({ wasLost, endedAfterMs = null }: { wasLost: boolean; endedAfterMs?: number | null }): void {
     this.user = null;
     this.problem = null;
     this.wasLost ||= wasLost;
+    this.endedAfterMs = endedAfterMs;
     this.state = 'signed-out';
   }
 }

@@ -1,4 +1,10 @@
-import type { Account, PasswordChange, RecoveryCodes, TotpOffer } from '@3cx-relay/shared/wire/admin/account.ts';
+import type {
+  Account,
+  IdentityConfirmation,
+  PasswordChange,
+  RecoveryCodes,
+  TotpOffer,
+} from '@3cx-relay/shared/wire/admin/account.ts';
 import type { AdminSession } from '@3cx-relay/shared/wire/admin/users.ts';
 import { Loaded } from '../../lib/api/loaded.svelte.ts';
 import type { Session } from '../../lib/session/session.svelte.ts';
@@ -34,36 +40,36 @@ export class OwnAccount {
   }
 
   /** Not in force before a code of it was confirmed. */
-  offerSecondFactor(password: string): Promise<TotpOffer> {
-    return this.#session.api.post<TotpOffer>('account/totp', { password });
+  offerSecondFactor(proof: IdentityConfirmation): Promise<TotpOffer> {
+    return this.#session.offerSecondFactor(proof);
   }
 
   /** Returns the recovery codes, which are told this once. */
   async confirmSecondFactor(code: string): Promise<readonly string[]> {
-    const { recoveryCodes } = await this.#session.api.post<RecoveryCodes>('account/totp/confirm', { code });
+    const recoveryCodes = await this.#session.confirmSecondFactor(code);
     await this.#changed();
     return recoveryCodes;
   }
 
   /** Those from before work no more. */
-  async makeRecoveryCodes(password: string): Promise<readonly string[]> {
-    const { recoveryCodes } = await this.#session.api.post<RecoveryCodes>('account/recovery-codes', { password });
+  async makeRecoveryCodes(proof: IdentityConfirmation): Promise<readonly string[]> {
+    const { recoveryCodes } = await this.#session.api.post<RecoveryCodes>('account/recovery-codes', proof);
     await this.#changed();
     return recoveryCodes;
   }
 
-  async removeSecondFactor(password: string): Promise<void> {
-    await this.#session.api.delete('account/totp', { password });
+  async removeSecondFactor(proof: IdentityConfirmation): Promise<void> {
+    await this.#session.api.delete('account/totp', proof);
     await this.#changed();
   }
 
-  async endSession(id: string): Promise<void> {
-    await this.#session.api.delete(`account/sessions/${id}`);
+  async endSession(id: string, password: string): Promise<void> {
+    await this.#session.api.delete(`account/sessions/${id}`, { password });
     await this.sessions.load();
   }
 
-  async endOtherSessions(): Promise<void> {
-    await this.#session.api.delete('account/sessions');
+  async endOtherSessions(password: string): Promise<void> {
+    await this.#session.api.delete('account/sessions', { password });
     await this.sessions.load();
   }
 

@@ -6,6 +6,7 @@ export const ACTION_WORDS: Readonly<Record<string, string>> = {
   sign_in: 'Signed in',
   setup: 'Set the relay up',
   'session.end': 'Ended sessions',
+  'password.confirm': 'Confirmed a password',
   'password.change': 'Changed a password',
   'user.create': 'Made a user',
   'user.update': 'Changed a user',
@@ -21,7 +22,7 @@ export const ACTION_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Outcomes on the way, which are no end yet and nothing bad. */
-const UNDER_WAY = ['begun', 'requested', 'accepted'];
+const UNDER_WAY = ['begun', 'requested', 'accepted', 'second_factor_required'];
 
 export function outcomeTone(outcome: string | null): Tone {
   if (outcome === 'done') return 'ok';

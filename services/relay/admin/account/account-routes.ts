@@ -3,8 +3,10 @@ import { countRecoveryCodes } from '@3cx-relay/shared/store/admin-second-factor.
 import { listAdminSessions } from '@3cx-relay/shared/store/admin-sessions.ts';
 import { changeAdminPassword, listAdminUsers } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { type Account, passwordChange } from '@3cx-relay/shared/wire/admin/account.ts';
+import { type Account, passwordChange, sessionsEnd } from '@3cx-relay/shared/wire/admin/account.ts';
+import type { AdminRole } from '@3cx-relay/shared/wire/admin/session.ts';
 import type Router from '@koa/router';
+import type { Context } from 'koa';
 import { z } from 'zod';
 import { clientAddress } from '../../public/client-address.ts';
 import { readJsonBody } from '../../public/json-body.ts';
@@ -24,8 +26,15 @@ export interface AccountDeps {
   readonly sessions: AdminSessions;
   readonly passwords: PasswordCheck;
   readonly confirmPassword: ConfirmPassword;
+  /** The roles of which a second factor is required. */
+  readonly secondFactorOf: readonly AdminRole[];
   readonly now: () => number;
 }
+
+type AccountContext = Context & { state: AdminState };
+
+/** For so long after a sign-in sessions are ended without the password. */
+const FRESH_SIGN_IN_MS = 300_000;
 
 /** What somebody sees and changes of himself: `/admin/account`, its password and its sessions. */
 export function addAccount(router: Router<AdminState>, deps: AccountDeps): void {
@@ -35,7 +44,7 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
   router.get('/admin/account', auth.requireAuth, async context => {
     const { user } = signedInOf(context.state);
     const [[stored], recoveryCodesLeft] = await Promise.all([
-      listAdminUsers(pool, { now: now(), id: user.id }),
+      listAdminUsers(pool, { now: now(), id: user.id, seenAfter: sessions.seenAfter() }),
       countRecoveryCodes(pool, user.id),
     ]);
     if (!stored) throw new ProblemError('not_found', 'this user is not there any more');
@@ -45,6 +54,7 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
       passwordChangedAt: stored.passwordChangedAt.toISOString(),
       lastLoginAt: stored.lastLoginAt?.toISOString() ?? null,
       recoveryCodesLeft,
+      isSecondFactorRequired: deps.secondFactorOf.includes(user.role),
     } satisfies Account;
   });
 
@@ -74,11 +84,26 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
 
   router.get('/admin/account/sessions', auth.requireAuth, async context => {
     const signedIn = signedInOf(context.state);
-    const listed = await listAdminSessions(pool, signedIn.user.id, now());
+    const listed = await listAdminSessions(pool, signedIn.user.id, {
+      ...{ now: now(), seenAfter: sessions.seenAfter() },
+    });
     context.body = { sessions: listed.map(session => toSession(session, signedIn.id)) };
   });
 
+  /** Whoever signed in just now has proved who he is; a page that was left open has not. */
+  async function requireProof(context: AccountContext): Promise<void> {
+    const signedIn = signedInOf(context.state);
+    const { password } = await readJsonBody(context.req, sessionsEnd);
+    if (password !== undefined) {
+      await deps.confirmPassword(signedIn, { password, field: 'password', address: clientAddress(context.req) });
+    } else if (deps.now() - signedIn.createdAt.getTime() > FRESH_SIGN_IN_MS) {
+      const detail = 'password: is required, because the sign-in was more than a few minutes ago';
+      throw new ProblemError('password_required', detail, 'password');
+    }
+  }
+
   router.delete('/admin/account/sessions', auth.requireAuth, async context => {
+    await requireProof(context);
     const { id, user } = signedInOf(context.state);
     const ended = await sessions.endAll(user.id, id);
     for (const session of ended) {
@@ -90,6 +115,7 @@ export function addAccount(router: Router<AdminState>, deps: AccountDeps): void 
   });
 
   router.delete('/admin/account/sessions/:id', auth.requireAuth, async context => {
+    await requireProof(context);
     const { user } = signedInOf(context.state);
     const { data: id } = z.uuid().safeParse(context.params.id);
     if (id === undefined || !(await sessions.end({ id, userId: user.id }))) {

@@ -6,7 +6,7 @@ import {
   selectTotpOffer,
 } from '@3cx-relay/shared/store/admin-second-factor.ts';
 import {
-  passwordConfirmation,
+  identityConfirmation,
   type RecoveryCodes,
   type TotpOffer,
   totpConfirmation,
@@ -29,9 +29,10 @@ type AccountContext = Context & { state: AdminState };
 export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & { totp: Totp }): void {
   const { auth, pool } = deps;
 
+  /** By all that he signs in with, because it is this that he changes. */
   async function confirmed(context: AccountContext) {
-    const { password } = await readJsonBody(context.req, passwordConfirmation);
-    const given = { password, field: 'password', address: clientAddress(context.req) };
+    const { password, ...factor } = await readJsonBody(context.req, identityConfirmation);
+    const given = { password, field: 'password', factor, address: clientAddress(context.req) };
     return deps.confirmPassword(signedInOf(context.state), given);
   }
 
@@ -40,13 +41,13 @@ export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & 
     deps.audit.write({ action, ...actorOf(context), target, outcome: 'done', details: {} });
   }
 
-  router.post('/admin/account/totp', auth.requireAuth, async context => {
+  router.post('/admin/account/totp', auth.requireOwnPassword, async context => {
     const { encrypted, ...offer } = deps.totp.create(await confirmed(context));
     await offerTotp(pool, signedInOf(context.state).user.id, encrypted);
     context.body = offer satisfies TotpOffer;
   });
 
-  router.post('/admin/account/totp/confirm', auth.requireAuth, async context => {
+  router.post('/admin/account/totp/confirm', auth.requireOwnPassword, async context => {
     const { user } = signedInOf(context.state);
     const { code } = await readJsonBody(context.req, totpConfirmation);
     const secret = await selectTotpOffer(pool, user.id);
@@ -73,6 +74,11 @@ export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & 
   });
 
   router.delete('/admin/account/totp', auth.requireAuth, async context => {
+    if (deps.secondFactorOf.includes(signedInOf(context.state).user.role)) {
+      const detail =
+        'a second factor is required of you: set up another one in its place with POST /admin/account/totp';
+      throw new ProblemError('not_possible', detail);
+    }
     const user = await confirmed(context);
     if (await removeTotp(pool, user.id)) tell(context, 'totp.disable');
     deps.sessions.userChanged(user.id);

@@ -2,28 +2,56 @@ import { type StoredAdminUser, selectAdminUserByName } from '@3cx-relay/shared/s
 import { problem } from '@3cx-relay/shared/wire/problem.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 import type { SignedIn } from '../admin-state.ts';
+import type { SecondFactorGiven } from './second-factor.ts';
 import type { SignInDeps } from './sign-in.ts';
+import type { FailedSignIn, SignInAudit } from './sign-in-audit.ts';
 
 /**
  * Lets somebody who is signed in prove that he is still the same, before he changes how he signs in. Guesses count like
  * those of a sign-in: otherwise a screen that was left unlocked would be a place to guess at.
  */
-export type ConfirmPassword = (
-  signedIn: SignedIn,
-  given: { password: string; field: string; address: string | null },
-) => Promise<StoredAdminUser>;
+export type ConfirmPassword = (signedIn: SignedIn, given: Confirmation) => Promise<StoredAdminUser>;
 
-/** @throws ProblemError `wrong_password`, `too_many_sign_ins` */
-export function createConfirmPassword(deps: Pick<SignInDeps, 'pool' | 'passwords' | 'limits'>): ConfirmPassword {
-  return async ({ user: { username } }, { password, field, address }) => {
+export interface Confirmation {
+  readonly password: string;
+  /** Where the password stands in the request. */
+  readonly field: string;
+  readonly address: string | null;
+  /** Absent: the second factor is not asked for. Present: who has one must give it. */
+  readonly factor?: SecondFactorGiven;
+}
+
+/** @throws ProblemError `wrong_password`, `second_factor_required`, `wrong_second_factor`, `too_many_sign_ins` */
+export function createConfirmPassword(
+  deps: Pick<SignInDeps, 'pool' | 'passwords' | 'limits' | 'secondFactor'> & { confirmations: SignInAudit },
+): ConfirmPassword {
+  return async ({ user: signedIn }, { password, field, address, factor }) => {
+    const { username } = signedIn;
     const attempt = { username, address };
+    const tell = (reason: FailedSignIn['reason']) => deps.confirmations.failed({ user: signedIn, address, reason });
     const lockedMs = await deps.limits.attempt(attempt);
-    if (lockedMs > 0) throw tooManySignIns(lockedMs);
+    if (lockedMs > 0) {
+      tell('too_many_sign_ins');
+      throw tooManySignIns(lockedMs);
+    }
     const user = await selectAdminUserByName(deps.pool, username);
     if (!(await deps.passwords.isRight(password, user)) || !user) {
+      tell('wrong_password');
       throw new ProblemError('wrong_password', `${field}: is not the password of ${username}`, field);
     }
-    await deps.limits.succeeded(attempt, true);
+    const verdict = factor && (await deps.secondFactor.check(user, factor));
+    if (verdict === 'invalid_totp') {
+      tell(verdict);
+      const codeField = factor?.recoveryCode === undefined ? 'totp' : 'recoveryCode';
+      const detail = `${codeField}: is not right, or was used before`;
+      throw new ProblemError('wrong_second_factor', detail, codeField);
+    }
+    await deps.limits.succeeded(attempt, verdict !== 'totp_required');
+    if (verdict === 'totp_required') {
+      tell(verdict);
+      const detail = 'totp: is required of who has a second factor, or a recovery code as recoveryCode';
+      throw new ProblemError('second_factor_required', detail, 'totp');
+    }
     return user;
   };
 }

@@ -13,7 +13,7 @@ export interface HeldSessions {
   stop(): void;
 }
 
-type Holder = { readonly role: string; readonly end: () => void };
+type Holder = { readonly access: string; readonly end: () => void };
 
 /** A timer of node cannot wait longer than this; a session may. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -38,7 +38,7 @@ export function createHeldSessions(
         letGo(session.id, holder);
       };
       const holder: Holder = {
-        role: session.user.role,
+        access: accessOf(session),
         end() {
           release();
           onEnd();
@@ -52,10 +52,16 @@ export function createHeldSessions(
     },
     ids: () => held.keys(),
     review(id, current) {
-      for (const holder of [...(held.get(id) ?? [])]) if (holder.role !== current?.user.role) holder.end();
+      const access = current && accessOf(current);
+      for (const holder of [...(held.get(id) ?? [])]) if (holder.access !== access) holder.end();
     },
     stop() {
       for (const holders of [...held.values()]) for (const holder of [...holders]) holder.end();
     },
   };
+}
+
+/** What he may do: whose second factor was removed, where one is required, may do nothing until he has another. */
+function accessOf({ user }: StoredAdminSession): string {
+  return user.mustSetUpSecondFactor ? 'none' : user.role;
 }

@@ -1,7 +1,7 @@
 import type { RelayConfig } from '../../config.ts';
 import type { OpenAdminDeps } from '../open-admin.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
-import { createSecondFactor } from './second-factor.ts';
+import { createSecondFactor, type SecondFactor } from './second-factor.ts';
 import type { AdminSessions } from './sessions.ts';
 import { createSignIn, type SignIn } from './sign-in.ts';
 import { createSignInAudit, type SignInAudit } from './sign-in-audit.ts';
@@ -14,6 +14,9 @@ export interface SigningIn {
   readonly passwords: PasswordCheck;
   readonly limits: SignInLimits;
   readonly failures: SignInAudit;
+  /** Passwords that were to be confirmed by who is signed in. */
+  readonly confirmations: SignInAudit;
+  readonly secondFactor: SecondFactor;
   readonly totp: Totp;
 }
 
@@ -21,12 +24,14 @@ export function openSignIn(
   config: RelayConfig,
   deps: OpenAdminDeps & { sessions: AdminSessions; now: () => number },
 ): SigningIn {
+  const maxPerMinute = config.ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE;
   const parts = {
     passwords: createPasswordCheck(deps),
     limits: createSignInLimits(deps, toSignInLimits(config)),
-    failures: createSignInAudit(deps, { maxPerMinute: config.ADMIN_FAILED_SIGN_IN_AUDITS_PER_MINUTE }),
+    failures: createSignInAudit(deps, { action: 'sign_in', maxPerMinute }),
+    confirmations: createSignInAudit(deps, { action: 'password.confirm', maxPerMinute }),
     totp: createTotp(config.ADMIN_SECRET, deps.now),
   };
   const secondFactor = createSecondFactor({ ...deps, totp: parts.totp });
-  return { ...parts, signIn: createSignIn({ ...deps, ...parts, secondFactor }) };
+  return { ...parts, secondFactor, signIn: createSignIn({ ...deps, ...parts, secondFactor }) };
 }

@@ -43,6 +43,21 @@ test('a temporary password ends at its time', async () => {
   expect(await check.isRight('correct horse battery', await until(0))).toBe(false);
 });
 
+test.each([
+  ['a', 'of exactly 72 bytes', 'a'],
+  ['ü', 'of 72 bytes in 36 letters', 'ü'],
+  ['key', 'that bcrypt would begin again after its end', '\0key'],
+])('to a password (%s…) %s nothing may be added, and bcrypt runs once all the same', async (letter, _, ending) => {
+  const password = letter === 'key' ? letter : letter.repeat(72 / Buffer.byteLength(letter));
+  const user = await ada({ passwordHash: await bcrypt.hash(password) });
+  compared.length = 0;
+  expect(await check.isRight(password, user)).toBe(true);
+  expect(await check.isRight(`${password}${ending}`, user)).toBe(false);
+  // Without the check it would be the same to bcrypt.
+  expect(await bcrypt.verify(`${password}${ending}`, user.passwordHash)).toBe(true);
+  expect(compared).toHaveLength(2);
+});
+
 test('as many passwords as wait already are enough: the next one is told to come back', async () => {
   const busy = createPasswordHash({ cost: 4, maxWaiting: 0 });
   const crowded = createPasswordCheck({ pool, passwordHash: busy, logger, now: Date.now });

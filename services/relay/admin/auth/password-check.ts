@@ -2,6 +2,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { rehashAdminPassword, type StoredAdminUser } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { isComparedWhole } from '@3cx-relay/shared/wire/admin/password-rules.ts';
 import type { PasswordHash } from '../../passwords/password-hash.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 
@@ -34,7 +35,8 @@ export function createPasswordCheck(deps: {
     async isRight(password, user) {
       const isEqual = await unlessBusy(passwordHash.verify(password, user?.passwordHash ?? hashOfNobody));
       const hasEnded = user?.passwordExpiresAt && user.passwordExpiresAt.getTime() <= deps.now();
-      return isEqual && user?.active === true && !hasEnded;
+      // Only now: that a password is too long must not be told by a faster answer.
+      return isEqual && isComparedWhole(password) && user?.active === true && !hasEnded;
     },
     async renew(password, user) {
       if (Number(COST.exec(user.passwordHash)?.[1]) === passwordHash.cost) return;

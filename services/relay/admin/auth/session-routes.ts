@@ -7,6 +7,7 @@ import { readJsonBody } from '../../public/json-body.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 import { type AdminState, type SignedIn, signedInOf } from '../admin-state.ts';
 import type { AdminAuth } from './admin-auth.ts';
+import { bearerOf } from './bearer.ts';
 import { tooManySignIns } from './confirm-password.ts';
 
 const WHY = {
@@ -19,7 +20,9 @@ const WHY = {
 export function addSession(router: Router<AdminState>, { auth }: { auth: AdminAuth }): void {
   router.post('/admin/login', async context => {
     const { answer, ...credentials } = await readJsonBody(context.req, signInRequest);
-    const result = await auth.signIn(credentials, originOf(context));
+    // A program that asks for a token has a cookie only of a page, which goes on with it.
+    const before = answer === 'token' && bearerOf(context.req) === null ? null : await auth.find(context);
+    const result = await auth.signIn(credentials, originOf(context), before);
     if (!result.ok) {
       throw result.reason === 'too_many_sign_ins'
         ? tooManySignIns(result.retryAfterMs)

@@ -37,14 +37,15 @@ export function createSignIn(deps: SignInDeps): SignIn {
     const { username, password } = credentials;
     const attempt = { username, address: from.address };
     const lockedMs = await deps.limits.attempt(attempt);
-    const user = lockedMs > 0 ? null : await selectAdminUserByName(deps.pool, username);
-    const refuse = (reason: 'invalid_credentials' | 'invalid_totp' | 'too_many_sign_ins') =>
-      deps.failures.failed({ ...attempt, userId: user?.id ?? null, reason });
+    const find = () => selectAdminUserByName(deps.pool, username);
     if (lockedMs > 0) {
-      refuse('too_many_sign_ins');
+      deps.failures.failed({ user: find, address: from.address, reason: 'too_many_sign_ins' });
       return { ok: false, reason: 'too_many_sign_ins', retryAfterMs: lockedMs };
     }
 
+    const user = await find();
+    const refuse = (reason: 'invalid_credentials' | 'invalid_totp' | 'totp_required') =>
+      deps.failures.failed({ user, address: from.address, reason });
     const isRight = await deps.passwords.isRight(password, user);
     if (!user || !isRight) {
       refuse('invalid_credentials');
@@ -53,6 +54,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     const secondFactor = await deps.secondFactor.check(user, credentials);
     if (secondFactor === 'totp_required') {
       await deps.limits.succeeded(attempt, false);
+      refuse(secondFactor);
       return { ok: false, reason: secondFactor };
     }
     if (secondFactor === 'invalid_totp') {
@@ -63,7 +65,10 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
     async function begin(known: StoredAdminUser, factor: 'none' | 'totp' | 'recovery_code'): Promise<SignInResult> {
       const signedIn = (await deps.sessions.begin(known, from)) ?? (await beginAgain());
-      if (!signedIn) return { ok: false, reason: 'invalid_credentials' };
+      if (!signedIn) {
+        refuse('invalid_credentials');
+        return { ok: false, reason: 'invalid_credentials' };
+      }
       await deps.limits.succeeded(attempt, true);
       void deps.passwords.renew(password, known);
       return { ok: true, signedIn, secondFactor: factor };
@@ -71,7 +76,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
     /** What was compared is not stored any more. It may be the same password, which another sign-in hashed anew. */
     async function beginAgain(): Promise<SignedIn | null> {
-      const found = await selectAdminUserByName(deps.pool, username);
+      const found = await find();
       return found && (await deps.passwords.isRight(password, found)) ? deps.sessions.begin(found, from) : null;
     }
   };

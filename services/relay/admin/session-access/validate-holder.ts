@@ -11,7 +11,8 @@ export function createValidateHolder(
   return async id => {
     if (typeof id === 'number') return apiKeys.validateKeyId(id);
     const session = await sessions?.find(id);
-    if (!session || session.user.mustChangePassword) return { ok: false, reason: 'unknown' };
+    if (!session || session.user.mustChangePassword || session.user.mustSetUpSecondFactor)
+      return { ok: false, reason: 'unknown' };
     return { ok: true, key: toSessionKey(session) };
   };
 }

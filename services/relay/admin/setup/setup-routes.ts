@@ -40,7 +40,12 @@ export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
   router.get('/admin/setup', async context => {
     const needed = await isNeeded();
     const signedIn = needed ? null : await deps.auth.verify(context);
-    context.body = { needed, session: signedIn && toSessionAnswer(deps.auth, signedIn) } satisfies SetupState;
+    const endedAfterMs = needed || signedIn ? null : await deps.auth.endedAfter(context);
+    context.body = {
+      needed,
+      session: signedIn && toSessionAnswer(deps.auth, signedIn),
+      ...(endedAfterMs !== null && { endedAfterMs }),
+    } satisfies SetupState;
   });
 
   router.post('/admin/setup', async context => {
@@ -49,7 +54,12 @@ export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
     const from = originOf(context);
     const attempt = { username: ATTEMPTED, address: from.address };
     const lockedMs = await deps.limits.attempt(attempt);
-    if (lockedMs > 0) throw tooManySignIns(lockedMs);
+    const refuse = (reason: 'invalid_setup_code' | 'too_many_sign_ins') =>
+      deps.failures.failed({ user: null, address: from.address, reason });
+    if (lockedMs > 0) {
+      refuse('too_many_sign_ins');
+      throw tooManySignIns(lockedMs);
+    }
     const code = { digest: digestOfReadableCode(setupCode), now: new Date(deps.now()) };
     const refused = new ProblemError(
       'invalid_setup_code',
@@ -57,7 +67,7 @@ export function addSetup(router: Router<AdminState>, deps: SetupDeps): void {
       'setupCode',
     );
     if (!(await isSetupCode(pool, code))) {
-      deps.failures.failed({ ...attempt, userId: null, reason: 'invalid_setup_code' });
+      refuse('invalid_setup_code');
       throw refused;
     }
     requireGoodPassword(password, { username, field: 'password' });

@@ -4,32 +4,42 @@ import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { newUserRequest } from '@3cx-relay/shared/wire/admin/users.ts';
 import { firstIssue } from '@3cx-relay/shared/wire/client-messages.ts';
 import { problemOfPassword } from '../../passwords/password-rules.ts';
+import { randomReadableCode } from '../auth/readable-code.ts';
 
 export interface NewUser {
   readonly username: string;
-  readonly password: string;
+  /** Null: one is made. */
+  readonly password: string | null;
   readonly role: string;
   readonly createdBy: string;
+  /** Of a password that somebody else knows, as of one that is made: when it ends. Null: its owner chose it. */
+  readonly temporaryUntil: Date | null;
 }
 
 export type CreatedUser =
-  | { readonly ok: true; readonly user: { readonly id: number; readonly username: string } }
+  | {
+      readonly ok: true;
+      readonly user: { readonly id: number; readonly username: string };
+      readonly madePassword: string | null;
+    }
   | { readonly ok: false; readonly reason: 'exists' };
 
 /** From a shell, where nothing has looked at what was typed. @throws OperatorError `ADMIN_USER_INVALID` */
 export async function createAdminUser(
   deps: { pool: PostgresPool['pool']; hash: (password: string) => Promise<string> },
-  { createdBy, ...asked }: NewUser,
+  { createdBy, temporaryUntil, password: given, ...asked }: NewUser,
 ): Promise<CreatedUser> {
-  const { error, data } = newUserRequest.required().safeParse(asked);
+  const madePassword = given === null ? randomReadableCode() : null;
+  const { error, data } = newUserRequest.required().safeParse({ ...asked, password: given ?? madePassword });
   if (error) {
     const { field, message } = firstIssue(error);
     throw new OperatorError('ADMIN_USER_INVALID', `${field} ${message}`);
   }
-  const wrong = problemOfPassword(data.password, data);
+  // In one that is made anything may come about by chance, the name of the user, too.
+  const wrong = madePassword === null ? problemOfPassword(data.password, data) : undefined;
   if (wrong) throw new OperatorError('ADMIN_USER_INVALID', `password ${wrong}`);
   const { username, role } = data;
   const passwordHash = await deps.hash(data.password);
-  const created = await insertAdminUser(deps.pool, { username, role, passwordHash, createdBy });
-  return created ? { ok: true, user: created } : { ok: false, reason: 'exists' };
+  const created = await insertAdminUser(deps.pool, { username, role, passwordHash, createdBy, temporaryUntil });
+  return created ? { ok: true, user: created, madePassword } : { ok: false, reason: 'exists' };
 }

@@ -54,7 +54,9 @@ export function addUserAccess(router: Router<AdminState>, deps: UserDeps): void 
 
   router.get('/admin/users/:id/sessions', auth.requireAdmin, async context => {
     const user = await readUser(deps, userIdOf(context.params));
-    const listed = await listAdminSessions(pool, user.id, new Date(deps.now()));
+    const listed = await listAdminSessions(pool, user.id, {
+      ...{ now: new Date(deps.now()), seenAfter: sessions.seenAfter() },
+    });
     context.body = { sessions: listed.map(session => toSession(session, signedInOf(context.state).id)) };
   });
 

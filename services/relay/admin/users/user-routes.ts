@@ -87,7 +87,8 @@ export function addUsers(router: Router<AdminState>, deps: UserDeps): void {
 }
 
 async function readUsers(deps: UserDeps, id?: number): Promise<AdminUser[]> {
-  const users = await listAdminUsers(deps.pool, { now: new Date(deps.now()), ...(id !== undefined && { id }) });
+  const [now, seenAfter] = [new Date(deps.now()), deps.sessions.seenAfter()];
+  const users = await listAdminUsers(deps.pool, { now, seenAfter, ...(id !== undefined && { id }) });
   // Who there is does not depend on Redis.
   const locks = await deps.limits.lockedUntil(users.map(({ username }) => username)).catch(() => []);
   return users.map((user, n) => toUser(user, locks[n] ?? null));

@@ -19,7 +19,7 @@ import { readJsonBody } from '../../public/json-body.ts';
 import { parseQuery } from '../../public/parse-query.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 import type { AdminState } from '../admin-state.ts';
-import { type AdminAuth, requireOwnPassword } from '../auth/admin-auth.ts';
+import { type AdminAuth, requireAllowed } from '../auth/admin-auth.ts';
 import { createReadBoard } from './read-board.ts';
 
 export interface BoardRoutesDeps {
@@ -64,7 +64,7 @@ export function addBoard(router: Router<AdminState>, deps: BoardRoutesDeps): voi
 
   async function requireSignedIn(context: Context & { state: AdminState }, token: string | undefined): Promise<void> {
     const signedIn = await auth.verify(context);
-    if (signedIn) return requireOwnPassword(signedIn);
+    if (signedIn) return requireAllowed(signedIn);
     if (token !== undefined) throw await refuse(clientAddress(context.req));
     throw new ProblemError('unauthenticated', 'open the wallboard by its link, or sign in');
   }

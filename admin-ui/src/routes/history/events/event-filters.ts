@@ -48,7 +48,7 @@ export const EVENT_NAMES: Readonly<Record<Channel, readonly string[]>> = {
   health: ['health.sample', 'health.state_change'],
   errors: ['error.critical', 'error.error', 'error.warning', 'error.info', 'error.acknowledged'],
   audit: [],
-  requests: ['http.request', 'ws.upgrade', 'ws.end', 'sse.end'],
+  requests: ['http.request', 'ws.upgrade', 'ws.refuse', 'ws.end', 'sse.end'],
 };
 
 export const NO_EVENT_FILTERS: Readonly<Record<string, null>> = {
