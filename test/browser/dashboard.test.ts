@@ -81,6 +81,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     await chart.locator('canvas[width]').waitFor();
     expect(await chart.getByRole('row').count()).toBe(0);
     await chart.getByText('As a table').click();
+    await chart.getByRole('columnheader').first().waitFor();
     expect(await chart.getByRole('columnheader').allTextContents()).toEqual([
       ...['When', 'Critical, error', 'Warning', 'Info'],
     ]);
@@ -103,6 +104,8 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     await log.redis.set(log.keys.workerStatus, '{}', 'EX', 60);
     const { page } = viewer;
     await page.setViewportSize({ width: 412, height: 823 });
+    // Trouble stands above everything, and moves it when it is gone.
+    await page.getByText('Everything works').waitFor();
     await page.addInitScript(`
       globalThis.shifts = [];
       new PerformanceObserver(list => shifts.push(...list.getEntries().map(({ value }) => value)))
