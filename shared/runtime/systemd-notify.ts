@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Environment } from './config.ts';
 import type { Logger } from './logger.ts';
 
@@ -24,6 +24,7 @@ const STATUS_BEAT_MS = 15_000;
 export function createSystemdNotifier(env: Environment, logger: Logger): SystemdNotifier {
   if (!env.NOTIFY_SOCKET) return NOWHERE;
   const watchdogMs = watchdogOf(env);
+  const running = new Set<ChildProcess>();
   let timer: NodeJS.Timeout | undefined;
   let hasFailed = false;
   let isStopping = false;
@@ -34,8 +35,10 @@ export function createSystemdNotifier(env: Environment, logger: Logger): Systemd
       if (!hasFailed) logger.warn({ reason }, 'systemd-notify does not work: systemd does not hear from this process');
       hasFailed = true;
     };
+    running.add(child);
     child.once('error', failed);
     child.once('exit', code => code === 0 || code === null || failed(`exit code ${code}`));
+    for (const end of ['error', 'exit']) child.once(end, () => running.delete(child));
     child.unref();
   };
   const repeat = (ms: number, beat: () => void) => {
@@ -57,6 +60,8 @@ export function createSystemdNotifier(env: Environment, logger: Logger): Systemd
     stopping() {
       isStopping = true;
       clearInterval(timer);
+      // Each message is a process of its own: one that is slow to start would be heard last.
+      for (const child of running) child.kill();
       notify('--status=stopping', 'STOPPING=1');
     },
   };
