@@ -34,6 +34,7 @@ import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { createTestRedis } from '../harness/redis.ts';
 import { waitFor } from '../harness/wait-for.ts';
+import { CHANGES } from './fixtures/audit-tampering.ts';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 let database: TestDatabase;
@@ -64,51 +65,6 @@ afterEach(async () => {
 
 const day = 24 * 3_600_000;
 const newest = { after: null, before: null, newestFirst: true, limit: 100 };
-
-const CHANGES: readonly (readonly [change: string, seq: number | null, what: string, statements: string])[] = [
-  ['a changed content', 4, 'content', "UPDATE audit_log SET target = '102' WHERE seq = 4"],
-  ['changed details', 4, 'content', `UPDATE audit_log SET details = '{"n":5}' WHERE seq = 4`],
-  ['details that are no JSON', 4, 'content', "UPDATE audit_log SET details = '' WHERE seq = 4"],
-  ['a changed time', 5, 'hash', "UPDATE audit_log SET at = at - interval '1 ms' WHERE seq = 5"],
-  ['a changed position', 5, 'hash', "UPDATE audit_log SET epoch = 'zzzzzzzz' WHERE seq = 5"],
-  ['a changed digest', 5, 'hash', "UPDATE audit_log SET content_digest = sha256('x') WHERE seq = 5"],
-  ['a changed hash', 5, 'hash', "UPDATE audit_log SET hash = sha256('x') WHERE seq = 5"],
-  ['a deleted row', 6, 'missing', 'DELETE FROM audit_log WHERE seq = 6'],
-  ['a deleted beginning', 1, 'missing', 'DELETE FROM audit_log WHERE seq <= 3'],
-  [
-    'exchanged rows',
-    6,
-    'order',
-    'UPDATE audit_log SET seq = 15 - seq + 1000 WHERE seq IN (6, 9); UPDATE audit_log SET seq = seq - 1000 WHERE seq > 1000',
-  ],
-  [
-    'an inserted row',
-    6,
-    'order',
-    `UPDATE audit_log SET seq = seq + 1001 WHERE seq > 5; UPDATE audit_log SET seq = seq - 1000 WHERE seq > 1000;
-     INSERT INTO audit_log SELECT 6, epoch, 999, at, action, actor_kind, actor_id, actor_name, address, target, outcome, details,
-       salt, content_digest, sha256('x'), hash FROM audit_log WHERE seq = 5`,
-  ],
-  ['a removed event', 7, 'event', "DELETE FROM events WHERE channel = 'audit' AND seq = 7"],
-  [
-    'an event that is not chained',
-    null,
-    'event',
-    "INSERT INTO events SELECT channel, epoch, 999, at, type, event, dn, call_id, body FROM events WHERE channel = 'audit' AND seq = 7",
-  ],
-  [
-    'a seal that nobody announced',
-    3,
-    'seal',
-    'INSERT INTO audit_seals SELECT seq, 1, hash, epoch, log_seq FROM audit_log WHERE seq = 3; DELETE FROM audit_log WHERE seq <= 3',
-  ],
-  [
-    'a seal without the one before it',
-    4,
-    'seal',
-    'INSERT INTO audit_seals SELECT 5, 4, hash, epoch, log_seq FROM audit_log WHERE seq = 5',
-  ],
-];
 
 function record(n: number, more: Partial<AuditRecord> = {}): AuditRecord {
   const actor = { kind: 'api_key', id: '7', name: 'CRM' };

@@ -9,7 +9,7 @@ beforeAll(async () => {
   // Longer than the second between two rounds of a queue, in which nobody is in the call.
   pbx = await createAwkwardPbx({ env: { INGEST_END_GRACE_MS: '1500' } });
   await pbx.start();
-  await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
+  await pbx.connected();
 });
 afterAll(() => pbx.stop());
 

@@ -9,7 +9,7 @@ let pbx: AwkwardPbx;
 beforeAll(async () => {
   pbx = await createAwkwardPbx({ env: { INGEST_RECONCILE_MS: '1000' } });
   await pbx.start();
-  await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
+  await pbx.connected();
 });
 afterAll(() => pbx.stop());
 beforeEach(() => pbx.mend());
@@ -79,7 +79,7 @@ describe('connections that end', () => {
     await pbx.fault({ kind: 'slow', ms: 700, count: 1, path: '/callcontrol' });
     await pbx.fault({ kind: 'close', code });
     await hangUp(callid);
-    await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the new socket', everyMs: 5 });
+    await pbx.connected({ what: 'the new socket', everyMs: 5 });
     const next = await pbx.play({ scenario: 'inbound', dn: '104', ringMs: ASKED_MS, talkMs: ASKED_MS });
     const gap = await nextGap(before);
     expect(gap.detail).toMatch(says);

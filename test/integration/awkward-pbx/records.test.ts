@@ -37,7 +37,7 @@ async function open(layout: 'v20' | 'spec' | null): Promise<AwkwardPbx> {
   }
   stops.push(() => pbx.stop());
   await pbx.start();
-  await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
+  await pbx.connected();
   return pbx;
 }
 

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { waitFor } from '../../harness/wait-for.ts';
 import { ASKED_MS, type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
 import type { Body } from '../fixtures/ingest-stand.ts';
 
@@ -17,7 +16,7 @@ beforeAll(async () => {
     },
   });
   await pbx.start();
-  await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
+  await pbx.connected();
 });
 afterAll(() => pbx.stop());
 beforeEach(() => pbx.mend());
@@ -38,7 +37,7 @@ describe('silent death', () => {
     // Pings kept it alive while nothing happened; the deadline ended it.
     expect((first?.closedAt ?? 0) - (first?.openedAt ?? 0)).toBeGreaterThan(600);
     await pbx.mend();
-    await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the new socket' });
+    await pbx.connected({ what: 'the new socket' });
     await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
     expect(await pbx.sockets()).toBeGreaterThan(sockets);
   });

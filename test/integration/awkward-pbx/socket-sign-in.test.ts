@@ -21,7 +21,6 @@ async function open(options: IngestStandOptions = {}): Promise<AwkwardPbx> {
   stops.push(() => pbx.stop());
   return pbx;
 }
-const isOpen = (pbx: AwkwardPbx) => waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
 
 describe.concurrent('C4: Bearer on the upgrade', () => {
   test('the token travels in the header of the upgrade and in no address', async () => {
@@ -43,7 +42,7 @@ describe.concurrent('C4: Bearer on the upgrade', () => {
     const pbx = await open();
     await pbx.sim.post('/sim/token', { socketScheme: 'basic' });
     await pbx.start();
-    await isOpen(pbx);
+    await pbx.connected();
     expect(await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }))).toMatchObject({
       disposition: 'missed',
     });
@@ -70,7 +69,7 @@ describe.concurrent('§1.3: what an open socket is owed', () => {
   test('frames flow without a subscription, without a hello, and without a request of ours (C5)', async () => {
     const pbx = await open();
     await pbx.start();
-    await isOpen(pbx);
+    await pbx.connected();
     expect(await pbx.frames()).toEqual([]);
     await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
     // An answer of type 4 would show that something was asked over the socket, in whatever spelling.
@@ -83,7 +82,7 @@ describe.concurrent('§1.3: what an open socket is owed', () => {
   test('a stale token at the upgrade is replaced once, and the loop of 401 that others fell into does not begin', async () => {
     const pbx = await open();
     await pbx.start();
-    await isOpen(pbx);
+    await pbx.connected();
     const [minted, refused] = [await pbx.minted(), await pbx.refused()];
     await pbx.fault({ kind: 'expire-token' });
     await pbx.fault({ kind: 'drop' });

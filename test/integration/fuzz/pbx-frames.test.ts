@@ -60,7 +60,7 @@ let pbx: AwkwardPbx;
 beforeAll(async () => {
   pbx = await createAwkwardPbx();
   await pbx.start();
-  await waitFor(async () => (await pbx.openSockets()) === 1, { what: 'the socket' });
+  await pbx.connected();
 });
 afterAll(() => pbx.stop());
 
