@@ -1,7 +1,6 @@
 import type pg from 'pg';
-import { DIRECTIONS, DISPOSITIONS } from '../wire/call.ts';
 import { firstSightOf } from '../wire/call-id.ts';
-import type { CallFilters, CallKey } from './call-history.ts';
+import { ALL_DIRECTIONS, ALL_DISPOSITIONS, type CallFilters, type CallKey } from './call-filters.ts';
 import { toNumberKey } from './number-key.ts';
 import { loadSql } from './sql.ts';
 
@@ -11,10 +10,6 @@ import { loadSql } from './sql.ts';
  */
 const LIST = loadSql('list-calls');
 const LIST_OF_PARTIES = loadSql('list-calls-of-parties');
-
-const UNKNOWN = 'unknown';
-export const ALL_DIRECTIONS = [...DIRECTIONS, UNKNOWN] as const;
-export const ALL_DISPOSITIONS = [...DISPOSITIONS, UNKNOWN] as const;
 
 /** Both exclusive. */
 export interface KeyRange {

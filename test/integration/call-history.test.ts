@@ -1,7 +1,8 @@
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
-import { type CallFilters, type CallKey, type CallRecord, selectCalls } from '@3cx-relay/shared/store/call-history.ts';
+import type { CallFilters, CallKey } from '@3cx-relay/shared/store/call-filters.ts';
+import { type CallRecord, selectCalls } from '@3cx-relay/shared/store/call-history.ts';
 import type { CallRow } from '@3cx-relay/shared/store/calls.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import fc from 'fast-check';

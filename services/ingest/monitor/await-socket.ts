@@ -1,5 +1,5 @@
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
-import type { MonitoredSocket } from './connection-monitor.ts';
+import type { MonitoredSocket } from './monitored.ts';
 
 const LOOK_EVERY_MS = 20;
 

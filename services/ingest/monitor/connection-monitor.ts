@@ -10,38 +10,7 @@ import {
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { awaitSocket } from './await-socket.ts';
 import { ABSENT, type CheckOutcome, createCheck, down } from './check.ts';
-
-/**
- * Watches what ingest is connected to, and reconnects it on request.
- *
- * Every component is looked at by itself: the looks run side by side, each has its deadline, and each is told as soon
- * as it is over, so that one that hangs delays nobody. What the looks came to goes into the log (health-log.ts); when
- * they are taken is decided elsewhere (schedule.ts).
- */
-export interface MonitoredDatabase {
-  /** False where the PBX's database is not on this host: nothing is wrong then. */
-  readonly isConfigured: boolean;
-  /** Rejects with a sentence for the operator. */
-  check(signal?: AbortSignal): Promise<unknown>;
-  /** Gives up what connections there are, reads the settings again and connects. */
-  connect(): Promise<unknown>;
-}
-
-export interface MonitoredXapi {
-  check(signal?: AbortSignal): Promise<unknown>;
-  /** The same, even when XAPI is being left alone because it failed too often. */
-  reconnect(signal?: AbortSignal): Promise<unknown>;
-}
-
-export interface MonitoredSocket {
-  readonly state: 'connected' | 'connecting' | 'down';
-  /** Unix ms since which it is open; null while it is not. */
-  readonly openSince: number | null;
-  /** Why it does not do its work, as a sentence; null when it does, and while it is dialled for the first time. */
-  readonly error: string | null;
-  /** Gives the connection up, or the wait for the next try, and dials at once. */
-  reconnect(why: string): void;
-}
+import type { MonitoredDatabase, MonitoredSocket, MonitoredXapi } from './monitored.ts';
 
 export interface StateChange {
   readonly component: Component;
@@ -63,6 +32,13 @@ interface Events {
 
 const RECONNECT_WITHIN_MS = 10_000;
 
+/**
+ * Watches what ingest is connected to, and reconnects it on request.
+ *
+ * Every component is looked at by itself: the looks run side by side, each has its deadline, and each is told as soon
+ * as it is over, so that one that hangs delays nobody. What the looks came to goes into the log (health-log.ts); when
+ * they are taken is decided elsewhere (schedule.ts).
+ */
 export class ConnectionMonitor extends EventEmitter<Events> {
   readonly #database: MonitoredDatabase;
   readonly #xapi: MonitoredXapi;

@@ -7,14 +7,10 @@ import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { reportComponents } from '../errors/report-components.ts';
 import type { DurableLog } from '../log/durable-log.ts';
 import { ABSENT, createCheck } from './check.ts';
-import {
-  ConnectionMonitor,
-  type MonitoredDatabase,
-  type MonitoredSocket,
-  type MonitoredXapi,
-} from './connection-monitor.ts';
+import { ConnectionMonitor } from './connection-monitor.ts';
 import { createEventLoopCheck } from './event-loop-check.ts';
 import { logConnections, readLastSamples } from './health-log.ts';
+import type { MonitoredDatabase, MonitoredSocket, MonitoredXapi } from './monitored.ts';
 import { type ConnectionSchedule, createConnectionSchedule } from './schedule.ts';
 
 /**

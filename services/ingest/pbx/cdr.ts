@@ -30,6 +30,14 @@ export interface CdrSegment {
   readonly terminationReasonDetails: string | null;
 }
 
+/** A segment by itself, as lists of them are read. */
+export interface RecordedSegment {
+  /** Null where the source does not say which call it was. */
+  readonly callHistoryId: string | null;
+  readonly mainCallHistoryId: string | null;
+  readonly segment: CdrSegment;
+}
+
 /** One call with its chain of segments, the earliest first. */
 export interface CdrCall {
   readonly callHistoryId: string;

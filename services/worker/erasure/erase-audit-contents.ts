@@ -7,8 +7,16 @@ import {
   selectAuditChain,
 } from '@3cx-relay/shared/store/audit-log.ts';
 import type { Erasing } from './erase-events.ts';
-import type { EraseDeps } from './erase-number.ts';
 import { pseudonymise } from './pseudonymise.ts';
+
+/** How the chain is told. */
+export interface ChainWriter {
+  /** Resolves when the log has them. */
+  readonly audit: (records: readonly AuditRecord[]) => Promise<void>;
+  /** Copies everything that the log has into PostgreSQL. */
+  readonly persistAll: () => Promise<void>;
+  readonly by: { readonly kind: string; readonly id: string; readonly name: string };
+}
 
 const PAGE = 500;
 
@@ -16,18 +24,18 @@ const PAGE = 500;
  * Entries of the chain: first the chain is told what each of them will say, then they say it. A run that died between
  * left announcements that nobody carried out; the entries still hold the number and are announced again.
  */
-export async function eraseAuditContents(erasing: Erasing, deps: EraseDeps): Promise<number> {
+export async function eraseAuditContents(erasing: Erasing, chain: ChainWriter): Promise<number> {
   const announced: AuditRecord[] = [];
   const seqs: number[] = [];
   for await (const entry of entriesOf(erasing)) {
     const content = redact(entry, erasing);
     if (!content) continue;
-    announced.push(redactionRecord(entry.seq, content, { actor: deps.by, address: null }));
+    announced.push(redactionRecord(entry.seq, content, { actor: chain.by, address: null }));
     seqs.push(entry.seq);
   }
   if (announced.length === 0) return 0;
-  await deps.audit(announced);
-  await deps.persistAll();
+  await chain.audit(announced);
+  await chain.persistAll();
   for (const seq of seqs) {
     if (!(await redactAuditContent(erasing.pool, seq)))
       throw new Error(`the redaction of audit entry ${seq} is not in the chain`);

@@ -5,7 +5,7 @@ import { eraseCallNumber, eraseNumberPostings } from '@3cx-relay/shared/store/er
 import { toNumberKey } from '@3cx-relay/shared/store/number-key.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import type pg from 'pg';
-import { eraseAuditContents } from './erase-audit-contents.ts';
+import { type ChainWriter, eraseAuditContents } from './erase-audit-contents.ts';
 import { eraseErrorTexts, eraseLetters } from './erase-beside-events.ts';
 import { eraseEventsOfNumber, eraseEventsWithDigits } from './erase-events.ts';
 import type { Pseudonym } from './pseudonymise.ts';
@@ -18,15 +18,10 @@ import type { Pseudonym } from './pseudonymise.ts';
  * Each step can be repeated, and a run that was interrupted is run again. The chain of the audit still proves itself:
  * each entry that gives something up is announced in it (audit-log.ts).
  */
-export interface EraseDeps {
+export interface EraseDeps extends ChainWriter {
   readonly pool: pg.Pool;
-  /** Resolves when the log has them. */
-  readonly audit: (records: readonly AuditRecord[]) => Promise<void>;
-  /** Copies everything that the log has into PostgreSQL. */
-  readonly persistAll: () => Promise<void>;
   /** Removes from Redis what is persisted: the log goes on being read from PostgreSQL. */
   readonly forgetPersisted: () => Promise<void>;
-  readonly by: { readonly kind: string; readonly id: string; readonly name: string };
 }
 
 export interface Erased {

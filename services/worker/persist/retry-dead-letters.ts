@@ -7,7 +7,8 @@ import { lockPosition } from '@3cx-relay/shared/store/log-positions.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
 import { EVENTS } from './dead-letters.ts';
-import { type Filling, fillOf } from './tables/fill-tables.ts';
+import { fillOf } from './tables/fill-tables.ts';
+import type { Filling } from './tables/filling.ts';
 
 /**
  * Tries once more what PostgreSQL refused, oldest first: after an upgrade, or when somebody mended a constraint. Each in

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type CallFilters, selectCallStatistics, selectCalls } from '@3cx-relay/shared/store/call-history.ts';
+import type { CallFilters } from '@3cx-relay/shared/store/call-filters.ts';
+import { selectCallStatistics, selectCalls } from '@3cx-relay/shared/store/call-history.ts';
 import { createMonth } from '@3cx-relay/shared/store/months.ts';
 import type pg from 'pg';
 import type { HistoryQuery } from './measure.ts';

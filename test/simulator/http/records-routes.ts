@@ -1,7 +1,7 @@
 import { Router } from '@koa/router';
 import { z } from 'zod';
 import type { Records } from '../database/records.ts';
-import type { XapiSettings } from '../xapi/xapi.ts';
+import type { XapiSettings } from '../xapi/entities.ts';
 import { parseInput, readJson } from './request-body.ts';
 import { pageSchema } from './sim-schemas.ts';
 import { withoutUndefined } from './without-undefined.ts';

@@ -1,8 +1,8 @@
 import type { Call } from '../pbx/call.ts';
 import type { CdrParty } from '../pbx/cdr-segment.ts';
 import type { Directory } from '../pbx/directory.ts';
+import type { EntityType, Row } from './entity-set.ts';
 import { isoTime } from './iso-time.ts';
-import type { EntityType, Row } from './odata-rows.ts';
 
 export const ACTIVE_CALL: EntityType = {
   name: 'Pbx.ActiveCall',

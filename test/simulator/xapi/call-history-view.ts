@@ -2,8 +2,8 @@ import type { BookedSegment } from '../database/segment-log.ts';
 import type { CdrParty } from '../pbx/cdr-segment.ts';
 import type { Directory } from '../pbx/directory.ts';
 import type { Random } from '../pbx/random.ts';
+import type { EntityType, Row } from './entity-set.ts';
 import { isoDuration, isoTime } from './iso-time.ts';
-import type { EntityType, Row } from './odata-rows.ts';
 import { peerType } from './peer-types.ts';
 
 const PARTY_FIELDS = [

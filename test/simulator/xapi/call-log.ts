@@ -1,9 +1,9 @@
 import { direction } from '../database/layout.ts';
 import type { BookedSegment } from '../database/segment-log.ts';
 import type { CdrParty } from '../pbx/cdr-segment.ts';
+import type { EntityType, Row } from './entity-set.ts';
 import { isoDuration, isoTime } from './iso-time.ts';
 import { ODataError } from './odata-error.ts';
-import type { EntityType, Row } from './odata-rows.ts';
 import { peerType } from './peer-types.ts';
 
 const party = (side: string) => ['Type', 'Dn', 'CallerId', 'DisplayName'].map(field => `${side}${field}`);

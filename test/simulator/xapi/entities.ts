@@ -1,9 +1,14 @@
+import type { SegmentLog } from '../database/segment-log.ts';
+import type { CallEngine } from '../pbx/call-engine.ts';
+import type { ClientRegister } from '../pbx/client-register.ts';
+import type { Clock } from '../pbx/clock.ts';
+import type { Directory } from '../pbx/directory.ts';
+import type { Random } from '../pbx/random.ts';
 import { ACTIVE_CALL, toActiveCall } from './active-calls.ts';
 import { CALL_HISTORY_VIEW, liveHistory, staleHistory } from './call-history-view.ts';
 import { CALL_LOG_DATA, callLogRows } from './call-log.ts';
-import type { EntitySet, Singleton } from './entity-set.ts';
+import type { EntitySet, EntityType, Row, Singleton } from './entity-set.ts';
 import { isoTime } from './iso-time.ts';
-import type { EntityType, Row } from './odata-rows.ts';
 import {
   QUEUE,
   queueRows,
@@ -14,7 +19,19 @@ import {
   USER,
   userRows,
 } from './system-entities.ts';
-import type { XapiDeps, XapiSettings } from './xapi.ts';
+
+/** `live`: it still works, as before update 6. `broken`: 500 with an empty body, as one PBX of autumn 2026 answers. */
+export type XapiSettings = { callHistory: 'stale' | 'live' | 'broken' };
+
+/** What there is to tell about. */
+export type EntityDeps = {
+  register: ClientRegister;
+  engine: CallEngine;
+  directory: Directory;
+  segments: SegmentLog;
+  clock: Clock;
+  random: Random;
+};
 
 const LAST_CHANGE: EntityType = {
   name: 'Pbx.LastCdrAndChatMessageTimestamp',
@@ -23,7 +40,7 @@ const LAST_CHANGE: EntityType = {
 const DEFS: EntityType = { name: 'Pbx.Defs', fields: ['Id'] };
 
 /** Everything that can be read below `/xapi/v1`, by name. */
-export function createEntities(deps: XapiDeps, settings: XapiSettings) {
+export function createEntities(deps: EntityDeps, settings: XapiSettings) {
   const { engine, directory, segments, clock, register } = deps;
   const oldHistory = staleHistory(directory, deps.random, clock.now());
 

@@ -1,5 +1,12 @@
 import type { ApiClient } from '../pbx/api-client.ts';
-import type { EntityType, Row } from './odata-rows.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export type EntityType = {
+  /** `Pbx.User`: what error messages call it. */
+  readonly name: string;
+  readonly fields: readonly string[];
+};
 
 /** A collection below `/xapi/v1`. */
 export type EntitySet = {

@@ -1,6 +1,6 @@
+import type { EntityType, Row } from './entity-set.ts';
 import { ODataError, unknownProperty } from './odata-error.ts';
 import { unquoted } from './odata-path.ts';
-import type { EntityType, Row } from './odata-rows.ts';
 
 /** The forms of `$filter` that clients of the call data use: comparisons of one property each, joined by `and`. */
 const CLAUSE = /\s*\(?\s*(\w+)\s+(eq|ne|ge|gt|le|lt)\s+('(?:[^']|'')*'|[^\s()]+)\s*\)?\s*(and\s|$)/y;

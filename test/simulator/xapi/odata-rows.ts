@@ -1,13 +1,6 @@
+import type { EntityType, Row } from './entity-set.ts';
 import { ODataError, unknownProperty } from './odata-error.ts';
 import { parseFilter } from './odata-filter.ts';
-
-export type Row = Readonly<Record<string, unknown>>;
-
-export type EntityType = {
-  /** `Pbx.User`: what error messages call it. */
-  readonly name: string;
-  readonly fields: readonly string[];
-};
 
 export type Page = { rows: Row[]; count: number | null; select: readonly string[] };
 

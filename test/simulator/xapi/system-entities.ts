@@ -1,6 +1,6 @@
 import type { CallEngine } from '../pbx/call-engine.ts';
 import type { Directory } from '../pbx/directory.ts';
-import type { EntityType, Row } from './odata-rows.ts';
+import type { EntityType, Row } from './entity-set.ts';
 
 export const PBX_VERSION = '20.0.8.1109';
 

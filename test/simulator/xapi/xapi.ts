@@ -1,33 +1,15 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
-import type { SegmentLog } from '../database/segment-log.ts';
 import type { ApiClient } from '../pbx/api-client.ts';
-import type { CallEngine } from '../pbx/call-engine.ts';
-import type { ClientRegister } from '../pbx/client-register.ts';
-import type { Clock } from '../pbx/clock.ts';
-import type { Directory } from '../pbx/directory.ts';
-import type { Random } from '../pbx/random.ts';
 import type { TokenOffice } from '../pbx/tokens.ts';
-import { createEntities } from './entities.ts';
+import { createEntities, type EntityDeps, type XapiSettings } from './entities.ts';
+import type { Row } from './entity-set.ts';
 import { ODataError } from './odata-error.ts';
 import { parseResourcePath, type ResourcePath } from './odata-path.ts';
-import { type Page, pageOf, type Row, selected, selectedFields } from './odata-rows.ts';
+import { type Page, pageOf, selected, selectedFields } from './odata-rows.ts';
 import { PBX_VERSION } from './system-entities.ts';
 
-/** `live`: it still works, as before update 6. `broken`: 500 with an empty body, as one PBX of autumn 2026 answers. */
-export type CallHistoryMode = 'stale' | 'live' | 'broken';
-export type XapiSettings = { callHistory: CallHistoryMode };
-
-export type XapiDeps = {
-  tokens: TokenOffice;
-  register: ClientRegister;
-  engine: CallEngine;
-  directory: Directory;
-  segments: SegmentLog;
-  clock: Clock;
-  random: Random;
-};
-
+export type XapiDeps = EntityDeps & { tokens: TokenOffice };
 export type Xapi = { router: Router; settings: XapiSettings };
 
 const ROOT = '/xapi/v1';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Statement } from './cdr-layouts.ts';
+import type { Statement } from './database-cursor.ts';
 import type { PbxTable } from './pbx-tables.ts';
 import { type KeysetRow, type RecordRange, ROW_ADDRESS, selectPage } from './record-pages.ts';
 

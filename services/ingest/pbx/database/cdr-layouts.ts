@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { CdrCall, CdrEnd, CdrSegment } from '../cdr.ts';
+import type { Statement } from './database-cursor.ts';
 import type { PbxTable } from './pbx-tables.ts';
 import { ROW_ADDRESS } from './record-pages.ts';
 
@@ -46,11 +47,6 @@ export type CdrRow = Readonly<
     endedAt: number | null;
   }
 >;
-
-export interface Statement {
-  readonly text: string;
-  readonly values: readonly unknown[];
-}
 
 /** The table in the terms of `CdrRow`. */
 export interface CdrColumns {

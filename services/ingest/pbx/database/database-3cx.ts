@@ -3,8 +3,8 @@ import { messageOf, OperatorError } from '@3cx-relay/shared/runtime/operator-err
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { CdrCall, CdrSource } from '../cdr.ts';
 import { type AgentStateRow, selectAgentStates } from './agent-states.ts';
-import { addRow, type CdrRow, type OpenCall, type Statement, selectCalls, toCall } from './cdr-layouts.ts';
-import { readBatches } from './database-cursor.ts';
+import { addRow, type CdrRow, type OpenCall, selectCalls, toCall } from './cdr-layouts.ts';
+import { readBatches, type Statement } from './database-cursor.ts';
 import { failureOf, isConnectionLost, toDatabaseError } from './database-errors.ts';
 import { accessOf, accessOfUrl, type DatabaseSession, openSession } from './database-session.ts';
 import { findPbxInis, placesOf, readPbxInis } from './pbx-ini-file.ts';

@@ -1,5 +1,9 @@
 import type pg from 'pg';
-import type { Statement } from './cdr-layouts.ts';
+
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
 
 /**
  * The rows of a statement in batches, each fetched only when the one before was taken: however long the answer and

@@ -1,4 +1,4 @@
-import type { Statement } from './cdr-layouts.ts';
+import type { Statement } from './database-cursor.ts';
 
 /**
  * Pages of a table of the PBX by keyset: each page begins behind the last row of the one before, whatever is added

@@ -1,4 +1,5 @@
-import { type CdrRow, columnsOf, type Statement } from './cdr-layouts.ts';
+import { type CdrRow, columnsOf } from './cdr-layouts.ts';
+import type { Statement } from './database-cursor.ts';
 import type { PbxTable } from './pbx-tables.ts';
 import { type KeysetRow, type RecordRange, selectPage } from './record-pages.ts';
 

@@ -1,6 +1,5 @@
-import type { CdrEnd } from '../cdr.ts';
+import type { CdrEnd, RecordedSegment } from '../cdr.ts';
 import { booleanOf, durationOf, instantOf, type ODataRow, textOf } from './odata-fields.ts';
-import type { RecordedSegment } from './record-windows.ts';
 
 /**
  * A row of CallHistoryView as a segment. The view knows no id of the call, no DID and no reasons; of the types of its

@@ -1,5 +1,5 @@
 import type { RecordCursor, RecordReader } from '@3cx-relay/shared/jobs/record-page.ts';
-import type { CdrSegment } from '../cdr.ts';
+import type { CdrSegment, RecordedSegment } from '../cdr.ts';
 import { viewQuery } from './call-history.ts';
 import { callLogPath, parseCallLogRow } from './call-log.ts';
 import type { CallLogReader } from './call-log-reader.ts';
@@ -21,13 +21,6 @@ export interface WindowedRange {
   readonly limit: number;
   readonly cursor: RecordCursor | null;
   readonly matches: (segment: CdrSegment) => boolean;
-}
-
-export interface RecordedSegment {
-  /** Null where the source does not say which call it was. */
-  readonly callHistoryId: string | null;
-  readonly mainCallHistoryId: string | null;
-  readonly segment: CdrSegment;
 }
 
 export interface SegmentPage {

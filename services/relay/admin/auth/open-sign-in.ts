@@ -1,5 +1,5 @@
 import type { RelayConfig } from '../../config.ts';
-import type { OpenAdminDeps } from '../open-admin.ts';
+import type { OpenAdminDeps } from '../admin-deps.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
 import { createSecondFactor, type SecondFactor } from './second-factor.ts';
 import type { AdminSessions } from './sessions.ts';

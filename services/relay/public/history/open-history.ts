@@ -1,11 +1,7 @@
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { type ShownAuditEntry, selectAuditEntries } from '@3cx-relay/shared/store/audit-log.ts';
-import {
-  type CallKey,
-  type CallRecord,
-  selectCallStatistics,
-  selectCalls,
-} from '@3cx-relay/shared/store/call-history.ts';
+import type { CallKey } from '@3cx-relay/shared/store/call-filters.ts';
+import { type CallRecord, selectCallStatistics, selectCalls } from '@3cx-relay/shared/store/call-history.ts';
 import { readEventHistory } from '@3cx-relay/shared/store/event-history.ts';
 import { selectPersistedLogs } from '@3cx-relay/shared/store/log-epochs.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';

@@ -4,7 +4,7 @@ import type { RequestRecord } from '@3cx-relay/shared/log/request-entry.ts';
 import { type ApiRequest, addUsage, insertApiRequests, type UsageSum } from '@3cx-relay/shared/store/usage.ts';
 import { z } from 'zod';
 import { storeInHalves } from '../in-halves.ts';
-import type { Filling } from './fill-tables.ts';
+import type { Filling } from './filling.ts';
 
 /**
  * api_requests has one row for each request that was answered, with its use by hour beside it. The end of a WebSocket is

@@ -5,7 +5,7 @@ import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { type AuditEntry, insertAuditEntries, lockAuditHead } from '@3cx-relay/shared/store/audit-log.ts';
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
 import { z } from 'zod';
-import type { Filling } from './fill-tables.ts';
+import type { Filling } from './filling.ts';
 
 /**
  * Makes the chain longer by every entry of channel `audit`, a gap and what nobody can decode included: what is not in

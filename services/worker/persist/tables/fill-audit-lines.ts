@@ -4,7 +4,7 @@ import { type AuditLine, insertAuditLines } from '@3cx-relay/shared/store/error-
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
 import { z } from 'zod';
 import { storeInHalves } from '../in-halves.ts';
-import type { Filling } from './fill-tables.ts';
+import type { Filling } from './filling.ts';
 
 /** "All sensitive operations logged to error_log" (specification, Security): component `audit`, severity `info`. */
 const MAX_MESSAGE = 500;

@@ -2,7 +2,7 @@ import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { type CallRow, lockCalls, upsertCalls } from '@3cx-relay/shared/store/calls.ts';
 import { storeInHalves } from '../in-halves.ts';
 import { decodeCalls } from './decode-calls.ts';
-import type { Filling } from './fill-tables.ts';
+import type { Filling } from './filling.ts';
 
 /** Who took part and the sums of the hours follow by triggers. */
 export async function fillCalls(

@@ -8,7 +8,7 @@ import {
 } from '@3cx-relay/shared/store/connection-history.ts';
 import { z } from 'zod';
 import { storeInHalves } from '../in-halves.ts';
-import type { Filling } from './fill-tables.ts';
+import type { Filling } from './filling.ts';
 
 /**
  * connection_status_history gets every change of state or error message, and between changes one sample a minute.

@@ -4,7 +4,7 @@ import { fingerprintsOf } from '@3cx-relay/shared/errors/merged-errors.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { selectOpenErrors, upsertErrors } from '@3cx-relay/shared/store/error-log.ts';
 import { storeInHalves } from '../in-halves.ts';
-import type { Filling } from './fill-tables.ts';
+import type { Filling } from './filling.ts';
 
 /** The lock on the channel's position makes this the only writer of groups, so that reading first is safe. */
 export async function fillErrorLog({ client, onUnstorable }: Filling, entries: readonly LogEntry[]): Promise<void> {

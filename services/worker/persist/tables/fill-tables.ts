@@ -1,7 +1,6 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { PostgresClient } from '@3cx-relay/shared/store/transaction.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
-import type { Months } from '../../retention/months.ts';
 import { storeInHalves } from '../in-halves.ts';
 import { fillApiRequests } from './fill-api-requests.ts';
 import { fillAuditChain } from './fill-audit-chain.ts';
@@ -9,6 +8,7 @@ import { fillAuditLines } from './fill-audit-lines.ts';
 import { fillCalls } from './fill-calls.ts';
 import { fillConnectionHistory } from './fill-connection-history.ts';
 import { fillErrorLog } from './fill-error-log.ts';
+import type { Filling, FillTable } from './filling.ts';
 
 /**
  * The tables that are made from a channel: `errors` fills error_log, `health` fills connection_status_history, `audit`
@@ -17,18 +17,6 @@ import { fillErrorLog } from './fill-error-log.ts';
  * Called in the transaction that copies the entries and moves the position, so that each entry has its effect once,
  * whatever is killed when.
  */
-export interface Filling {
-  readonly client: PostgresClient;
-  readonly months: Pick<Months, 'ensure'>;
-  /**
-   * PostgreSQL takes everything that is decoded; should it refuse a row all the same, the channel goes on without it.
-   * `entry`: what the row was made from.
-   */
-  readonly onUnstorable: (row: unknown, error: unknown, entry: LogEntry) => Promise<void>;
-}
-
-export type FillTable = (filling: Filling, entries: readonly LogEntry[]) => Promise<void>;
-
 interface Filled {
   readonly channel: Channel;
   /** By which a dead letter names it. */
