@@ -164,7 +164,9 @@ describe.skipIf(!hasBrowser)('the way in', () => {
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(await page.getByText('Your session has ended.').count()).toBe(0);
     // The page forgets before the relay has answered.
-    await waitFor(async () => (await page.context().cookies()).length === 0, { what: 'the relay to take the cookie away' });
+    await waitFor(async () => (await page.context().cookies()).length === 0, {
+      what: 'the relay to take the cookie away',
+    });
   });
 
   it('forgets whoever signs out while the relay does not answer, and ends the session when it does', async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler.ts';
+import { sendRaw } from '../harness/raw-http.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import type { WireMessage } from '../harness/relay-client.ts';
 import { waitFor } from '../harness/wait-for.ts';
-import { sendRaw } from './fuzz/raw-http.ts';
 
 type EventsAnswer = { events: WireMessage[]; next: string; head: string; more: boolean };
 

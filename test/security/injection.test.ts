@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openRaw, sendRaw } from '../harness/raw-http.ts';
 import { type RelayProcess, startRelayProcess } from '../harness/relay-process.ts';
-import { openRaw, sendRaw } from '../integration/fuzz/raw-http.ts';
 
 /** What is sent becomes no header of an answer, no line of the log, no path of a file, and no look inside. */
 let relay: RelayProcess;

@@ -2,7 +2,7 @@ import { generateDocuments } from '@3cx-relay/relay/documents/documents.ts';
 import type { Operation, Parameter } from '@3cx-relay/relay/documents/openapi.ts';
 import type { JsonSchema } from '@3cx-relay/relay/documents/schema-shelf.ts';
 import fc from 'fast-check';
-import { ROUTES as ADMIN_ROUTES } from '../admin/route-rules.ts';
+import { ROUTES as ADMIN_ROUTES } from '../../integration/admin/route-rules.ts';
 import { junk } from './malformed.ts';
 
 /**
