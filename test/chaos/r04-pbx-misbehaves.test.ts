@@ -16,7 +16,7 @@ import { expectNothingLost, judge as judgeDelivery } from './verdict.ts';
  * call once, its outcome right, none open for ever; each outage is a gap with its true times; the state is right within two
  * seconds of the PBX's return; what the licence or a right forbids is said in words; clients get what the log has, once.
  */
-const SECONDS = extent({ quick: 24, full: 420 });
+const SECONDS = extent({ quick: 26, full: 420 });
 /** Beside other tests time runs ten times as fast: half as many calls, of which each may be seen twice as late. */
 const PACE = extent({
   quick: { timeScale: 0.1, callsPerMinute: 120, toleranceMs: 4_000 },
@@ -39,12 +39,12 @@ const FAULTS: readonly object[] = [
   { kind: 'not-found', count: 10, path: '/callcontrol' },
   { kind: 'slow', count: 20, ms: 700, path: '/callcontrol' },
   { kind: 'database-down', ms: 1_500 },
+  { kind: 'stall', ms: 2_000, answerPings: false },
   ...extent<readonly object[]>({
     quick: [],
     full: [
       { kind: 'close', code: 1006 },
       { kind: 'reject-upgrade', count: 4, status: 401 },
-      { kind: 'stall', ms: 2_000, answerPings: false },
       { kind: 'hang-upgrade', count: 1 },
       { kind: 'storm', count: 300 },
     ],

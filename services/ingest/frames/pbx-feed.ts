@@ -13,7 +13,8 @@ import { SequenceWatch } from './sequence-watch.ts';
  * connection.
  *
  * A gap begins when the last frame that arrived was sent, not at the moment the loss was noticed: what the PBX sent in
- * between may have died in the socket. It ends when the new socket opened, because from then on frames are kept.
+ * between may have died in the socket. It ends when the PBX was heard on the new socket, because from then on frames are
+ * kept.
  */
 export interface PbxFeedDeps {
   readonly socket: CallControlWebSocket;

@@ -2,7 +2,7 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { type Call, firstSightOf } from '../call-model/call.ts';
 import type { CdrSource } from '../pbx/cdr.ts';
-import type { Matcher } from './match.ts';
+import { type Matcher, type Moment, momentsOf } from './match.ts';
 import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
 
 /**
@@ -117,21 +117,21 @@ export class CallCompletion {
     this.#arm();
   }
 
-  async #read({ from, to }: Span): Promise<RecordedCall[]> {
+  async #read({ from, to }: Span): Promise<Moment[]> {
     const records: RecordedCall[] = [];
     for await (const cdr of this.#deps.source.queryCDR(new Date(from), new Date(to))) {
       const record = readRecordedCall(cdr);
       if (record && !this.#deps.claimed.has(record.callHistoryId)) records.push(record);
     }
-    return records.sort((one, other) => one.startedAt - other.startedAt);
+    return momentsOf(records);
   }
 
   /** The nearest pairs first, so that of two calls between the same people each gets its own records. */
-  #assign(due: readonly Waiting[], records: readonly RecordedCall[]): void {
+  #assign(due: readonly Waiting[], moments: readonly Moment[]): void {
     const { matcher } = this.#deps;
     const lastAttempt = this.#options.delaysMs.length - 1;
     const pairs = due.flatMap(waiting =>
-      matcher.candidatesFor(waiting.call, records).flatMap(record => {
+      [...matcher.candidatesFor(waiting.call, moments)].flatMap(record => {
         const isLast = waiting.attempt >= lastAttempt;
         const distance = isLast
           ? matcher.startDistanceOf(waiting.call, record)

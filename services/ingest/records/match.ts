@@ -5,12 +5,15 @@ import type { RecordedCall } from './recorded-call.ts';
  * Whether a chain of records and a call that was watched are the same. They share no number: call control counts calls
  * of its own, the records carry uuids. So the same people at the same times must do, and the nearest in time wins.
  *
- * Of a call that was first seen in a snapshot nobody knows the start; the moment of the first sight must then fall into
- * the record. Clocks are compared as they are: relay and PBX share a host or a time server.
+ * A call is seen when it reaches a phone that we may see: its caller may have heard a menu or waited in a queue for
+ * minutes before, which the records begin with and call control does not show. So the start of a call is compared with
+ * the moments in which its phones come in. Of a call that was first seen in a snapshot nobody knows the start; the
+ * moment of the first sight must then fall into the record. Clocks are compared as they are: relay and PBX share a host
+ * or a time server.
  */
 export interface Matcher {
-  /** Of records in order of their start, those that a call may have: thousands of each are not compared one by one. */
-  candidatesFor(call: Call, byStart: readonly RecordedCall[]): readonly RecordedCall[];
+  /** Of these records those that a call may have: thousands of each are not compared one by one. */
+  candidatesFor(call: Call, moments: readonly Moment[]): ReadonlySet<RecordedCall>;
   /** How far apart in ms, or null when they are not the same call. */
   distanceOf(call: Call, record: RecordedCall): number | null;
   /** The same without a look at the end, which is wrong where a frame about it was lost. */
@@ -20,6 +23,18 @@ export interface Matcher {
    * the same here than when records are given to a call, since a row may be missing and a call told twice is worse.
    */
   isToldBy(call: Call, record: RecordedCall): boolean;
+}
+
+/** A moment in which a call may have been seen first. */
+export interface Moment {
+  readonly at: number;
+  readonly record: RecordedCall;
+}
+
+export function momentsOf(records: readonly RecordedCall[]): Moment[] {
+  return records
+    .flatMap(record => [record.startedAt, ...record.appearances.map(({ at }) => at)].map(at => ({ at, record })))
+    .sort((one, other) => one.at - other.at);
 }
 
 /** Numbers are compared from the end: one source writes the country code, another does not. */
@@ -43,9 +58,16 @@ export function createMatcher({ toleranceMs }: { toleranceMs: number }): Matcher
     return isInside ? 2 * toleranceMs + Math.max(0, sight - startedAt) : null;
   };
 
+  const farFromStart = (startedAt: string, call: Call, record: RecordedCall, atMost = toleranceMs): number | null => {
+    const phones = phonesOf(call);
+    const moments = [record.startedAt, ...record.appearances.filter(({ dn }) => phones.has(dn)).map(({ at }) => at)];
+    const distances = moments.flatMap(at => far(startedAt, at, atMost) ?? []);
+    return distances.length === 0 ? null : Math.min(...distances);
+  };
+
   const startDistanceOf: Matcher['startDistanceOf'] = (call, record) => {
     if (!isSamePeople(call, record)) return null;
-    return call.startedAt === null ? distanceOfSight(call, record) : far(call.startedAt, record.startedAt);
+    return call.startedAt === null ? distanceOfSight(call, record) : farFromStart(call.startedAt, call, record);
   };
 
   /** A chain whose end is missing may be the beginning of a call that began with it, or was seen later only. */
@@ -53,20 +75,21 @@ export function createMatcher({ toleranceMs }: { toleranceMs: number }): Matcher
     if (record.isOver) return false;
     return call.startedAt === null
       ? firstSightOf(call.callId) >= record.startedAt - clocksMs
-      : far(call.startedAt, record.startedAt) !== null;
+      : farFromStart(call.startedAt, call, record) !== null;
   };
 
   return {
     startDistanceOf,
-    candidatesFor(call, byStart) {
+    candidatesFor(call, moments) {
       const [from, to] =
         call.startedAt === null
           ? [Number.NEGATIVE_INFINITY, firstSightOf(call.callId) + clocksMs]
           : [Date.parse(call.startedAt) - toleranceMs, Date.parse(call.startedAt) + toleranceMs];
-      return byStart.slice(
-        firstIndex(byStart, record => record.startedAt >= from),
-        firstIndex(byStart, record => record.startedAt > to),
+      const near = moments.slice(
+        firstIndex(moments, ({ at }) => at >= from),
+        firstIndex(moments, ({ at }) => at > to),
       );
+      return new Set(near.map(({ record }) => record));
     },
     distanceOf(call, record) {
       const start = startDistanceOf(call, record);
@@ -81,18 +104,18 @@ export function createMatcher({ toleranceMs }: { toleranceMs: number }): Matcher
         outside !== null && record.outsideNumber !== null && isSameNumber(outside, record.outsideNumber);
       if (!isSameOutside && !(record.direction === 'internal' && sharesPhone(call, record))) return false;
       if (mayGoOnAs(call, record)) return true;
-      return isSameOutside && call.startedAt !== null && far(call.startedAt, record.startedAt, clocksMs) !== null;
+      return isSameOutside && call.startedAt !== null && farFromStart(call.startedAt, call, record, clocksMs) !== null;
     },
   };
 }
 
 /** Of a list in which what holds for one holds for all behind it: the first of which it holds. */
-function firstIndex(records: readonly RecordedCall[], holds: (record: RecordedCall) => boolean): number {
-  let [low, high] = [0, records.length];
+function firstIndex(moments: readonly Moment[], holds: (moment: Moment) => boolean): number {
+  let [low, high] = [0, moments.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const record = records[middle];
-    if (record && holds(record)) high = middle;
+    const moment = moments[middle];
+    if (moment && holds(moment)) high = middle;
     else low = middle + 1;
   }
   return low;
@@ -125,8 +148,12 @@ function outsideNumberOf(call: Call): string | null {
 }
 
 function sharesPhone(call: Call, record: RecordedCall): boolean {
-  const dns = new Set([...call.legs, ...call.formerLegs].map(leg => leg.dn));
-  return record.dns.some(dn => dns.has(dn));
+  const phones = phonesOf(call);
+  return record.dns.some(dn => phones.has(dn));
+}
+
+function phonesOf({ legs, formerLegs }: Call): ReadonlySet<string> {
+  return new Set([...legs, ...formerLegs].map(leg => leg.dn));
 }
 
 /** What one side does not say contradicts nothing. */

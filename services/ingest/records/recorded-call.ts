@@ -22,6 +22,8 @@ export interface RecordedCall {
   readonly disposition: Disposition;
   /** Every extension that a segment names. */
   readonly dns: readonly string[];
+  /** When each extension came in, once for every segment that names it. */
+  readonly appearances: readonly { readonly dn: string; readonly at: number }[];
   /** The outside party's number; null for a call between extensions. */
   readonly outsideNumber: string | null;
   readonly legs: readonly FormerLeg[];
@@ -50,6 +52,7 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
   const callee = direction === 'outbound' ? outside : (answered.at(-1) ?? asked.at(-1) ?? last).destination;
   const via = viaOf(cdr.segments);
   const ends = cdr.segments.map(segment => segment.endedAt);
+  const appearances = appearancesIn(cdr.segments);
   const outsideNumber =
     direction === 'internal' ? null : ((direction === 'inbound' ? first.source : outside)?.number ?? null);
   return {
@@ -65,7 +68,8 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     via,
     answeredBy: direction === 'outbound' ? null : (answered.at(-1)?.destination.dn ?? null),
     disposition: answer ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
-    dns: dnsOf(cdr.segments),
+    dns: [...new Set(appearances.map(({ dn }) => dn))],
+    appearances,
     outsideNumber,
     legs: asked.map(segment => toLeg(segment, answered)),
     isOver: !ends.includes(null) && hasBeginning(first) && (isJoined(cdr) || isComplete(cdr.segments, via)),
@@ -152,9 +156,10 @@ function outcomeOf(segment: CdrSegment, answered: readonly CdrSegment[]): LegOut
   return segment.terminationReasonDetails === 'completed_elsewhere' ? 'answered_elsewhere' : 'missed';
 }
 
-function dnsOf(segments: readonly CdrSegment[]): string[] {
-  const ends = segments.flatMap(({ source, destination }) => [source, destination]);
-  return [...new Set(ends.filter(isExtension).flatMap(end => end.dn ?? []))];
+function appearancesIn(segments: readonly CdrSegment[]): { dn: string; at: number }[] {
+  return segments.flatMap(({ source, destination, startedAt }) =>
+    [source, destination].filter(isExtension).flatMap(({ dn }) => (dn === null ? [] : [{ dn, at: startedAt }])),
+  );
 }
 
 function toParty(end: CdrEnd): Party {

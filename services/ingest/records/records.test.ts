@@ -5,11 +5,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from '../call-model/call.ts';
 import { CallModel } from '../call-model/call-model.ts';
 import { leg } from '../call-model/test-legs.ts';
-import { createMatcher } from './match.ts';
+import { createMatcher, momentsOf } from './match.ts';
 import { createRecoveryNotes, toGapEntry } from './record-entry.ts';
 import { readRecordedCall } from './recorded-call.ts';
 import { Records } from './records.ts';
-import { chain, createShelf, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
+import { chain, createShelf, entity, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
 
 /** The clock stands still until a test moves it: what is tested is when a record is looked for and what becomes of it. */
 beforeEach(() => {
@@ -93,6 +93,33 @@ describe('a call that was watched', () => {
     records.ended(watchedCall());
     await vi.advanceTimersByTimeAsync(60_000);
     expect(bodies()).toEqual([]);
+  });
+
+  test('is completed though its caller listened to a menu and waited in a queue before a phone rang', async () => {
+    const { records, shelf, bodies } = createDesk();
+    const source = trunk('+4930123456', '+493023125900');
+    const menu = segment({ source, destination: entity('script', '777'), times: [-95_000, -94_000, -60_000] });
+    const queue = segment({
+      ...{ source, destination: entity('queue', '800'), creationMethod: 'divert' },
+      ...{ terminationReason: 'continued_in', terminationReasonDetails: 'polling', times: [-60_000, -60_000, 4_000] },
+    });
+    const poll = { source, creationMethod: 'route_to', creationForwardReason: 'polling' };
+    const busy = segment({
+      ...{ ...poll, destination: extension('101'), terminationReason: 'rejected', terminationReasonDetails: 'busy' },
+      times: [-40_000, null, -40_000],
+    });
+    const taken = segment({
+      ...{ ...poll, destination: extension('101'), terminationReason: 'src_participant_terminated' },
+      times: [0, 4_000, 30_000],
+    });
+    // The same caller, who has hung up in the same queue before.
+    const before = { ...queue, startedAt: T0 - 400_000, endedAt: T0 - 200_000, terminationReason: 'no_route' };
+    shelf.put(chain('before', before, { ...busy, startedAt: T0 - 300_000 }), chain('this', menu, queue, busy, taken));
+    records.ended(watchedCall());
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies()).toMatchObject([
+      { call: { did: '+493023125900', disposition: 'answered', via: { dn: '800' }, cdr: { callHistoryId: 'this' } } },
+    ]);
   });
 
   test('of two calls between the same people each gets the records nearest to it', async () => {
@@ -304,8 +331,8 @@ describe('what the records need of the process and of the PBX', () => {
     const records = Array.from({ length: 2_000 }, (_, n) => readRecordedCall(inboundChain(`r${n}`, n * 1_000))).filter(
       record => record !== null,
     );
-    const near = createMatcher({ toleranceMs: 3_000 }).candidatesFor(watchedCall(1_000_000), records);
-    expect(near.map(record => record.callHistoryId)).toEqual(['r998', 'r999', 'r1000', 'r1001', 'r1002', 'r1003']);
+    const near = createMatcher({ toleranceMs: 3_000 }).candidatesFor(watchedCall(1_000_000), momentsOf(records));
+    expect([...near].map(record => record.callHistoryId)).toEqual(['r998', 'r999', 'r1000', 'r1001', 'r1002', 'r1003']);
   });
 });
 

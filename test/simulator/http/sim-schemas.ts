@@ -43,6 +43,7 @@ export const callSchema = z.strictObject({
   scenario: z.enum(SCENARIOS, { error: `must be one of ${SCENARIOS.join(', ')}` }),
   dn: z.string({ error: 'must be text' }).optional(),
   number: phone.optional(),
+  waitMs: spanMs.optional(),
   ringMs: spanMs.optional(),
   talkMs: spanMs.optional(),
   answered: yesOrNo.optional(),

@@ -64,6 +64,16 @@ const OTHER_TALK_MEDIAN_MS = 90_000;
 const TALK_SIGMA = 0.85;
 const MAX_TALK_MS = 3_600_000;
 const ANOTHER_ROUND_PROBABILITY = 0.3;
+/** Callers who hear a menu before they reach a phone, and those who find all agents of a queue on the phone. */
+const WAIT_PROBABILITY: Partial<Record<ScenarioName, number>> = {
+  inbound: 0.3,
+  missed: 0.3,
+  transfer: 0.3,
+  queue: 0.5,
+};
+const WAIT_MEDIAN_MS = 15_000;
+const WAIT_SIGMA = 0.8;
+const MAX_WAIT_MS = 600_000;
 
 /** Fills in what a caller left open: who, with whom, how long. */
 export class CallPlanner {
@@ -82,7 +92,8 @@ export class CallPlanner {
     const needed = scenario === 'internal' || scenario === 'transfer' || scenario === 'consult' ? 2 : 1;
     if (this.#freeDns().length < needed) return null;
     const probability = NEVER_ANSWERED.has(scenario) ? 0 : (ANSWER_PROBABILITY[scenario] ?? 1);
-    const wish: PlanWish = { scenario, answered: random.chance(probability) };
+    const waitMs = mix === BURST_MIX ? 0 : this.#drawWait(scenario);
+    const wish: PlanWish = { scenario, answered: random.chance(probability), waitMs };
     if (scenario !== 'queue' && scenario !== 'ringGroup') return this.complete(wish);
     const distributor = this.#distributorOf(wish);
     if (distributor.agents.every(dn => this.#deps.board.isBusy(dn))) return null;
@@ -105,6 +116,7 @@ export class CallPlanner {
       dn,
       number: wish.number ?? (scenario === 'internal' ? this.#freeDn(dn) : directory.outsideNumber(random)),
       answered,
+      waitMs: wish.waitMs ?? 0,
       ringMs: wish.ringMs ?? this.#scaled(Math.min(random.logNormal(ringMedianMs, RING_SIGMA), MAX_RING_MS)),
       talkMs: wish.talkMs ?? this.#scaled(Math.min(random.logNormal(talkMedianMs, TALK_SIGMA), MAX_TALK_MS)),
       distributor: group?.distributor ?? null,
@@ -149,6 +161,12 @@ export class CallPlanner {
       if (draw < 0) return scenario;
     }
     return 'inbound';
+  }
+
+  #drawWait(scenario: ScenarioName): number {
+    const { random } = this.#deps;
+    if (!random.chance(WAIT_PROBABILITY[scenario] ?? 0)) return 0;
+    return this.#scaled(Math.min(random.logNormal(WAIT_MEDIAN_MS, WAIT_SIGMA), MAX_WAIT_MS));
   }
 
   #scaled(spanMs: number): number {

@@ -24,6 +24,8 @@ export type CallPlan = {
   dn: string;
   /** The outside number, or for an internal call the extension that is called. */
   number: string;
+  /** Before the first phone rings, which call control does not show: in a menu, or in the queue. */
+  waitMs: number;
   /** Of a queue: of each round. */
   ringMs: number;
   talkMs: number;

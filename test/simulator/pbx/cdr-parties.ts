@@ -47,6 +47,7 @@ export function createCdrParties(directory: Directory, history: CallHistory) {
         dnType: 'ring_group_ring_all',
         dnName: directory.ringGroups.get(dn)?.name ?? '',
       }),
+    menu: () => party({ entityType: 'script', dnNumber: '777', dnType: 'script', dnName: 'Welcome' }),
     routing: (did: string | null) => party({ entityType: 'inbound_routing', name: 'Inbound', phoneNumber: did ?? '' }),
     rule: (number: string) => party({ entityType: 'outbound_rule', name: 'Outbound', phoneNumber: number }),
   };

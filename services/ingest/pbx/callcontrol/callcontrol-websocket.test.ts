@@ -96,11 +96,27 @@ describe('the call-control socket', () => {
     expect(authorizations).toEqual(['Bearer t1', 'Bearer t1']);
   });
 
-  test('that answers no ping is given up', async () => {
-    autoPong = false;
+  test('that answers no ping any more is given up', async () => {
     start();
+    await reached('open');
+    sockets[0]?.pause();
     await reached('lost');
     expect(news.find(each => each.kind === 'lost')).toMatchObject({ detail: expect.stringContaining('silent') });
+  });
+
+  test('is open only when the PBX is heard on it: by a ping that it answers or by a frame', async () => {
+    autoPong = false;
+    start();
+    await waitFor(() => sockets.length === 2, { what: 'the second try' });
+    expect(kinds()).toEqual([]);
+    expect(connection.error).toContain('silent: no answer to a ping');
+    sockets[1]?.send('first');
+    await reached('frame');
+    expect(kinds()).toEqual(['open', 'frame']);
+    await reached('lost');
+    autoPong = true;
+    await reached('open', 2);
+    expect(connection.error).toBeNull();
   });
 
   test('survives a frame that is too long, one that is binary and one that is not UTF-8', async () => {

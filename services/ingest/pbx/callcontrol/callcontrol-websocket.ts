@@ -11,6 +11,7 @@ import { refusalSentence, unreadableReasonOf } from './socket-problems.ts';
 
 /** What the connection tells its subscribers, in the order in which it happened. `at` is Unix ms. */
 export type SocketNews =
+  /** The socket was accepted and the PBX heard on it. */
   | { readonly kind: 'open'; readonly at: number }
   | { readonly kind: 'frame'; readonly at: number; readonly raw: string }
   /** A frame that never became text: binary, or longer than `maxFrameBytes` (then the socket is gone, too). */
@@ -235,7 +236,7 @@ export class CallControlWebSocket {
     });
     this.#socket = socket;
     const isCurrent = () => this.#socket === socket;
-    socket.on('open', () => isCurrent() && this.#feed('opened'));
+    socket.on('open', () => isCurrent() && this.#listen());
     socket.on('unexpected-response', (request, response) => {
       request.destroy();
       if (isCurrent()) this.#refused(response.statusCode ?? 0);
@@ -252,10 +253,22 @@ export class CallControlWebSocket {
     socket.on('error', error => {
       if (!isCurrent()) return;
       const reason = unreadableReasonOf(error, this.#limits.maxFrameBytes);
-      if (reason) this.#tell({ kind: 'unreadable', at: this.#now(), reason, bytes: Buffer.alloc(0) });
+      if (reason) {
+        this.#answered();
+        this.#tell({ kind: 'unreadable', at: this.#now(), reason, bytes: Buffer.alloc(0) });
+      }
       this.#lose(error.message);
     });
     socket.on('close', (code, reason) => isCurrent() && this.#lose(`closed with ${code} ${reason.toString()}`.trim()));
+  }
+
+  /**
+   * The upgrade was accepted, maybe by a PBX that says nothing yet: its frames may be lost until it is heard. Only then the
+   * connection counts as open.
+   */
+  #listen(): void {
+    this.#pingTimer = setInterval(() => this.#ping(), this.#limits.pingMs);
+    this.#ping();
   }
 
   #announce(): void {
@@ -264,7 +277,6 @@ export class CallControlWebSocket {
     this.#plan.succeeded();
     this.#reconnects.inc();
     this.#logger.info({ scheme: this.#plan.scheme }, 'PBX connected');
-    this.#pingTimer = setInterval(() => this.#ping(), this.#limits.pingMs);
     this.#tell({ kind: 'open', at: this.#openedAt });
   }
 
@@ -280,6 +292,7 @@ export class CallControlWebSocket {
 
   #answered(): void {
     this.#heard();
+    if (this.#state === 'dialing') this.#feed('heard');
     for (const resolve of this.#probes.splice(0)) resolve();
   }
 

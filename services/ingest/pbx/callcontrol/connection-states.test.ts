@@ -6,7 +6,7 @@ const INPUTS: readonly ConnectionInput[] = [
   'start',
   'authorized',
   'not-authorized',
-  'opened',
+  'heard',
   'refused',
   'lost',
   'waited',
@@ -27,7 +27,7 @@ function play(inputs: readonly ConnectionInput[]) {
 
 describe('the connection', () => {
   test('that breaks waits, asks for a token and dials again', () => {
-    const steps = play(['start', 'authorized', 'opened', 'lost', 'waited', 'authorized', 'refused', 'waited']);
+    const steps = play(['start', 'authorized', 'heard', 'lost', 'waited', 'authorized', 'refused', 'waited']);
     expect(steps.map(step => step.action)).toEqual([
       'authorize',
       'dial',
@@ -41,7 +41,7 @@ describe('the connection', () => {
   });
 
   test('that is held is dialled only after its release, whatever arrives late', () => {
-    const steps = play(['start', 'hold', 'authorized', 'opened', 'lost', 'waited', 'release']);
+    const steps = play(['start', 'hold', 'authorized', 'heard', 'lost', 'waited', 'release']);
     expect(steps.map(step => step.action)).toEqual(['authorize', 'close', 'none', 'none', 'none', 'none', 'authorize']);
   });
 

@@ -11,7 +11,8 @@ export type ConnectionInput =
   | 'start'
   | 'authorized'
   | 'not-authorized'
-  | 'opened'
+  /** On a socket that was accepted the PBX was heard: what it says from now on arrives. */
+  | 'heard'
   | 'refused'
   | 'lost'
   | 'waited'
@@ -40,7 +41,7 @@ const TABLE: Readonly<Record<ConnectionState, Row>> = {
   },
   dialing: {
     ...ACTIVE,
-    opened: { to: 'open', action: 'announce' },
+    heard: { to: 'open', action: 'announce' },
     refused: { to: 'waiting', action: 'wait' },
     lost: { to: 'waiting', action: 'wait' },
   },

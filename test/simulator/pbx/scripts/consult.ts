@@ -24,7 +24,7 @@ import { clear, giveUp, hangUp, ringUntilAnswered, talk } from './talk.ts';
  */
 export function* consultation(stage: Stage): Script {
   const { plan } = stage.call;
-  yield* reach(stage);
+  if (!(yield* reach(stage))) return;
   if (!(yield* ringUntilAnswered(stage, plan.answered))) return yield* clear(stage);
   const before = yield* wait(stage, plan.talkMs / 3);
   if (before.kind !== 'elapsed' || plan.transferTo === null) return yield* talk(stage, before);

@@ -1,4 +1,14 @@
-import { callerFromOutside, insideParty, outsideParty, partiesOf, place, type Script, type Stage } from './stage.ts';
+import type { OpenSegment } from '../call-history.ts';
+import {
+  callerFromOutside,
+  insideParty,
+  outsideParty,
+  partiesOf,
+  place,
+  type Script,
+  type Stage,
+  wait,
+} from './stage.ts';
 import { converse } from './talk.ts';
 
 /** legid 4 as captured: trunk, router and rule took the first three (3cx.md §1.5, inbound example). */
@@ -6,22 +16,24 @@ export const LEGS_BEFORE_INBOUND = 3;
 
 /** A caller from outside rings one extension, or the route point of an API client. */
 export function* fromOutside(stage: Stage): Script {
-  yield* reach(stage);
-  yield* converse(stage);
+  if (yield* reach(stage)) yield* converse(stage);
 }
 
-export function* reach(stage: Stage): Script {
+/** False when the caller has had enough before a phone rang. */
+export function* reach(stage: Stage): Generator<number, boolean, void> {
   const { call } = stage;
   const { dn } = call.plan;
   const arrival = arrive(stage);
+  const last = call.plan.waitMs > 0 ? yield* listen(stage, arrival) : arrival;
+  if (last === null) return false;
   call.segment = call.history.open({
     source: arrival.source,
     destination: partiesOf(stage).person(dn),
     creationMethod: 'divert',
-    creationForwardReason: 'by_did',
-    from: arrival,
+    creationForwardReason: last === arrival ? 'by_did' : 'none',
+    from: last,
   });
-  call.history.close(arrival, { reason: 'redirected', details: 'by_did', next: call.segment });
+  call.history.close(last, { reason: 'redirected', details: last === arrival ? 'by_did' : 'none', next: call.segment });
   call.targets.set(dn, 'missed');
   call.lastLegId = LEGS_BEFORE_INBOUND;
   yield* place(stage, {
@@ -32,6 +44,24 @@ export function* reach(stage: Stage): Script {
     originated_by_type: 'Wroutepoint',
     direct_control: !stage.directory.extensions.has(dn),
   });
+  return true;
+}
+
+/** A menu answers and speaks, a script to the records; call control shows a call when it reaches a phone. */
+function* listen(stage: Stage, arrival: OpenSegment): Generator<number, OpenSegment | null, void> {
+  const { history, plan } = stage.call;
+  const menu = history.open({
+    source: arrival.source,
+    destination: partiesOf(stage).menu(),
+    creationMethod: 'divert',
+    creationForwardReason: 'by_did',
+    from: arrival,
+  });
+  history.close(arrival, { reason: 'redirected', details: 'by_did', next: menu });
+  history.answered(menu);
+  if ((yield* wait(stage, plan.waitMs)).kind !== 'hangup') return menu;
+  history.close(menu, { reason: 'src_participant_terminated', details: 'none', by: arrival.source });
+  return null;
 }
 
 /** The first segment of any call from outside: the trunk hands it to the inbound rules, which look at the DID (§3.2). */

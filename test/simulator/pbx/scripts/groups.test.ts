@@ -140,3 +140,31 @@ test('a call of a thousand polls has as many rows and only the frames of those t
   expect(new Set(segments.map(({ cdrId }) => cdrId)).size).toBe(segments.length);
   expect(heard.length).toBeLessThan(20);
 });
+
+test('who waits in a queue or listens to a menu shows in the records from the start, and in call control when a phone rings', () => {
+  for (const wish of [
+    { scenario: 'queue', queue: '800', agents, rounds: 0 } as const,
+    { scenario: 'inbound' } as const,
+  ]) {
+    const { clock, engine, heard, planner, segments } = createOffice();
+    engine.start(planner.complete({ ...wish, waitMs: 60_000, ringMs: 1000, talkMs: 1000 }));
+    clock.advance(59_999);
+    expect(heard).toEqual([]);
+    clock.advance(60_000);
+    const [first, ...others] = segments.toSorted((one, other) => one.startedAt - other.startedAt);
+    const rang = others.filter(({ destination }) => destination.entityType === 'extension');
+    expect(rang.length).toBeGreaterThan(0);
+    expect(Math.min(...rang.map(({ startedAt }) => startedAt)) - (first?.startedAt ?? 0)).toBe(60_000);
+  }
+});
+
+test('a caller who goes before a phone rang is in no frame', () => {
+  for (const wish of [{ scenario: 'queue', queue: '800', agents } as const, { scenario: 'consult' } as const]) {
+    const { clock, engine, heard, planner, lastRecord } = createOffice();
+    const { call } = engine.start(planner.complete({ ...wish, waitMs: 60_000 }));
+    clock.advance(1_000);
+    expect(engine.signal(call.callid, { kind: 'hangup', participantId: null })).toBe(true);
+    clock.advance(600_000);
+    expect([heard, lastRecord()?.answeredAt]).toEqual([[], null]);
+  }
+});

@@ -26,7 +26,8 @@ export function* throughDistributor(stage: Stage): Script {
   const { call } = stage;
   call.lastLegId = LEGS_BEFORE_INBOUND;
   const distribution = enter(stage);
-  for (let round = 0; round <= call.plan.rounds; round++) {
+  const isThere = call.plan.waitMs === 0 || (yield* wait(stage, call.plan.waitMs)).kind !== 'hangup';
+  for (let round = 0; isThere && round <= call.plan.rounds; round++) {
     if (round > 0 && (yield* wait(stage, PAUSE_BETWEEN_ROUNDS_MS)).kind === 'hangup') break;
     const outcome = yield* poll(stage, distribution, round === call.plan.rounds && call.plan.answered);
     if (outcome === 'answered') return yield* talk(stage);

@@ -125,7 +125,12 @@ test('every segment of an hour of traffic is handed out once, ended, and belongs
     expect(segment.terminationReason).not.toBe('');
     expect(segment.endedAt).toBeGreaterThanOrEqual(segment.startedAt);
   }
-  const answered = new Set(segments.filter(({ answeredAt }) => answeredAt !== null).map(each => each.callHistoryId));
+  // A menu answers, too.
+  const answered = new Set(
+    segments
+      .filter(({ answeredAt, destination }) => answeredAt !== null && destination.entityType !== 'script')
+      .map(each => each.callHistoryId),
+  );
   for (const { callHistoryId, disposition } of calls) {
     expect(answered.has(callHistoryId ?? ''), disposition).toBe(disposition === 'answered');
   }
