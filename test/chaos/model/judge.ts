@@ -28,7 +28,7 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
   const isExcused = (fact: Fact, next: Fact | null) => {
     if (isReachable(fact)) return false;
     const isBeforeEpoch = next?.attributes.type === 'gap' && fact.epoch < next.epoch;
-    return last === '' || isBeforeEpoch || gaps.some(gap => covers(gap, fact));
+    return last === '' || isBeforeEpoch || gaps.some(gap => covers(gap, fact, truth.facts));
   };
 
   for (const { text, position } of client.told) {
@@ -56,7 +56,7 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
     const told = JSON.stringify(gap);
     switch (gap.reason) {
       case 'retention': {
-        const between = truth.facts.filter(fact => isWithin(gap, fact));
+        const between = truth.facts.filter(fact => isWithin(gap, fact, truth.facts));
         const there = between.filter(isReachable).map(({ position }) => position);
         if (there.length > 0) return [`${told}, but ${there.join()} are held`];
         if (gap.after === null || gap.before === null) return [];
@@ -73,17 +73,23 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
   }
 }
 
-function covers(gap: Gap, fact: Fact): boolean {
+function covers(gap: Gap, fact: Fact, facts: readonly Fact[]): boolean {
   const { position, epoch } = fact;
   if (gap.reason !== 'retention') return gap.before === null || position < gap.before || epoch < gap.before.slice(0, 8);
-  return isWithin(gap, fact);
+  return isWithin(gap, fact, facts);
 }
 
-/** A hole that reaches up to the head has nothing behind it: then its length says where it ends. */
-function isWithin({ after, before, lost }: Gap, { position, epoch, seq }: Fact): boolean {
+/**
+ * A hole that reaches up to the head has nothing behind it: then its length says where it ends, over the beginnings of
+ * epochs, too, as long as their numbers go on from those before.
+ */
+function isWithin({ after, before, lost }: Gap, { position, seq }: Fact, facts: readonly Fact[]): boolean {
   if (position <= (after ?? '')) return false;
   if (before !== null) return position < before;
-  return after === null || lost === null || (epoch === after.slice(0, 8) && seq <= Number(after.slice(9)) + lost);
+  if (after === null || lost === null) return true;
+  const last = Number(after.slice(9));
+  const hasBegunAgain = facts.some(each => each.position > after && each.position <= position && each.seq <= last);
+  return !hasBegunAgain && seq <= last + lost;
 }
 
 function passes(fact: Fact, segments: readonly Segment[]): boolean {
