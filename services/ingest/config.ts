@@ -37,6 +37,7 @@ export const ingestConfig = {
   INGEST_RECONCILE_MS: integer({ min: 1_000, max: 3_600_000, default: 45_000 }),
   INGEST_SNAPSHOT_DEADLINE_MS: integer({ min: 100, max: 60_000, default: 5_000 }),
   INGEST_END_GRACE_MS: integer({ min: 0, max: 60_000, default: 2_000 }),
+  INGEST_QUEUE_LOOK_MS: integer({ min: 500, max: 600_000, default: 5_000 }),
   INGEST_COMMAND_TIMEOUT_MS: integer({ min: 100, max: 60_000, default: 8_000 }),
   INGEST_PING_MS: integer({ min: 100, max: 60_000, default: 5_000 }),
   INGEST_PONG_DEADLINE_MS: integer({ min: 100, max: 120_000, default: 10_000 }),

@@ -13,6 +13,7 @@ import type { DurableLog } from './log/durable-log.ts';
 import type { CdrSource } from './pbx/cdr.ts';
 import type { PbxConnection } from './pbx/connect-pbx.ts';
 import { type PbxFacts, watchPbxFacts } from './pbx/pbx-facts.ts';
+import { QueueWatch } from './reconcile/queue-watch.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { SilenceWatch } from './reconcile/silence-watch.ts';
 import type { RecoveryNotes } from './records/record-entry.ts';
@@ -44,13 +45,24 @@ export function createIngestion(
 ): Ingestion {
   const { pbx, log, logger, registry } = deps;
   const getDeadlineMs = config.INGEST_GET_DEADLINE_MS;
-  const model = new CallModel({ graceMs: config.INGEST_END_GRACE_MS });
+  const model = new CallModel({ graceMs: config.INGEST_END_GRACE_MS, asksQueues: true });
   model.load(deps.earlier.snapshot, Date.now());
   const facts = watchPbxFacts(pbx.xapi);
   const window = new OrderedWindow({ registry });
   const enricher = new Enricher(
     { concurrency: config.INGEST_GET_CONCURRENCY, deadlineMs: getDeadlineMs },
     { get: (of, signal) => pbx.api.getParticipant(of, signal), registry },
+  );
+  const queues = new QueueWatch(
+    { graceMs: config.INGEST_END_GRACE_MS, everyMs: config.INGEST_QUEUE_LOOK_MS },
+    {
+      queued: () => model.queued(),
+      xapi: pbx.xapi,
+      lineAnswers: () => pbx.socket.probe(),
+      end: (queued, how) => pipeline.endInQueue(queued, how),
+      logger,
+      now: Date.now,
+    },
   );
   const pipeline = new Pipeline(
     {
@@ -72,6 +84,7 @@ export function createIngestion(
       },
       errors: deps.errors,
       lineAnswers: () => pbx.socket.probe(),
+      queues,
       onCallEnded: call => records.ended(call),
       onSnapshot: snapshot => {
         records.snapshotTaken(snapshot.dns);

@@ -2,6 +2,7 @@ import type { StateChange } from '@3cx-relay/shared/log/entry.ts';
 import { isSameParticipant, type Participant, parseParticipant } from '../pbx/callcontrol/participant.ts';
 import { advance, endCall, type Observed, openCall, type Step, wasAnswered } from './advance.ts';
 import { type Call, type CallEvent, callIdOf, dnsOf, parseCall } from './call.ts';
+import { EndedCalls } from './ended-calls.ts';
 import { withoutLeg } from './former-legs.ts';
 import { findPredecessor, joinConversation } from './linking.ts';
 
@@ -11,7 +12,8 @@ import { findPredecessor, joinConversation } from './linking.ts';
  * the same inputs always give the same calls.
  *
  * A call that lost its last leg lives on for the grace: a transfer or a queue refills it with the same callid
- * (3cx.md §1.5). It then ends by `tick`, once.
+ * (3cx.md §1.5). It then ends by `tick`, once. In a queue a caller may wait for minutes before the next phone rings, and
+ * nothing shows it (§1.6): where somebody can ask (`asksQueues`), such a call ends by `endInQueue`.
  */
 export interface ModelChange {
   readonly events: readonly CallEvent[];
@@ -36,6 +38,12 @@ interface OpenCall {
   guess: string | null;
 }
 
+/** Whose caller may wait on in the queue; `since` says which time it fell empty, Unix ms. */
+export interface QueuedCall {
+  readonly call: Call;
+  readonly since: number;
+}
+
 /** What one input did beside the change of the call that it is about. */
 interface Effect {
   readonly dn: string;
@@ -47,17 +55,22 @@ interface Effect {
 
 export class CallModel {
   readonly #graceMs: number;
+  readonly #asksQueues: boolean;
   readonly #participants = new Map<string, Participant>();
   readonly #calls = new Map<number, OpenCall>();
   readonly #vacant = new Set<OpenCall>();
+  /** Empty, too, and not to end by the grace. */
+  readonly #inQueue = new Set<OpenCall>();
+  readonly #ended = new EndedCalls();
   /** Calls that stand empty by a guess; they do not end by the grace. */
   readonly #guessed = new Map<string, OpenCall>();
   #highestParticipantId = 0;
   #highestCallId = 0;
   #lastSightMs = 0;
 
-  constructor(options: { graceMs: number }) {
+  constructor(options: { graceMs: number; asksQueues?: boolean }) {
     this.#graceMs = options.graceMs;
+    this.#asksQueues = options.asksQueues ?? false;
   }
 
   /** Takes the projection over from an earlier process. A call found without legs ends when the grace has passed from now. */
@@ -176,6 +189,22 @@ export class CallModel {
     return changes;
   }
 
+  /** Those that nobody rings for, the longest waiting first. */
+  *queued(): Generator<QueuedCall> {
+    for (const { call, vacant } of this.#inQueue) if (vacant) yield { call, since: vacant.since };
+  }
+
+  /**
+   * The caller does not wait any more. `wasElsewhere`: somebody whom we do not see took the call, so that nobody watched
+   * its end. Null when an agent rings for it since.
+   */
+  endInQueue({ call, since }: QueuedCall, { wasElsewhere }: { wasElsewhere: boolean }): ModelChange | null {
+    const open = this.#calls.get(call.pbxCallId);
+    if (open?.vacant?.since !== since || open.call.callId !== call.callId) return null;
+    if (wasElsewhere) open.vacant = { ...open.vacant, endedAt: null, isReconciled: true };
+    return this.#end(open);
+  }
+
   #remember(participant: Participant): void {
     this.#participants.set(keyOf(participant), participant);
     this.#highestParticipantId = Math.max(this.#highestParticipantId, participant.id);
@@ -186,12 +215,15 @@ export class CallModel {
   forgetNumbers(): void {
     this.#highestParticipantId = 0;
     this.#highestCallId = 0;
+    this.#ended.clear();
   }
 
   #open(participant: Participant, seen: Observed): Step {
     // Strictly later than any before, so that two calls never share an id, whatever numbers the PBX gives them.
     this.#lastSightMs = Math.max(seen.at, this.#lastSightMs + 1);
     const step = openCall(participant, seen, callIdOf(this.#lastSightMs, participant.callid));
+    const before = this.#ended.find(step.call);
+    if (before) return { ...step, call: joinConversation(step.call, before, 'observed') };
     if (!seen.isWatched) return step;
     const vacant = this.#vacant.values().map(open => open.call);
     const earlier = findPredecessor(participant, { open: this.calls, vacant });
@@ -208,12 +240,14 @@ export class CallModel {
   #occupy(open: OpenCall): void {
     open.vacant = null;
     this.#vacant.delete(open);
+    this.#inQueue.delete(open);
     if (open.guess !== null) this.#guessed.delete(open.guess);
     open.guess = null;
   }
 
   #guess(open: OpenCall, key: string): void {
     this.#vacant.delete(open);
+    this.#inQueue.delete(open);
     this.#guessed.set(key, open);
     open.guess = key;
   }
@@ -240,7 +274,8 @@ export class CallModel {
 
   #vacate(open: OpenCall, vacant: NonNullable<OpenCall['vacant']>): void {
     open.vacant = vacant;
-    this.#vacant.add(open);
+    const isQueued = this.#asksQueues && isBetweenAgents(open.call);
+    (isQueued ? this.#inQueue : this.#vacant).add(open);
   }
 
   #end(open: OpenCall, ...also: StateChange[]): ModelChange {
@@ -251,6 +286,7 @@ export class CallModel {
       leftAt: vacant?.endedAt ?? null,
       reason: vacant?.isReconciled ? 'reconciled' : 'left',
     });
+    this.#ended.add(call);
     const state: StateChange[] = [...also, { of: 'calls', field: call.callId, value: null }];
     return {
       events,

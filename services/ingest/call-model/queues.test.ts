@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CallModel } from './call-model.ts';
+import { CallModel, type QueuedCall } from './call-model.ts';
 import { callOf, GRACE_MS, leg, T0, watched } from './test-legs.ts';
 
 const offered = { originated_by_dn: '800', originated_by_type: 'Wqueue' };
@@ -79,6 +79,53 @@ describe('a call through a queue', () => {
     );
     expect(next.events).toEqual(['call.updated']);
   });
+});
+
+describe('a caller whom no agent rings for, where the PBX can be asked', () => {
+  const waiting = () => {
+    const model = new CallModel({ graceMs: GRACE_MS, asksQueues: true });
+    const { callId } = model.upsert(leg({ dn: '101', id: 1, ...offered }), watched(0));
+    model.remove({ dn: '101', id: 1 }, watched(15_000));
+    return { model, callId, queued: [...model.queued()][0] as QueuedCall };
+  };
+
+  test('waits on in the queue however long, and the next agent rings in the same call', () => {
+    const { model, callId, queued } = waiting();
+    expect([model.tick(T0 + 3_600_000), model.nextDue]).toEqual([[], null]);
+    const rings = model.upsert(leg({ dn: '102', id: 2, ...offered }), watched(90_000));
+    expect([rings.callId, [...model.queued()]]).toEqual([callId, []]);
+    // An answer from before he was offered again.
+    expect(model.endInQueue(queued, { wasElsewhere: false })).toBeNull();
+  });
+
+  test('has abandoned the queue when the PBX does not know him any more, at the moment the last phone fell silent', () => {
+    const { model, queued } = waiting();
+    const ended = model.endInQueue(queued, { wasElsewhere: false });
+    expect(ended?.events).toEqual(['queue.abandoned', 'call.ended']);
+    expect(callOf(ended ?? undefined).endedAt).toBe(new Date(T0 + 15_000).toISOString());
+    expect([...model.queued(), ...model.calls]).toEqual([]);
+  });
+
+  test('was with somebody whom we do not see, and nothing is said of how that ended', () => {
+    const { model, queued } = waiting();
+    const ended = model.endInQueue(queued, { wasElsewhere: true });
+    expect(ended?.events).toEqual(['call.ended']);
+    expect(callOf(ended ?? undefined)).toMatchObject({ disposition: null, endedAt: null, reason: 'reconciled' });
+  });
+});
+
+test('a call that comes back under its number goes on in the same conversation, and a stranger’s does not', () => {
+  const model = new CallModel({ graceMs: GRACE_MS });
+  const first = model.upsert(leg({ dn: '101', id: 1 }), watched(0));
+  model.remove({ dn: '101', id: 1 }, watched(5_000));
+  model.tick(T0 + 60_000);
+  const back = callOf(model.upsert(leg({ dn: '102', id: 2 }), watched(90_000)));
+  expect(back.callId).not.toBe(first.callId);
+  expect(back).toMatchObject({ conversationId: first.callId, linked: 'observed' });
+  model.remove({ dn: '102', id: 2 }, watched(95_000));
+  model.tick(T0 + 120_000);
+  const stranger = callOf(model.upsert(leg({ dn: '102', id: 3, party_caller_id: '+4989999' }), watched(130_000)));
+  expect(stranger.conversationId).toBe(stranger.callId);
 });
 
 test('a ring group that nobody answers is missed, and no queue is spoken of', () => {

@@ -4,9 +4,10 @@ import { type FrameTrace, traceFrame } from '@3cx-relay/shared/runtime/tracing.t
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, type Registry } from 'prom-client';
 import type { Call } from '../call-model/call.ts';
-import { type CallModel, keyOf, type ModelChange } from '../call-model/call-model.ts';
+import { type CallModel, keyOf, type ModelChange, type QueuedCall } from '../call-model/call-model.ts';
 import type { CallControlSnapshot, EntityOutcome } from '../pbx/callcontrol/callcontrol-api.ts';
 import type { Participant } from '../pbx/callcontrol/participant.ts';
+import type { QueueWatch } from '../reconcile/queue-watch.ts';
 import { findDifferences } from '../reconcile/reconcile.ts';
 import { toGapEntry } from '../records/record-entry.ts';
 import { type EntryCause, toCallEntry, toOtherEntry } from './call-entry.ts';
@@ -40,6 +41,8 @@ export interface PipelineDeps {
   /** Resolves when the PBX is heard from anew, on whatever connection. */
   readonly lineAnswers: () => Promise<void>;
   readonly onCallEnded?: (call: Call) => void;
+  /** Asks for callers who may wait on in a queue. */
+  readonly queues?: Pick<QueueWatch, 'look' | 'pause' | 'resume'>;
   /** A snapshot's differences are on their way into the log. */
   readonly onSnapshot?: (snapshot: CallControlSnapshot) => void;
   readonly errors: ErrorSink;
@@ -156,6 +159,7 @@ export class Pipeline {
   stopWatching(): void {
     this.#isWatching = false;
     this.#signs.connectionLost();
+    this.#deps.queues?.pause();
     clearTimeout(this.#tickTimer);
     this.#tickTimer = undefined;
   }
@@ -164,6 +168,7 @@ export class Pipeline {
     this.#isWatching = true;
     this.#tick(this.#now());
     this.#armTick();
+    this.#deps.queues?.resume();
   }
 
   /** From now on remembers which participants frames tell about, those that are still waiting included. */
@@ -198,6 +203,15 @@ export class Pipeline {
     return steps.length;
   }
 
+  /** The caller is not in the queue any more. */
+  endInQueue(queued: QueuedCall, how: { wasElsewhere: boolean }): void {
+    this.enqueue(() => {
+      const change = this.#deps.model.endInQueue(queued, how);
+      if (change)
+        this.#writeCallEvent(change, { at: this.#now(), frame: null, participantJson: null, origin: 'grace' });
+    });
+  }
+
   /** The projection in Redis was lost or rolled back with the log. */
   republish(projection: Projection): void {
     const entry = toRestoredEntry(this.#deps.model, projection, this.#now());
@@ -207,6 +221,7 @@ export class Pipeline {
   stop(): void {
     clearTimeout(this.#tickTimer);
     this.#tickTimer = undefined;
+    this.#deps.queues?.pause();
   }
 
   #push(what: { key: string | null; bytes: number; dueAt?: number; emit: () => void }): FrameItem {
@@ -321,6 +336,7 @@ export class Pipeline {
    * until the line has answered, because on a line that is dead and not yet given up nobody seems to come back.
    */
   #armTick(): void {
+    this.#deps.queues?.look();
     const due = this.#deps.model.nextDue;
     if (due === null || this.#tickTimer || !this.#isWatching) return;
     // Bounded by the grace: a clock that was set back must not put the tick off.

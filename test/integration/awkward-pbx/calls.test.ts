@@ -6,8 +6,7 @@ import { ASKED_MS, type AwkwardPbx, createAwkwardPbx, events } from '../fixtures
 let pbx: AwkwardPbx;
 
 beforeAll(async () => {
-  // Longer than the second between two rounds of a queue, in which nobody is in the call.
-  pbx = await createAwkwardPbx({ env: { INGEST_END_GRACE_MS: '1500' } });
+  pbx = await createAwkwardPbx({ env: { INGEST_END_GRACE_MS: '500', INGEST_QUEUE_LOOK_MS: '500' } });
   await pbx.start();
   await pbx.connected();
 });
@@ -62,6 +61,16 @@ describe.concurrent('§1.6: whole calls', () => {
     expect(outcomes).toEqual({ 104: 'missed', 105: 'missed' });
     expect(names).toContain('queue.abandoned');
     expect(names).not.toContain('call.answered');
+  });
+
+  test('a caller who waits in a queue while all agents are on the phone is one call, from the first offer to the answer', async () => {
+    const { call, names } = await follow({
+      ...{ scenario: 'queue', queue: '800', agents: ['122', '123'], answeredBy: '123', rounds: 1, pauseMs: 4_000 },
+      ...{ ringMs: ASKED_MS, talkMs: ASKED_MS },
+    });
+    expect(call).toMatchObject({ disposition: 'answered', answeredBy: '123' });
+    expect(names.filter(event => event === 'call.started')).toHaveLength(1);
+    expect(names).not.toContain('queue.abandoned');
   });
 
   test('a ring group: one answers, and nobody takes it for a queue', async () => {

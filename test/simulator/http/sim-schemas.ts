@@ -53,6 +53,7 @@ export const callSchema = z.strictObject({
   answeredBy: phone.optional(),
   busyAgents: z.array(phone, { error: 'must be a list of extensions' }).optional(),
   rounds: whole('how many rounds of polling nobody answers', 100).optional(),
+  pauseMs: spanMs.optional(),
   removeFirst: yesOrNo.optional(),
   transferTo: phone.optional(),
   transferAnswered: yesOrNo.optional(),

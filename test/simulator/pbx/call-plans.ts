@@ -64,6 +64,8 @@ const OTHER_TALK_MEDIAN_MS = 90_000;
 const TALK_SIGMA = 0.85;
 const MAX_TALK_MS = 3_600_000;
 const ANOTHER_ROUND_PROBABILITY = 0.3;
+const PAUSE_MS = 1_000;
+const PAUSE_MEDIAN_MS = 12_000;
 /** Callers who hear a menu before they reach a phone, and those who find all agents of a queue on the phone. */
 const WAIT_PROBABILITY: Partial<Record<ScenarioName, number>> = {
   inbound: 0.3,
@@ -93,7 +95,8 @@ export class CallPlanner {
     if (this.#freeDns().length < needed) return null;
     const probability = NEVER_ANSWERED.has(scenario) ? 0 : (ANSWER_PROBABILITY[scenario] ?? 1);
     const waitMs = mix === BURST_MIX ? 0 : this.#drawWait(scenario);
-    const wish: PlanWish = { scenario, answered: random.chance(probability), waitMs };
+    const pauseMs = this.#scaled(Math.min(random.logNormal(PAUSE_MEDIAN_MS, WAIT_SIGMA), MAX_WAIT_MS));
+    const wish: PlanWish = { scenario, answered: random.chance(probability), waitMs, pauseMs };
     if (scenario !== 'queue' && scenario !== 'ringGroup') return this.complete(wish);
     const distributor = this.#distributorOf(wish);
     if (distributor.agents.every(dn => this.#deps.board.isBusy(dn))) return null;
@@ -123,6 +126,7 @@ export class CallPlanner {
       agents: group?.agents ?? [],
       busyAgents: group?.busyAgents ?? [],
       rounds: wish.rounds ?? (scenario === 'queue' && random.chance(ANOTHER_ROUND_PROBABILITY) ? 1 : 0),
+      pauseMs: wish.pauseMs ?? PAUSE_MS,
       removeFirst: wish.removeFirst ?? (group !== null && random.chance(0.5)),
       transferTo: wish.transferTo ?? (handsOn ? this.#freeDn(dn) : null),
       transferAnswered: wish.transferAnswered ?? true,

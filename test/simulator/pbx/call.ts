@@ -38,6 +38,8 @@ export type CallPlan = {
   busyAgents: readonly string[];
   /** Rounds of polling that nobody answers before the last one. */
   rounds: number;
+  /** Between two of them, while all agents are on the phone: nobody rings, and call control shows nothing at all. */
+  pauseMs: number;
   /** When one answers, the others are removed before, not after, that one is shown as connected. */
   removeFirst: boolean;
   transferTo: string | null;

@@ -14,9 +14,6 @@ type Distribution = {
   waiting: OpenSegment;
 };
 
-/** Between two rounds of polling nobody rings, and call control shows nothing at all. */
-const PAUSE_BETWEEN_ROUNDS_MS = 1000;
-
 /**
  * A queue or a ring group that rings all its agents: a participant each, with one callid and a legid of its own. The
  * waiting itself is invisible, because the DN of a queue cannot be monitored. `originated_by` names the distributor
@@ -28,7 +25,7 @@ export function* throughDistributor(stage: Stage): Script {
   const distribution = enter(stage);
   const isThere = call.plan.waitMs === 0 || (yield* wait(stage, call.plan.waitMs)).kind !== 'hangup';
   for (let round = 0; isThere && round <= call.plan.rounds; round++) {
-    if (round > 0 && (yield* wait(stage, PAUSE_BETWEEN_ROUNDS_MS)).kind === 'hangup') break;
+    if (round > 0 && (yield* wait(stage, call.plan.pauseMs)).kind === 'hangup') break;
     const outcome = yield* poll(stage, distribution, round === call.plan.rounds && call.plan.answered);
     if (outcome === 'answered') return yield* talk(stage);
     if (outcome === 'moved') return yield* converse(stage);

@@ -1,0 +1,107 @@
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { CallModel, type QueuedCall } from '../call-model/call-model.ts';
+import { leg, T0, watched } from '../call-model/test-legs.ts';
+import type { ActiveCall } from '../pbx/xapi/active-calls.ts';
+import { QueueWatch } from './queue-watch.ts';
+
+const GRACE_MS = 2_000;
+const EVERY_MS = 5_000;
+
+let model: CallModel;
+let active: Partial<ActiveCall>[] | Error;
+let asked: number;
+let ended: { callId: string; wasElsewhere: boolean }[];
+let watch: QueueWatch;
+
+/** The clock stands still until a test moves it: what is tested is when the PBX is asked and what its answer means. */
+beforeEach(() => {
+  vi.useFakeTimers({ now: T0 });
+  model = new CallModel({ graceMs: GRACE_MS, asksQueues: true });
+  active = [];
+  asked = 0;
+  ended = [];
+  watch = new QueueWatch(
+    { graceMs: GRACE_MS, everyMs: EVERY_MS },
+    {
+      queued: () => model.queued(),
+      xapi: {
+        async getActiveCalls() {
+          asked += 1;
+          if (active instanceof Error) throw active;
+          return active as ActiveCall[];
+        },
+      },
+      lineAnswers: async () => undefined,
+      end(queued: QueuedCall, how) {
+        if (model.endInQueue(queued, how)) ended.push({ callId: queued.call.callId, ...how });
+      },
+      logger: createLogger({ name: 'test', level: 'silent' }),
+      now: Date.now,
+    },
+  );
+});
+afterEach(() => {
+  watch.pause();
+  vi.useRealTimers();
+});
+
+/** 101 rang for +4930123456 in the queue 800, and does not any more. Returns its id. */
+function offeredInVain(): string {
+  const offered = { originated_by_dn: '800', originated_by_type: 'Wqueue', party_caller_id: '+4930123456' };
+  const { callId } = model.upsert(leg({ dn: '101', id: 1, ...offered }), watched(Date.now() - T0));
+  model.remove({ dn: '101', id: 1 }, watched(Date.now() - T0));
+  watch.look();
+  return callId ?? '';
+}
+
+const waits = { caller: '10007 030123456', callee: '800 - Support', status: 'Talking' };
+const talks = { ...waits, callee: '105 Nobody Watched' };
+
+test('a caller whom the PBX shows in the queue waits on, and has left it when it shows him no more', async () => {
+  const callId = offeredInVain();
+  active = [waits, { ...waits, caller: '10007 +4989111' }];
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(ended).toEqual([]);
+  active = [];
+  await vi.advanceTimersByTimeAsync(EVERY_MS);
+  expect(ended).toEqual([{ callId, wasElsewhere: false }]);
+  const before = asked;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked).toBe(before);
+});
+
+test('who has left is told with the grace, by one question', async () => {
+  const callId = offeredInVain();
+  await vi.advanceTimersByTimeAsync(GRACE_MS - 1);
+  expect([asked, ended]).toEqual([0, []]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect([asked, ended]).toEqual([1, [{ callId, wasElsewhere: false }]]);
+});
+
+test('who talks to somebody that we do not see has abandoned nothing', async () => {
+  const callId = offeredInVain();
+  active = [talks];
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(ended).toEqual([]);
+  active = [];
+  await vi.advanceTimersByTimeAsync(EVERY_MS);
+  expect(ended).toEqual([{ callId, wasElsewhere: true }]);
+});
+
+test('where nobody can be asked, the call ends with the grace', async () => {
+  const callId = offeredInVain();
+  active = new Error('XAPI refuses the role');
+  await vi.advanceTimersByTimeAsync(GRACE_MS);
+  expect(ended).toEqual([{ callId, wasElsewhere: false }]);
+});
+
+test('without a connection nobody is asked, and with the next one it goes on', async () => {
+  offeredInVain();
+  watch.pause();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([asked, ended]).toEqual([0, []]);
+  watch.resume();
+  await vi.advanceTimersByTimeAsync(GRACE_MS);
+  expect(ended).toHaveLength(1);
+});

@@ -1,0 +1,118 @@
+import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import type { Call } from '../call-model/call.ts';
+import type { QueuedCall } from '../call-model/call-model.ts';
+import { type ActiveCall, dnOfDisplay } from '../pbx/xapi/active-calls.ts';
+
+/**
+ * Whether callers wait on in a queue whose agents do not ring any more. Call control shows nothing of them, for as long
+ * as all agents are busy (3cx.md §1.6), and an abandoned call looks the same; XAPI lists who waits (§2.2). It is asked
+ * when the grace of a call is over, once for all of them, and then from time to time. Where it cannot be asked, the call
+ * ends with the grace, as every other.
+ */
+export interface QueueWatchOptions {
+  readonly graceMs: number;
+  readonly everyMs: number;
+}
+
+export interface QueueWatchDeps {
+  readonly queued: () => Iterable<QueuedCall>;
+  readonly xapi: { getActiveCalls(signal?: AbortSignal): Promise<readonly ActiveCall[]> };
+  /** Resolves when the PBX is heard from anew: on a line that is dead nobody seems to ring. */
+  readonly lineAnswers: () => Promise<void>;
+  /** To be done in its place between the frames. */
+  readonly end: (queued: QueuedCall, how: { wasElsewhere: boolean }) => void;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+const ASK_WITHIN_MS = 3_000;
+/** Numbers are compared from the end: one source writes the country code, another does not. */
+const COMPARED_DIGITS = 8;
+
+export class QueueWatch {
+  readonly #options: QueueWatchOptions;
+  readonly #deps: QueueWatchDeps;
+  readonly #elsewhere = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  /** Nobody is asked while there is no connection; a snapshot follows it. */
+  #isPaused = false;
+  #isAsking = false;
+
+  constructor(options: QueueWatchOptions, deps: QueueWatchDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  /** A call may have fallen empty. */
+  look(): void {
+    if (this.#timer || this.#isAsking || this.#isPaused) return;
+    const [first] = this.#deps.queued();
+    if (!first) return;
+    const dueInMs = first.since + this.#options.graceMs - this.#deps.now();
+    // Bounded by the grace: a clock that was set back must not put it off.
+    this.#arm(Math.min(Math.max(1, dueInMs), Math.max(1, this.#options.graceMs)));
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.look();
+  }
+
+  #arm(waitMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#isAsking = true;
+      void this.#ask().finally(() => {
+        this.#isAsking = false;
+        const [next] = this.#deps.queued();
+        if (next && !this.#isPaused) this.#arm(this.#options.everyMs);
+        else this.#elsewhere.clear();
+      });
+    }, waitMs);
+  }
+
+  async #ask(): Promise<void> {
+    const { queued, lineAnswers, end, now } = this.#deps;
+    const asked = [...queued()].filter(({ since }) => since + this.#options.graceMs <= now() || since > now());
+    if (asked.length === 0) return;
+    const [active] = await Promise.all([this.#activeCalls(), lineAnswers()]);
+    if (this.#isPaused) return;
+    for (const each of asked) {
+      const { callId } = each.call;
+      const places = placesOf(each.call, active);
+      const waits = places.includes(each.call.via?.dn ?? null);
+      if (waits) continue;
+      if (places.length > 0) this.#elsewhere.add(callId);
+      else end(each, { wasElsewhere: this.#elsewhere.delete(callId) });
+    }
+  }
+
+  async #activeCalls(): Promise<readonly ActiveCall[]> {
+    try {
+      return await this.#deps.xapi.getActiveCalls(AbortSignal.timeout(ASK_WITHIN_MS));
+    } catch (error) {
+      this.#deps.logger.debug(`nobody can say who waits in a queue, calls end with the grace: ${messageOf(error)}`);
+      return [];
+    }
+  }
+}
+
+/** With whom the caller is, by their DNs. */
+function placesOf({ caller }: Call, active: readonly ActiveCall[]): (string | null)[] {
+  const isCaller = (display: string | null) =>
+    caller.dn === null
+      ? caller.number !== null && digitsOf(display ?? '').endsWith(digitsOf(caller.number))
+      : dnOfDisplay(display) === caller.dn;
+  return active.filter(call => isCaller(call.caller)).map(call => dnOfDisplay(call.callee));
+}
+
+function digitsOf(number: string): string {
+  return number.replace(/\D/g, '').slice(-COMPARED_DIGITS);
+}
