@@ -13,7 +13,9 @@ export type Credentials =
       readonly apiKey?: undefined;
     };
 
-const SUBPROTOCOL = 'relay.v1';
+/** Many messages in a frame, one on each line: a frame costs a client more than a message. Then what every relay speaks. */
+const LINES = 'relay.v1.ndjson';
+const SUBPROTOCOLS = [LINES, 'relay.v1'];
 
 /** The standard has no headers; the WebSocket of Node (and of Bun and Deno) takes them beside the protocols. */
 type SocketWithHeaders = new (url: URL, options: { protocols: string[]; headers: Record<string, string> }) => WebSocket;
@@ -27,9 +29,14 @@ export async function createPass(credentials: Credentials): Promise<Pass> {
 
 /** Listeners have to be set in the same turn: some attempts fail before the next. */
 export function openSocket(url: URL, pass: Pass): WebSocket {
-  if ('ticket' in pass) return new WebSocket(url, [SUBPROTOCOL, `ticket.${pass.ticket}`]);
+  if ('ticket' in pass) return new WebSocket(url, [...SUBPROTOCOLS, `ticket.${pass.ticket}`]);
   const headers = { authorization: `Bearer ${pass.apiKey}` };
-  return new (WebSocket as unknown as SocketWithHeaders)(url, { protocols: [SUBPROTOCOL], headers });
+  return new (WebSocket as unknown as SocketWithHeaders)(url, { protocols: SUBPROTOCOLS, headers });
+}
+
+/** The messages of a frame, as the relay agreed to send them. */
+export function messagesIn(frame: string, { protocol }: Pick<WebSocket, 'protocol'>): string[] {
+  return protocol === LINES ? frame.split('\n').filter(line => line !== '') : [frame];
 }
 
 export function isBrowser(): boolean {

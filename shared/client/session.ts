@@ -1,7 +1,7 @@
 import type { ClientMessage } from '../wire/client-messages.ts';
 import { shouldReconnect } from '../wire/close-codes.ts';
 import type { ErrorMessage, HelloMessage, ServerMessage } from '../wire/messages.ts';
-import { type Credentials, createPass, openSocket, type Pass } from './credentials.ts';
+import { type Credentials, createPass, messagesIn, openSocket, type Pass } from './credentials.ts';
 import { decodeMessage } from './decode-message.ts';
 import { RelayError } from './relay-error.ts';
 import { wait } from './wait.ts';
@@ -142,7 +142,11 @@ function converse(
     function receive({ data }: { data: unknown }) {
       silentLooks = 0;
       try {
-        take(String(data));
+        for (const text of messagesIn(String(data), socket)) {
+          // What stands behind a message that ended the connection comes again with the next one.
+          if (isOver) return;
+          take(text);
+        }
       } catch (error) {
         fail(error);
       }

@@ -80,6 +80,30 @@ describe('a close', () => {
 
   afterAll(() => scripted?.stop());
 
+  it('takes every message of a frame, and after one that ends the connection those behind it when they come again', async () => {
+    const entry = (n: number) =>
+      `{"type":"call_event","id":"mx000000_${String(n).padStart(16, '0')}","at":"2026-03-02T09:00:00.000Z","event":"pbx.event"}`;
+    const protocols: string[] = [];
+    const { stream, relay: lines } = await follow((socket, connection) => {
+      protocols.push(socket.protocol);
+      socket.once('message', () =>
+        socket.send(
+          connection === 1
+            ? `${entry(1)}\n${entry(2)}\n{"type":"error","code":"unavailable","message":"not now"}\n${entry(3)}\n`
+            : `${entry(3)}\n${entry(4)}\n`,
+        ),
+      );
+    });
+    const ids: unknown[] = [];
+    for await (const item of stream) {
+      ids.push(Number(String('id' in item ? item.id : '').slice(-16)));
+      if (ids.length === 4) break;
+    }
+    expect(ids).toEqual([1, 2, 3, 4]);
+    expect(protocols).toEqual(['relay.v1.ndjson', 'relay.v1.ndjson']);
+    await lines.stop();
+  });
+
   it.each([
     [1009, 'too_big'],
     [4001, 'unauthenticated'],
