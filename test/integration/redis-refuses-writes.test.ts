@@ -77,6 +77,9 @@ test('a Redis without memory turns ingest and worker red with its reason, the re
   for (const name of ['ingest', 'pbx', 'persist']) {
     expect(told.components[name]?.error).toMatch(/^nothing is known of it: Redis refuses writes \(OOM /);
   }
+  // What the relay would have to write is for later, and no mistake of its own.
+  const ticket = () => fetch(`${relay.url}/relay/tickets`, { method: 'POST', headers: { 'x-api-key': relay.apiKey } });
+  expect((await ticket()).status).toBe(503);
   for (const service of [ingest, worker]) {
     await waitFor(() => service.output().includes('Redis refuses writes (OOM'), { what: 'a line in the log' });
   }
@@ -86,6 +89,7 @@ test('a Redis without memory turns ingest and worker red with its reason, the re
     await waitFor(async () => (await reasonsOf(service)).length === 0, { what: `${service.name} to be green` });
   }
   await waitFor(async () => (await health()).status === 'ok', { what: 'all to be well again' });
+  expect((await ticket()).status).toBe(201);
   const critical = async () =>
     (await stand.entries('errors'))
       .map(({ body }) => JSON.parse(body).data as { service: string; severity: string; message: string })
