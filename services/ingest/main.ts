@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { announce } from '@3cx-relay/shared/errors/announce.ts';
+import { watchWrites } from '@3cx-relay/shared/errors/watch-writes.ts';
 import { appendToLog } from '@3cx-relay/shared/log/append.ts';
 import { type AuditRecord, auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
@@ -92,6 +93,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
   }));
   // While the PBX is silent nothing is appended that would fail: a frozen Redis must be asked to be noticed.
   const probe = createProbe({ name: 'Redis', check: () => pingServerOf(redis, keys.meta('calls')) });
+  const writes = watchWrites(status, deps);
   const connectionReport = reportConnection(pbx.socket, deps);
   pbx.socket.start();
   // Nobody waits for it; it says by itself what it came to.
@@ -102,8 +104,11 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
     ...(schema ? { refused: schema.refused } : {}),
     readiness: () => [
       ...(pbx.socket.state === 'connected' ? [] : [pbx.socket.error ?? 'the PBX is not connected']),
-      ...(log.isSpooling ? ['spooling: Redis is away'] : []),
+      ...(log.isSpooling
+        ? [status.refusal === null ? 'spooling: Redis is away' : 'spooling until Redis takes writes again']
+        : []),
       ...(redis.status === 'ready' ? probe.reasons() : [`Redis is ${redis.status}`]),
+      ...status.reasons(),
     ],
     stop: [
       { name: 'finish commands', deadlineMs: 6_000, run: () => control.finish() },
@@ -140,6 +145,7 @@ async function start(config: IngestConfig, own: { logger: Logger; registry: Regi
         deadlineMs: 1_000,
         run: async () => {
           probe.stop();
+          writes.stop();
           await status.stop();
           await redisConnection.stop();
         },

@@ -4,6 +4,7 @@ import { lagSeconds, readPersistLag } from '@3cx-relay/shared/log/persist-lag.ts
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
+import type { StatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import { z } from 'zod';
 import type { Hub } from './live/hub.ts';
 import type { Tail } from './live/tail.ts';
@@ -30,6 +31,8 @@ export interface HealthReport {
 export interface HealthDeps {
   readonly redis: Redis;
   readonly keys: LogKeys;
+  /** Of the relay itself: whether Redis, which answers reads, takes a write. */
+  readonly status: Pick<StatusReporter, 'refusal'>;
   readonly tail: Tail;
   readonly hub: Hub;
   readonly version: string;
@@ -57,7 +60,7 @@ export function createHealthReport(deps: HealthDeps): () => Promise<HealthReport
 
 async function readHealth(deps: HealthDeps): Promise<HealthReport> {
   const [redis, postgres, persist, ingest] = await Promise.all([
-    check(() => pingServerOf(deps.redis, deps.keys.meta('calls'))),
+    readRedis(deps),
     check(deps.pingPostgres),
     readPersister(deps),
     readIngest(deps),
@@ -76,6 +79,19 @@ async function readHealth(deps: HealthDeps): Promise<HealthReport> {
     components,
     clients: deps.hub.size,
   };
+}
+
+/** `degraded` while it refuses writes: clients are served what it holds, and nothing new comes. */
+async function readRedis({ redis, keys, status }: HealthDeps): Promise<ComponentHealth> {
+  const health = await check(() => pingServerOf(redis, keys.meta('calls')));
+  return health.state === 'up' && status.refusal !== null
+    ? { ...health, state: 'degraded', error: status.refusal }
+    : health;
+}
+
+/** Of a process whose word is not there. Where nobody can write, nobody can say anything, and to look for it leads astray. */
+function silenceOf({ status }: HealthDeps, sentence: string): string {
+  return status.refusal === null ? sentence : `nothing is known of it: ${status.refusal}`;
 }
 
 async function check(ask: () => Promise<unknown>): Promise<ComponentHealth> {
@@ -111,7 +127,7 @@ async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
         { entries: each.entries, seconds: Math.round(lagSeconds(each, now) * 10) / 10 },
       ]),
     );
-    if (!isRunning) return { state: 'down', error: 'the worker says nothing: is it running?', lag };
+    if (!isRunning) return { state: 'down', error: silenceOf(deps, 'the worker says nothing: is it running?'), lag };
     const behind = Object.entries(lag).filter(([, { seconds }]) => seconds > BEHIND_FROM_S);
     if (behind.length === 0) return { state: 'up', error: null, lag };
     const channels = behind.map(([channel]) => channel).join(', ');
@@ -126,10 +142,12 @@ async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
 async function readIngest(
   deps: HealthDeps,
 ): Promise<Pick<HealthReport['components'], 'ingest' | 'pbx' | Reconnectable>> {
-  const unknown = { state: 'down', error: 'ingest says nothing: is it running?' } as const;
   try {
     const text = await deps.redis.get(deps.keys.ingestStatus);
-    if (text === null) return { ingest: unknown, pbx: unknown };
+    if (text === null) {
+      const unknown = { state: 'down', error: silenceOf(deps, 'ingest says nothing: is it running?') } as const;
+      return { ingest: unknown, pbx: unknown };
+    }
     const status = ingestStatus.parse(JSON.parse(text));
     // Where a database is found is for those who are signed in (GET /admin/about).
     const { state, error, components, database: _, ...details } = status;

@@ -6,6 +6,7 @@ import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createStatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
 import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
@@ -155,9 +156,11 @@ export async function createRelay(
   );
   const pingPostgres = () => store.pool.query('SELECT 1');
   const storesWatch = watchStores({ tail, pingPostgres }, { logger, errors });
+  const status = createStatusReporter({ redis: commands.redis, key: keys.relayStatus });
   const report = createHealthReport({
     redis: commands.redis,
     keys,
+    status,
     tail,
     hub,
     version: packageJson.version,
@@ -267,6 +270,8 @@ export async function createRelay(
     errors,
     tracker,
     refused: schema.refused,
+    // Not `status`: clients read on from a Redis that refuses writes, and what the relay writes itself (commands, tickets)
+    // answers 503 on its own. Every other relay has the same Redis, so that nothing is won where this one gets no work.
     readiness: () => (tail.silentForMs() < READY_SILENCE_MS ? [] : ['the log does not answer']),
     stop: [
       {
@@ -302,6 +307,7 @@ export async function createRelay(
         deadlineMs: 4_000,
         run: async () => {
           storesWatch.stop();
+          await status.stop();
           schema.stop();
           liveKeys.stop();
           await keyWatch.stop();

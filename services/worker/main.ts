@@ -1,4 +1,5 @@
 import { createServiceErrors } from '@3cx-relay/shared/errors/service-errors.ts';
+import { watchWrites } from '@3cx-relay/shared/errors/watch-writes.ts';
 import { createAuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
@@ -42,6 +43,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   const { errors } = reporting;
   // From the beginning: one that waits for PostgreSQL is there as well.
   const status = createStatusReporter({ redis, key: keys.workerStatus });
+  const writes = watchWrites(status, { logger, errors });
   await migrateAndTell(config.DATABASE_URL, { ...reporting, logger });
   const store = createPool({ databaseUrl: config.DATABASE_URL, name: 'relay worker', max: CONNECTIONS, logger });
   const { pool } = store;
@@ -90,7 +92,8 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   ];
   return {
     errors,
-    readiness: () => probes.flatMap(probe => probe.reasons()),
+    // Its jobs are in Redis, and to take one is a write.
+    readiness: () => [...probes, status].flatMap(each => each.reasons()),
     stop: [
       { name: 'jobs', deadlineMs: 7_000, run: () => jobs.stop() },
       {
@@ -102,7 +105,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
         name: 'stores',
         deadlineMs: 2_000,
         run: async () => {
-          for (const each of [lag, ...probes]) each.stop();
+          for (const each of [lag, writes, ...probes]) each.stop();
           await status.stop();
           await Promise.all([store.stop(), log.stop()]);
         },

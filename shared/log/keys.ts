@@ -27,6 +27,8 @@ export interface LogKeys {
   readonly ingestStatus: string;
   /** String with expiry: what the worker says of itself, JSON; of several the one that spoke last. */
   readonly workerStatus: string;
+  /** String with expiry: what the relay says of itself, JSON; of several the one that spoke last. */
+  readonly relayStatus: string;
   /** Hash: what each service ran with when it last started, to see a change (shared/runtime/compare-settings.ts). */
   readonly settings: string;
   /** String with expiry: the mark of a call-control command, "started" and then its result as JSON. */
@@ -77,6 +79,7 @@ export function createLogKeys(pbxId: string): LogKeys {
     logPressure: `${prefix}:status:log-pressure`,
     ingestStatus: `${prefix}:status:ingest`,
     workerStatus: `${prefix}:status:worker`,
+    relayStatus: `${prefix}:status:relay`,
     settings: `${prefix}:settings`,
     command: (commandId: string) => `${prefix}:command:${commandId}`,
     idempotency: (owner: string, digest: string) => `${prefix}:idempotency:${owner}:${digest}`,

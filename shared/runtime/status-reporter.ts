@@ -1,12 +1,19 @@
 import type { Redis } from './redis.ts';
 import { sleep } from './retry.ts';
+import { writeRefusalOf } from './write-refusal.ts';
 
 /** Who asks for the health of the whole must know within five seconds that a process is gone or frozen. */
 const EVERY_MS = 1_000;
 const EXPIRES_MS = 4_000;
+/** As for a server that does not answer (probe.ts): a replica that is away for a moment is nobody's business. */
+const RED_AFTER_MS = 4_000;
 const LAST_WORD_MS = 500;
 
 export interface StatusReporter {
+  /** What Redis said when it refused the last write, and what to do; null from the next one on that it took. */
+  readonly refusal: string | null;
+  /** The same for readiness, once no write was taken for four seconds; empty while all is well. */
+  reasons(): string[];
   stop(): Promise<void>;
 }
 
@@ -16,19 +23,37 @@ export interface ServiceStatus {
   readonly pid: number;
 }
 
-/** Says every second, in a key that expires, that this process runs and how it is. */
+/**
+ * Says every second, in a key that expires, that this process runs and how it is.
+ *
+ * It is the one write that is made while nothing happens. A Redis that answers reads and refuses writes is seen by no ping,
+ * and on a quiet PBX by nobody else before the first event has to wait.
+ */
 export function createStatusReporter(
-  { redis, key }: { redis: Redis; key: string },
+  { redis, key, now = () => performance.now() }: { redis: Redis; key: string; now?: () => number },
   describe: () => object = () => ({}),
 ): StatusReporter {
+  let lastTakenAt = now();
+  let refusal: string | null = null;
   const report = async () => {
     const status: ServiceStatus = { at: new Date().toISOString(), ...describe(), pid: process.pid };
-    // Away is away: the log says so, and readiness does.
-    await redis.set(key, JSON.stringify(status), 'PX', EXPIRES_MS).catch(() => undefined);
+    try {
+      await redis.set(key, JSON.stringify(status), 'PX', EXPIRES_MS);
+      lastTakenAt = now();
+      refusal = null;
+    } catch (error) {
+      // Away is away: the log says so, and readiness does. It does not take back a refusal: a connection to a replica is
+      // made anew after each one.
+      refusal = writeRefusalOf(error) ?? refusal;
+    }
   };
   void report();
   const timer = setInterval(() => void report(), EVERY_MS);
   return {
+    get refusal() {
+      return refusal;
+    },
+    reasons: () => (refusal !== null && now() - lastTakenAt >= RED_AFTER_MS ? [refusal] : []),
     async stop() {
       clearInterval(timer);
       // A Redis that does not answer must not hold up the way down; what it last heard expires.

@@ -12,8 +12,8 @@ import { report } from './row.ts';
 import { expectNothingLost, judge } from './verdict.ts';
 
 /**
- * R2. Redis is killed and started again, freezes with its connections open, is away for ingest alone or badly connected with
- * one of the others, loses the key of the log. Must hold: what was acknowledged is there afterwards and what was not waits in the spool; whoever needs Redis is red
+ * R2. Redis is killed and started again, freezes with its connections open, answers reads and refuses writes, is away for
+ * ingest alone or badly connected with one of the others, loses the key of the log. Must hold: what was acknowledged is there afterwards and what was not waits in the spool; whoever needs Redis is red
  * within five seconds, who does not need what is away is not, and both heal; a lost key begins a new epoch with a truthful
  * gap, and no client stalls. A failover that loses its tail is in r02-r09-redis-of-several.test.ts.
  */
@@ -24,6 +24,7 @@ const KILLS = extent({ quick: 1, full: 8 });
 const READERS = extent({ quick: ['relay'] as const, full: ['relay', 'worker'] as const });
 const BAD_MS = extent({ quick: 700, full: 8_000 });
 const FROZEN_MS = extent({ quick: 5_500, full: 10_000 });
+const REFUSING_MS = extent({ quick: 5_500, full: 30_000 });
 const NAMES: readonly Asked[] = ['ingest', 'relay', 'worker'];
 
 let system: System;
@@ -109,6 +110,46 @@ test(
     expectNothingLost(verdict);
   },
   limitOf(FROZEN_MS / 1_000),
+);
+
+test(
+  'a Redis that refuses writes is told within five seconds by those who write, even when nothing happens, and loses nothing',
+  async () => {
+    const { redis, relayUrl, apiKey } = system;
+    const refusing = /Redis refuses writes \(OOM /;
+    const startedAt = performance.now();
+    await redis.config('SET', 'maxmemory', '1');
+    let redAfterMs: number[];
+    try {
+      redAfterMs = await Promise.all([
+        ...(['ingest', 'worker'] as const).map(name =>
+          msUntilRed(name, async () => (await reasonsOf(system, name)).some(reason => refusing.test(reason))),
+        ),
+        msUntilRed('ingest in /relay/health', async () => {
+          const { status, components } = await healthOf(relayUrl, apiKey);
+          const { redis, ingest, pbx, persist } = components;
+          const isTold = [redis, ingest, pbx, persist].every(each => refusing.test(String(each?.error)));
+          return status === 'degraded' && isTold;
+        }),
+      ]);
+      // It goes on serving what Redis holds.
+      expect(await reasonsOf(system, 'relay')).toEqual([]);
+      await playBurst(system, { seconds: 1, perSecond: PER_SECOND });
+      await sleep(Math.max(0, REFUSING_MS - (performance.now() - startedAt)));
+    } finally {
+      await redis.config('SET', 'maxmemory', '0');
+    }
+    const healingSince = performance.now();
+    await allReady(system);
+    const verdict = await judge(system, crowds, { healingSince });
+    const { problems, ...figures } = verdict;
+    const note = `red after ${Math.max(...redAfterMs)} ms`;
+    await report({ fault: 'R2 Redis refuses writes', load, seconds: REFUSING_MS / 1_000, ...figures, note });
+    expectNothingLost(verdict);
+    expect(verdict.gaps).toBe(0);
+    await waitFor(async () => (await healthOf(relayUrl)).status === 'ok', { what: 'all to be well' });
+  },
+  limitOf(REFUSING_MS / 1_000),
 );
 
 test('a Redis that is away for ingest alone makes ingest red and nobody else, and clients are told who is missing', async () => {

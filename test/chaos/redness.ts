@@ -19,7 +19,7 @@ export async function reasonsOf(system: System, name: Asked): Promise<string[]> 
   }
 }
 
-type Health = { status: string; components: Record<string, { state: string }> };
+type Health = { status: string; components: Record<string, { state: string; error?: string | null }> };
 
 /** With a key the reasons, too. */
 export async function healthOf(relayUrl: string, apiKey?: string): Promise<Health> {

@@ -4,6 +4,7 @@ import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { writeRefusalOf } from '@3cx-relay/shared/runtime/write-refusal.ts';
 import { isPostgresAway } from '@3cx-relay/shared/store/connection-error.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import Router from '@koa/router';
@@ -141,13 +142,14 @@ function toProblem(error: unknown, request: object, to: Pick<AppDeps, 'logger' |
   return problem('internal', 'the relay failed to answer; its log says why');
 }
 
-/** Errors by which Redis and the key store say that they are away, as opposed to mistakes of ours. */
+/** Errors by which Redis and the key store say that they are away or take nothing, as opposed to mistakes of ours. */
 function isStoreAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? String(error.code) : '';
   return (
     error.name === 'MaxRetriesPerRequestError' ||
     isPostgresAway(error) ||
+    writeRefusalOf(error) !== null ||
     ['KEY_STORE_AWAY', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE'].includes(code) ||
     /Connection is closed|Socket timeout|Stream isn't writeable/.test(error.message)
   );
