@@ -7,6 +7,7 @@ import { toIngestWord } from './ingest-word.ts';
 import { listenersOn } from './listeners.ts';
 import { judgeRoom } from './machine.ts';
 import { judgeClock, judgeExtensions } from './pbx.ts';
+import { publicHostOf } from './relay.ts';
 import { exitCodeOf, runChecks } from './run-checks.ts';
 import { judgeWorkerNetwork } from './worker-network.ts';
 
@@ -65,6 +66,16 @@ test('a disk is judged by its share and by what is left', () => {
     level(9 * GIB, 100 * GIB),
     level(GIB / 2, 2 * GIB),
   ]).toEqual(['ok', 'warning', 'failure', 'failure']);
+});
+
+test('beside a 3CX clients find the relay at the host of the PBX, elsewhere at the name of the site', () => {
+  const name = { SERVER_NAME: 'debian.internal' };
+  const beside = { ...name, NGINX: 'snippet' };
+  expect(publicHostOf(beside, { FQDN: 'pbx.example.com:5001' })).toBe('pbx.example.com:5001');
+  expect(publicHostOf(beside, { PBX_URL: 'https://pbx.example.com' })).toBe('pbx.example.com');
+  expect(publicHostOf(beside, {})).toBe('debian.internal');
+  expect(publicHostOf({ ...name, NGINX: 'site' }, { FQDN: 'pbx.example.com' })).toBe('debian.internal');
+  expect(publicHostOf({ NGINX: 'site', SERVER_NAME: '' }, { FQDN: 'pbx.example.com' })).toBeUndefined();
 });
 
 test('clocks differ by more than a Date header can say, or they agree', () => {
