@@ -102,7 +102,7 @@ const componentHealth = z
           .int()
           .nonnegative()
           .nullable()
-          .describe('Those that the PBX shows to our API client, route points too.'),
+          .describe('Those that the PBX shows to our API client.'),
         total: z.int().nonnegative().nullable().describe('Those that the PBX has.'),
       })
       .optional()

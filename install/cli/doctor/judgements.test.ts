@@ -85,7 +85,8 @@ test('clocks differ by more than a Date header can say, or they agree', () => {
 });
 
 test('extensions that are not monitored are counted, and what is not known is not invented', () => {
-  const level = (monitored: number | null, total: number | null) => judgeExtensions({ monitored, total }).level;
+  const level = (monitored: number | null, total: number | null) =>
+    judgeExtensions({ extensions: { monitored, total }, missingExtensions: [] }).level;
   expect([level(null, 30), level(0, 30), level(10, null), level(10, 30), level(30, 30)]).toEqual([
     'unknown',
     'failure',
@@ -95,6 +96,14 @@ test('extensions that are not monitored are counted, and what is not known is no
   ]);
 });
 
+test('extensions that are not monitored are named, as far as ingest names them', () => {
+  const extensions = { monitored: 7, total: 10 };
+  expect(judgeExtensions({ extensions, missingExtensions: ['105', '108'] }).text).toBe(
+    '7 of 10 extensions are monitored: calls of the others are not seen (105, 108 and 1 more)',
+  );
+  expect(judgeExtensions({ extensions, missingExtensions: [] }).text).toMatch(/are not seen$/);
+});
+
 test('what another version of ingest says is understood as far as it goes', () => {
   expect(
     toIngestWord({ state: 'connected', components: [{ component: 'xapi', state: 'up', error: null }], more: 1 }),
@@ -102,6 +111,7 @@ test('what another version of ingest says is understood as far as it goes', () =
     state: 'connected',
     database: null,
     extensions: { monitored: null, total: null },
+    missingExtensions: [],
     components: new Map([['xapi', { state: 'up', error: null }]]),
   });
   expect(toIngestWord('nonsense')).toMatchObject({ state: null, spoolBytes: null });
