@@ -127,6 +127,36 @@ test('a first password that the operator gives is not printed, and stays', () =>
   expect(called).toBe('user create --username root --role admin\n');
 });
 
+/** Programs of the system in front of the real ones: what each does, as shell. */
+function withPrograms(programs: Record<string, string>): Record<string, string> {
+  mkdirSync(join(folder, 'bin'), { recursive: true });
+  for (const [name, does] of Object.entries(programs))
+    writeFileSync(join(folder, 'bin', name), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+  return { PATH: `${join(folder, 'bin')}:${process.env.PATH}` };
+}
+
+const CLUSTERS = withoutMargin(`
+  15  main      5432 online postgres /var/lib/postgresql/15/main      /var/log/postgresql/15.log
+  15  3cx_relay 5434 down   postgres /var/lib/postgresql/15/3cx_relay /var/log/postgresql/15-r.log
+  17  3cx_relay 5433 online postgres /var/lib/postgresql/17/3cx_relay /var/log/postgresql/17-r.log
+  18  main      5435 online postgres /var/lib/postgresql/18/main      /var/log/postgresql/18.log`);
+
+function withoutMargin(text: string): string {
+  return text.trim().replaceAll(/^ +/gm, '');
+}
+
+test('after pg_upgradecluster the installer goes on with the cluster of the newer version, and a purge drops both', () => {
+  const env = { DRY_RUN: 'yes', ...withPrograms({ pg_lsclusters: `cat <<'E'\n${CLUSTERS}\nE`, systemctl: 'exit 3' }) };
+  const known = `. ${steps}/postgres.sh; CONFIG=$PWD POSTGRES=own-cluster POSTGRES_CLUSTER=3cx_relay POSTGRES_VERSION=15`;
+  const { output } = shell(`${known}; set_up_postgres; echo "$POSTGRES_UNIT"`, env);
+  expect(output).toContain('postgresql@17-3cx_relay.service');
+  expect(output).not.toContain('PostgreSQL 15');
+  const dropped = shell(`. ${steps}/uninstall.sh; ${known}; remove_database`, env).output;
+  expect(dropped.match(/cluster 3cx_relay of PostgreSQL \d+/g)).toEqual(
+    [15, 17].map(v => `cluster 3cx_relay of PostgreSQL ${v}`),
+  );
+});
+
 test('every shell script is sh and nothing more', () => {
   const scripts = [installer, ...readdirSync(steps).flatMap(name => (name.endsWith('.sh') ? [join(steps, name)] : []))];
   for (const script of scripts) expect(spawnSync('sh', ['-n', script]).status).toBe(0);

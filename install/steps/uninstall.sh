@@ -66,9 +66,12 @@ remove_access() {
 remove_database() {
   if [ "$POSTGRES" = external ]; then
     say 'yours: nothing was removed there'
-  elif [ -e "/etc/postgresql/$POSTGRES_VERSION/$POSTGRES_CLUSTER" ]; then
-    changing "cluster $POSTGRES_CLUSTER" quietly pg_dropcluster --stop "$POSTGRES_VERSION" "$POSTGRES_CLUSTER"
+    return
   fi
+  for version in $(cluster_versions); do
+    changing "cluster $POSTGRES_CLUSTER of PostgreSQL $version" \
+      quietly pg_dropcluster --stop "$version" "$POSTGRES_CLUSTER"
+  done
 }
 
 remove_data() {
