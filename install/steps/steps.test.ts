@@ -157,6 +157,26 @@ test('after pg_upgradecluster the installer goes on with the cluster of the newe
   );
 });
 
+const NODESOURCE = `. ${steps}/uninstall.sh; . ${steps}/release.sh; NODESOURCE_KEY=$PWD/key NODESOURCE_LIST=$PWD/list`;
+
+test('a source of packages that does not answer is taken away again, and one of somebody else is left alone', () => {
+  const update = 'case $1 in update) cp list list.asked; exit 100 ;; esac';
+  const env = withPrograms({ 'apt-get': update, curl: 'echo key', gpg: 'cat >key' });
+  expect(shell(`${NODESOURCE}; add_nodesource || echo failed`, env).output).toContain('failed');
+  expect(readFileSync(join(folder, 'list.asked'), 'utf8')).toMatch(/^URIs: https:.*node_\d+\.x$/m);
+  expect(readdirSync(folder).toSorted()).toEqual(['bin', 'list.asked']);
+  writeFileSync(join(folder, 'list'), 'of somebody else\n');
+  expect(shell(`${NODESOURCE}; add_nodesource || echo failed`, env).output).toBe('failed\n');
+  expect(readFileSync(join(folder, 'list'), 'utf8')).toBe('of somebody else\n');
+});
+
+test('a purge takes the source of Node with it when the installer wrote it', () => {
+  shell(`${NODESOURCE}; nodesource_text >list; echo >key; remove_nodesource`);
+  expect(readdirSync(folder)).toEqual([]);
+  shell(`${NODESOURCE}; echo mine >list; echo >key; remove_nodesource`);
+  expect(readdirSync(folder).toSorted()).toEqual(['key', 'list']);
+});
+
 test('every shell script is sh and nothing more', () => {
   const scripts = [installer, ...readdirSync(steps).flatMap(name => (name.endsWith('.sh') ? [join(steps, name)] : []))];
   for (const script of scripts) expect(spawnSync('sh', ['-n', script]).status).toBe(0);
