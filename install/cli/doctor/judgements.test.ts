@@ -7,6 +7,7 @@ import { toIngestWord } from './ingest-word.ts';
 import { listenersOn } from './listeners.ts';
 import { judgeRoom } from './machine.ts';
 import { judgeClock, judgeExtensions } from './pbx.ts';
+import { judgePostgresSettings } from './postgres-settings.ts';
 import { publicHostOf } from './relay.ts';
 import { exitCodeOf, runChecks } from './run-checks.ts';
 import { judgeWorkerNetwork } from './worker-network.ts';
@@ -76,6 +77,25 @@ test('beside a 3CX clients find the relay at the host of the PBX, elsewhere at t
   expect(publicHostOf(beside, {})).toBe('debian.internal');
   expect(publicHostOf({ ...name, NGINX: 'site' }, { FQDN: 'pbx.example.com' })).toBe('debian.internal');
   expect(publicHostOf({ NGINX: 'site', SERVER_NAME: '' }, { FQDN: 'pbx.example.com' })).toBeUndefined();
+});
+
+test('a PostgreSQL that may forget what it committed is in trouble, one with few connections warns', () => {
+  const good = {
+    ...{ fsync: 'on', full_page_writes: 'on', synchronous_commit: 'on' },
+    ...{ max_connections: '100', superuser_reserved_connections: '3' },
+  };
+  expect(judgePostgresSettings(good).level).toBe('ok');
+  expect(judgePostgresSettings({ ...good, synchronous_commit: 'local' }).level).toBe('ok');
+  for (const name of ['fsync', 'full_page_writes', 'synchronous_commit']) {
+    const { level, text, fix } = judgePostgresSettings({ ...good, [name]: 'off' });
+    expect(level).toBe('failure');
+    expect([text, fix]).toEqual([expect.stringContaining(`${name} is off`), expect.stringContaining(`${name} = on`)]);
+  }
+  expect(judgePostgresSettings({ ...good, max_connections: '53' })).toMatchObject({
+    level: 'warning',
+    text: expect.stringContaining('leaves 50'),
+  });
+  expect(judgePostgresSettings({ ...good, max_connections: '54' }).level).toBe('ok');
 });
 
 test('clocks differ by more than a Date header can say, or they agree', () => {
