@@ -54,6 +54,15 @@ it('links between documents lead somewhere', () => {
   }
 });
 
+it('the cluster of PostgreSQL has one name', () => {
+  const [, name] = /^ *POSTGRES_CLUSTER=(\w+)$/m.exec(read('install/steps/common.sh')) ?? [];
+  const commands = [
+    ...read('install/UPGRADING.md').matchAll(/^pg_(?:upgrade|drop)cluster .*?([a-z0-9]*[_-]relay)\b/gim),
+  ];
+  expect(commands.map(([, named]) => named)).toEqual([name, name]);
+  expect(read('install/UPGRADING.md')).not.toMatch(/cluster `(?!3cx_relay`)/);
+});
+
 it('the newest version in the list of changes is that of the product', () => {
   const [, newest] = /^## \[(\d[^\]]*)\]/m.exec(read('install/CHANGELOG.md')) ?? [];
   expect(newest).toBe(JSON.parse(read('package.json')).version);

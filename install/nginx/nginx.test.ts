@@ -16,6 +16,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const hasNginx = spawnSync('nginx', ['-v'], { env: withSbin() }).status === 0;
 if (!hasNginx) console.warn('nginx is not here: what it does with our files is NOT tested');
 
+/** Fewer than are needed to see the limit, and more than any other test has at a time. */
+const LIMIT = /(limit_conn \w+) 2000;/;
+const LIMIT_HERE = 4;
+
 const NUMBER = '4930123456';
 
 interface Site {
@@ -53,6 +57,7 @@ const SITES: readonly Site[] = [
         access_log ${folder}/access.log;
         ${rendered('site', '', relay, folder)
           .replaceAll('/var/log/nginx', folder)
+          .replace(LIMIT, `$1 ${LIMIT_HERE};`)
           .replace('listen 443', `listen 127.0.0.1:${tls}`)
           .replace(/listen \[::\]:443.*/, '')}
       }`,
@@ -67,6 +72,7 @@ const SITES: readonly Site[] = [
         .replace('worker_connections 16384', 'worker_connections 64')
         .replace('listen 8443', `listen 127.0.0.1:${tls}`)
         .replaceAll('/etc/nginx/tls', folder)
+        .replace(LIMIT, `$1 ${LIMIT_HERE};`)
         // An older nginx than that of the image asks for names once.
         .replace('server relay:8082 resolve', `server 127.0.0.1:${relay}`),
   },
@@ -158,6 +164,30 @@ describe.skipIf(!hasNginx).each(SITES)('$name', site => {
       status: 308,
       headers: { location: `${site.prefix}/admin/`, 'x-content-type-options': 'nosniff' },
     });
+  });
+
+  test('one address has only so many requests at a time, but for the server of a PBX', async () => {
+    const waiting: (() => void)[] = [];
+    const relay = createHttpServer((_, response) => waiting.push(() => response.end())).listen(
+      ports.relay,
+      '127.0.0.1',
+    );
+    await once(relay, 'listening');
+    try {
+      const first = Array.from({ length: LIMIT_HERE }, () => ask('/relay/events'));
+      await waitFor(() => waiting.length === LIMIT_HERE, { what: 'the relay to have the first requests' });
+      const next = ask('/relay/events');
+      const isRefused = site.name !== 'beside a 3CX';
+      if (isRefused)
+        expect(await next).toMatchObject({ status: 429, headers: { 'content-type': 'application/problem+json' } });
+      else await waitFor(() => waiting.length > LIMIT_HERE, { what: 'the relay to have the next one, too' });
+      for (const answer of waiting) answer();
+      for (const { status } of await Promise.all(first)) expect(status).toBe(200);
+      expect((await next).status).toBe(isRefused ? 429 : 200);
+    } finally {
+      relay.closeAllConnections();
+      await new Promise(resolve => relay.close(resolve));
+    }
   });
 
   test('what the relay says passes as it is', async () => {

@@ -158,7 +158,8 @@ load_choices() {
     site) NGINX_FILE=/etc/nginx/sites-available/3cx-relay.conf ;;
   esac
   SERVER_NAME=${OPT_SERVER_NAME:-$(known SERVER_NAME)}
-  SERVER_NAME=${SERVER_NAME:-$(hostname -f 2>/dev/null || hostname)}
+  # Beside a 3CX the server has the PBX's name, which relay.env says.
+  [ "$NGINX" = snippet ] || SERVER_NAME=${SERVER_NAME:-$(hostname -f 2>/dev/null || hostname)}
   TLS_CERT=${OPT_TLS_CERT:-$(known TLS_CERT)}
   TLS_KEY=${OPT_TLS_KEY:-$(known TLS_KEY)}
 

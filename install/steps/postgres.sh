@@ -18,6 +18,9 @@ TEXT
     unchanged
     return
   fi
+  # Not what an earlier run wrote down: after pg_upgradecluster that version would get a cluster anew, and an empty one.
+  found=$(cluster_versions | tail -n 1)
+  POSTGRES_VERSION=${found:-$POSTGRES_VERSION}
   if [ -z "$POSTGRES_VERSION" ]; then
     # In a dry run on a machine without it nothing more can be said.
     POSTGRES_VERSION=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null |
@@ -44,6 +47,11 @@ TEXT
   fi
   write_choices
   unchanged
+}
+
+# Of the clusters that have our name, the newest last: pg_upgradecluster leaves the one from before beside it, stopped.
+cluster_versions() {
+  pg_lsclusters --no-header 2>/dev/null | sed -n "s/^ *\([0-9.]*\)  *$POSTGRES_CLUSTER .*/\1/p" | sort -V
 }
 
 # A run that was killed inside has left data without a configuration, in which nothing was ever stored.

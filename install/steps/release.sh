@@ -3,6 +3,8 @@
 
 NODE_MAJOR=24
 NODESOURCE=${NODESOURCE_URL:-https://deb.nodesource.com}
+NODESOURCE_KEY=/usr/share/keyrings/nodesource.gpg
+NODESOURCE_LIST=/etc/apt/sources.list.d/nodesource.sources
 
 install_release() {
   release=$PREFIX/releases/$VERSION
@@ -65,17 +67,36 @@ obtain_node() {
   is_recent "$1/runtime/bin/node"
 }
 
+# Nothing of it stays when it fails: a source that does not answer breaks every later update of the machine. One that
+# somebody else set up is his.
 add_nodesource() {
-  keyring=/usr/share/keyrings/nodesource.gpg
+  if [ -e "$NODESOURCE_LIST" ] && ! is_our_nodesource; then return 1; fi
   quietly apt-get install -y --no-install-recommends ca-certificates curl gnupg || return 1
-  curl -fsSL --max-time 20 "$NODESOURCE/gpgkey/nodesource-repo.gpg.key" 2>/dev/null |
-    gpg --batch --yes --dearmor -o "$keyring" 2>/dev/null || return 1
-  cat >/etc/apt/sources.list.d/nodesource.sources <<SOURCES
+  if curl -fsSL --max-time 20 "$NODESOURCE/gpgkey/nodesource-repo.gpg.key" 2>/dev/null |
+    gpg --batch --yes --dearmor -o "$NODESOURCE_KEY" 2>/dev/null &&
+    nodesource_text >"$NODESOURCE_LIST" &&
+    quietly apt-get update && quietly apt-get install -y nodejs; then
+    return 0
+  fi
+  rm -f "$NODESOURCE_LIST" "$NODESOURCE_KEY"
+  return 1
+}
+
+nodesource_text() {
+  cat <<SOURCES
 Types: deb
 URIs: $NODESOURCE/node_$NODE_MAJOR.x
 Suites: nodistro
 Components: main
-Signed-By: $keyring
+Signed-By: $NODESOURCE_KEY
 SOURCES
-  quietly apt-get update && quietly apt-get install -y nodejs
+}
+
+is_our_nodesource() { [ -f "$NODESOURCE_LIST" ] && [ "$(cat "$NODESOURCE_LIST")" = "$(nodesource_text)" ]; }
+
+remove_nodesource() {
+  is_our_nodesource || return 0
+  say 'Node gets no updates from NodeSource any more: whoever uses it still sets up a source of his own'
+  remove "$NODESOURCE_LIST"
+  remove "$NODESOURCE_KEY"
 }

@@ -127,6 +127,56 @@ test('a first password that the operator gives is not printed, and stays', () =>
   expect(called).toBe('user create --username root --role admin\n');
 });
 
+/** Programs of the system in front of the real ones: what each does, as shell. */
+function withPrograms(programs: Record<string, string>): Record<string, string> {
+  mkdirSync(join(folder, 'bin'), { recursive: true });
+  for (const [name, does] of Object.entries(programs))
+    writeFileSync(join(folder, 'bin', name), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+  return { PATH: `${join(folder, 'bin')}:${process.env.PATH}` };
+}
+
+const CLUSTERS = withoutMargin(`
+  15  main      5432 online postgres /var/lib/postgresql/15/main      /var/log/postgresql/15.log
+  15  3cx_relay 5434 down   postgres /var/lib/postgresql/15/3cx_relay /var/log/postgresql/15-r.log
+  17  3cx_relay 5433 online postgres /var/lib/postgresql/17/3cx_relay /var/log/postgresql/17-r.log
+  18  main      5435 online postgres /var/lib/postgresql/18/main      /var/log/postgresql/18.log`);
+
+function withoutMargin(text: string): string {
+  return text.trim().replaceAll(/^ +/gm, '');
+}
+
+test('after pg_upgradecluster the installer goes on with the cluster of the newer version, and a purge drops both', () => {
+  const env = { DRY_RUN: 'yes', ...withPrograms({ pg_lsclusters: `cat <<'E'\n${CLUSTERS}\nE`, systemctl: 'exit 3' }) };
+  const known = `. ${steps}/postgres.sh; CONFIG=$PWD POSTGRES=own-cluster POSTGRES_CLUSTER=3cx_relay POSTGRES_VERSION=15`;
+  const { output } = shell(`${known}; set_up_postgres; echo "$POSTGRES_UNIT"`, env);
+  expect(output).toContain('postgresql@17-3cx_relay.service');
+  expect(output).not.toContain('PostgreSQL 15');
+  const dropped = shell(`. ${steps}/uninstall.sh; ${known}; remove_database`, env).output;
+  expect(dropped.match(/cluster 3cx_relay of PostgreSQL \d+/g)).toEqual(
+    [15, 17].map(v => `cluster 3cx_relay of PostgreSQL ${v}`),
+  );
+});
+
+const NODESOURCE = `. ${steps}/uninstall.sh; . ${steps}/release.sh; NODESOURCE_KEY=$PWD/key NODESOURCE_LIST=$PWD/list`;
+
+test('a source of packages that does not answer is taken away again, and one of somebody else is left alone', () => {
+  const update = 'case $1 in update) cp list list.asked; exit 100 ;; esac';
+  const env = withPrograms({ 'apt-get': update, curl: 'echo key', gpg: 'cat >key' });
+  expect(shell(`${NODESOURCE}; add_nodesource || echo failed`, env).output).toContain('failed');
+  expect(readFileSync(join(folder, 'list.asked'), 'utf8')).toMatch(/^URIs: https:.*node_\d+\.x$/m);
+  expect(readdirSync(folder).toSorted()).toEqual(['bin', 'list.asked']);
+  writeFileSync(join(folder, 'list'), 'of somebody else\n');
+  expect(shell(`${NODESOURCE}; add_nodesource || echo failed`, env).output).toBe('failed\n');
+  expect(readFileSync(join(folder, 'list'), 'utf8')).toBe('of somebody else\n');
+});
+
+test('a purge takes the source of Node with it when the installer wrote it', () => {
+  shell(`${NODESOURCE}; nodesource_text >list; echo >key; remove_nodesource`);
+  expect(readdirSync(folder)).toEqual([]);
+  shell(`${NODESOURCE}; echo mine >list; echo >key; remove_nodesource`);
+  expect(readdirSync(folder).toSorted()).toEqual(['key', 'list']);
+});
+
 test('every shell script is sh and nothing more', () => {
   const scripts = [installer, ...readdirSync(steps).flatMap(name => (name.endsWith('.sh') ? [join(steps, name)] : []))];
   for (const script of scripts) expect(spawnSync('sh', ['-n', script]).status).toBe(0);

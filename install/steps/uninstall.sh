@@ -11,12 +11,12 @@ uninstall() {
   step 'access to the ini of the PBX' && remove_access && unchanged
   if [ -n "$PURGE" ]; then
     step 'database' && remove_database
-    step 'data, settings, user' && remove_data
+    step 'data, settings, user' && remove_data && remove_nodesource
   fi
   step 'the program' && remove_program
   echo
   if [ -n "$PURGE" ]; then
-    echo 'The 3CX Relay is gone. Packages of the distribution stay: other programs may use them by now.'
+    echo 'The 3CX Relay is gone. Packages stay: other programs may use them by now.'
   else
     echo "The 3CX Relay is removed. Settings ($CONFIG), data ($STATE), backups ($BACKUPS) and the database stay;"
     echo 'install.sh takes them up again, "install.sh uninstall --purge" of a release removes them.'
@@ -66,9 +66,12 @@ remove_access() {
 remove_database() {
   if [ "$POSTGRES" = external ]; then
     say 'yours: nothing was removed there'
-  elif [ -e "/etc/postgresql/$POSTGRES_VERSION/$POSTGRES_CLUSTER" ]; then
-    changing "cluster $POSTGRES_CLUSTER" quietly pg_dropcluster --stop "$POSTGRES_VERSION" "$POSTGRES_CLUSTER"
+    return
   fi
+  for version in $(cluster_versions); do
+    changing "cluster $POSTGRES_CLUSTER of PostgreSQL $version" \
+      quietly pg_dropcluster --stop "$version" "$POSTGRES_CLUSTER"
+  done
 }
 
 remove_data() {

@@ -89,7 +89,7 @@ export function createIngestion(
       onSnapshot: snapshot => {
         records.snapshotTaken(snapshot.dns);
         silence.monitors(snapshot.dns);
-        facts.snapshotTaken(snapshot.dns);
+        facts.snapshotTaken(snapshot.extensions ?? snapshot.dns);
       },
       registry,
     },

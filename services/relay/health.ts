@@ -149,8 +149,8 @@ async function readIngest(
       return { ingest: unknown, pbx: unknown };
     }
     const status = ingestStatus.parse(JSON.parse(text));
-    // Where a database is found is for those who are signed in (GET /admin/about).
-    const { state, error, components, database: _, ...details } = status;
+    // Where a database is found is for those who are signed in (GET /admin/about), the plan of numbers for the shell.
+    const { state, error, components, database: _, missingExtensions: __, ...details } = status;
     return {
       ingest: { state: 'up', error: null },
       pbx: {

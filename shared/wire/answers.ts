@@ -98,11 +98,7 @@ const componentHealth = z
     spoolBytes: z.int().optional().describe('What waits on disk for the log to come back.'),
     extensions: z
       .looseObject({
-        monitored: z
-          .int()
-          .nonnegative()
-          .nullable()
-          .describe('Those that the PBX shows to our API client, route points too.'),
+        monitored: z.int().nonnegative().nullable().describe('Those that the PBX shows to our API client.'),
         total: z.int().nonnegative().nullable().describe('Those that the PBX has.'),
       })
       .optional()

@@ -29,7 +29,7 @@ export async function readKnown(settings: Settings, context: CheckContext): Prom
     if (isSecret(name, value) || name === 'CLIENT_ID') secrets.add(value);
     for (const part of partsOf(value)) if (part.isSecret) secrets.add(part.text);
     for (const part of partsOf(value)) if (!part.isSecret) addName(part.text);
-    if (name === 'FQDN') addName(value.replace(/:\d+$/, ''));
+    if (name === 'FQDN' || name === 'SERVER_NAME') addName(value.replace(/:\d+$/, ''));
   }
   // Without a database, or a Redis, there is less to know, and as much to mask.
   const reads = [

@@ -10,6 +10,9 @@ test.each([
   'number=442079460123',
   '"+442079460123"',
   'tel442079460123x',
+  '0049-30-12 34567',
+  '030-2026-11-29',
+  '2026-13-01 4567',
 ])('a telephone number goes: %s', text => {
   expect(mask.text(text)).not.toMatch(/\d{3}/);
   expect(mask.text(text)).toContain('[number]');

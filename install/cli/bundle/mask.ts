@@ -26,9 +26,12 @@ const NUMBER = '[number]';
 const NAME = '[name]';
 const ADDRESS = '[address]';
 
-/** Times are what a reader follows a log by; loopback is everybody's. */
+/**
+ * Times are what a reader follows a log by; loopback is everybody's. A day that the calendar has, and not a piece of a longer
+ * number: people write those with dashes, too.
+ */
 const KEPT =
-  /\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|(?<![\d.])127\.0\.0\.1(?::\d{1,5})?/;
+  /(?<![\d+]|\d-)20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d|-\d)(?:[T ][0-2]\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|(?<![\d.])127\.0\.0\.1(?::\d{1,5})?/;
 /** Six digits and more with what people write between them; extensions are shorter. */
 const TELEPHONE = /\+?\(?\d(?:[\s()/.-]{0,2}\d){5,}/g;
 const IPV4 = /(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])/g;

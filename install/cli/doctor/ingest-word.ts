@@ -10,8 +10,10 @@ export interface IngestWord {
   readonly error: string | null;
   readonly database: { readonly origin: string; readonly login: string; readonly records: string | null } | null;
   readonly components: ReadonlyMap<string, { readonly state: string; readonly error: string | null }>;
-  /** DNs that the PBX shows this API client, and all extensions it has; null: not known. */
+  /** Those that the PBX shows this API client, and all it has; null: not known. */
   readonly extensions: { readonly monitored: number | null; readonly total: number | null };
+  /** The first of those that it does not show. */
+  readonly missingExtensions: readonly string[];
   /** Null: the PBX has not said. */
   readonly isLicenceActive: boolean | null;
 }
@@ -43,6 +45,7 @@ export function toIngestWord(said: unknown): IngestWord {
         : null,
     components: new Map(components),
     extensions: { monitored: numberOf(extensions.monitored), total: numberOf(extensions.total) },
+    missingExtensions: (Array.isArray(word.missingExtensions) ? word.missingExtensions : []).map(String),
     isLicenceActive: typeof word.isLicenceActive === 'boolean' ? word.isLicenceActive : null,
   };
 }

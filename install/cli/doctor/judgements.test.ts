@@ -7,6 +7,8 @@ import { toIngestWord } from './ingest-word.ts';
 import { listenersOn } from './listeners.ts';
 import { judgeRoom } from './machine.ts';
 import { judgeClock, judgeExtensions } from './pbx.ts';
+import { judgePostgresSettings } from './postgres-settings.ts';
+import { publicHostOf } from './relay.ts';
 import { exitCodeOf, runChecks } from './run-checks.ts';
 import { judgeWorkerNetwork } from './worker-network.ts';
 
@@ -67,6 +69,35 @@ test('a disk is judged by its share and by what is left', () => {
   ]).toEqual(['ok', 'warning', 'failure', 'failure']);
 });
 
+test('beside a 3CX clients find the relay at the host of the PBX, elsewhere at the name of the site', () => {
+  const name = { SERVER_NAME: 'debian.internal' };
+  const beside = { ...name, NGINX: 'snippet' };
+  expect(publicHostOf(beside, { FQDN: 'pbx.example.com:5001' })).toBe('pbx.example.com:5001');
+  expect(publicHostOf(beside, { PBX_URL: 'https://pbx.example.com' })).toBe('pbx.example.com');
+  expect(publicHostOf(beside, {})).toBe('debian.internal');
+  expect(publicHostOf({ ...name, NGINX: 'site' }, { FQDN: 'pbx.example.com' })).toBe('debian.internal');
+  expect(publicHostOf({ NGINX: 'site', SERVER_NAME: '' }, { FQDN: 'pbx.example.com' })).toBeUndefined();
+});
+
+test('a PostgreSQL that may forget what it committed is in trouble, one with few connections warns', () => {
+  const good = {
+    ...{ fsync: 'on', full_page_writes: 'on', synchronous_commit: 'on' },
+    ...{ max_connections: '100', superuser_reserved_connections: '3' },
+  };
+  expect(judgePostgresSettings(good).level).toBe('ok');
+  expect(judgePostgresSettings({ ...good, synchronous_commit: 'local' }).level).toBe('ok');
+  for (const name of ['fsync', 'full_page_writes', 'synchronous_commit']) {
+    const { level, text, fix } = judgePostgresSettings({ ...good, [name]: 'off' });
+    expect(level).toBe('failure');
+    expect([text, fix]).toEqual([expect.stringContaining(`${name} is off`), expect.stringContaining(`${name} = on`)]);
+  }
+  expect(judgePostgresSettings({ ...good, max_connections: '53' })).toMatchObject({
+    level: 'warning',
+    text: expect.stringContaining('leaves 50'),
+  });
+  expect(judgePostgresSettings({ ...good, max_connections: '54' }).level).toBe('ok');
+});
+
 test('clocks differ by more than a Date header can say, or they agree', () => {
   expect(judgeClock(true, 900).level).toBe('ok');
   expect(judgeClock(true, -30_000)).toMatchObject({ level: 'failure', text: "the PBX's clock is 30 s behind" });
@@ -74,7 +105,8 @@ test('clocks differ by more than a Date header can say, or they agree', () => {
 });
 
 test('extensions that are not monitored are counted, and what is not known is not invented', () => {
-  const level = (monitored: number | null, total: number | null) => judgeExtensions({ monitored, total }).level;
+  const level = (monitored: number | null, total: number | null) =>
+    judgeExtensions({ extensions: { monitored, total }, missingExtensions: [] }).level;
   expect([level(null, 30), level(0, 30), level(10, null), level(10, 30), level(30, 30)]).toEqual([
     'unknown',
     'failure',
@@ -84,6 +116,14 @@ test('extensions that are not monitored are counted, and what is not known is no
   ]);
 });
 
+test('extensions that are not monitored are named, as far as ingest names them', () => {
+  const extensions = { monitored: 7, total: 10 };
+  expect(judgeExtensions({ extensions, missingExtensions: ['105', '108'] }).text).toBe(
+    '7 of 10 extensions are monitored: calls of the others are not seen (105, 108 and 1 more)',
+  );
+  expect(judgeExtensions({ extensions, missingExtensions: [] }).text).toMatch(/are not seen$/);
+});
+
 test('what another version of ingest says is understood as far as it goes', () => {
   expect(
     toIngestWord({ state: 'connected', components: [{ component: 'xapi', state: 'up', error: null }], more: 1 }),
@@ -91,6 +131,7 @@ test('what another version of ingest says is understood as far as it goes', () =
     state: 'connected',
     database: null,
     extensions: { monitored: null, total: null },
+    missingExtensions: [],
     components: new Map([['xapi', { state: 'up', error: null }]]),
   });
   expect(toIngestWord('nonsense')).toMatchObject({ state: null, spoolBytes: null });

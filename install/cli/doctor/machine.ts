@@ -5,6 +5,7 @@ import { formatBytes } from '../print.ts';
 import { openReleases, versionOf } from '../release/releases.ts';
 import { readUpgradeRecord } from '../release/upgrade-record.ts';
 import { type Check, type Finding, failure, NOT_INSTALLED, ok, unknown, warning } from './check.ts';
+import { judgeSettingNames, readSettingNames } from './setting-names.ts';
 import { judgeWorkerNetwork } from './worker-network.ts';
 
 const NODE_MAJOR = 24;
@@ -92,6 +93,14 @@ export const machineChecks: readonly Check[] = [
         if (info.uid !== 0) return warning(`${path} belongs to another user than root`, `chown root:root ${path}`);
       }
       return ok('secrets can be read by root alone');
+    },
+  },
+  {
+    name: 'setting-names',
+    run: async ({ installation, settings }) => {
+      if (!installation) return NOT_INSTALLED;
+      if (settings.unreadable) return unknown(`${settings.unreadable} can be read by root alone`);
+      return judgeSettingNames(readSettingNames(installation.configFolder));
     },
   },
   {

@@ -83,7 +83,7 @@ export const pbxChecks: readonly Check[] = [
   },
   {
     name: 'pbx-extensions',
-    run: context => fromIngest(context, ({ extensions }) => judgeExtensions(extensions)),
+    run: context => fromIngest(context, judgeExtensions),
   },
   {
     name: 'pbx-database',
@@ -127,7 +127,10 @@ async function fromIngest(context: CheckContext, judge: (word: IngestWord) => Fi
   return word === null ? SILENT : judge(word);
 }
 
-export function judgeExtensions({ monitored, total }: IngestWord['extensions']): Finding {
+export function judgeExtensions({
+  extensions: { monitored, total },
+  missingExtensions,
+}: Pick<IngestWord, 'extensions' | 'missingExtensions'>): Finding {
   if (monitored === null) return unknown('which extensions are monitored is not known yet');
   if (monitored === 0)
     return failure(
@@ -137,7 +140,10 @@ export function judgeExtensions({ monitored, total }: IngestWord['extensions']):
   if (total === null) return unknown(`${monitored} extensions are monitored; how many there are is not known`);
   if (monitored >= total) return ok(`all ${total} extensions are monitored`);
   const fix = 'add the others to the API client in Integrations → API, if their calls are wanted';
-  return warning(`${monitored} of ${total} extensions are monitored: calls of the others are not seen`, fix);
+  const text = `${monitored} of ${total} extensions are monitored: calls of the others are not seen`;
+  const left = total - monitored - missingExtensions.length;
+  const names = missingExtensions.join(', ') + (left > 0 ? ` and ${left} more` : '');
+  return warning(missingExtensions.length === 0 ? text : `${text} (${names})`, fix);
 }
 
 /** `skewMs`: how far the PBX is ahead. A Date header has whole seconds. */

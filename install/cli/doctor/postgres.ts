@@ -9,6 +9,7 @@ import { backupFolder, listBackups } from '../backup/backup-folder.ts';
 import { formatSpan } from '../print.ts';
 import { silent } from '../stores.ts';
 import { type Check, failure, ok, unknown, warning } from './check.ts';
+import { judgePostgresSettings, readPostgresSettings } from './postgres-settings.ts';
 
 const MIN_MAJOR = 14;
 const DAY_MS = 86_400_000;
@@ -25,6 +26,10 @@ export const postgresChecks: readonly Check[] = [
       if (Number.parseInt(version, 10) >= MIN_MAJOR) return ok(`PostgreSQL ${version} answers`);
       return failure(`PostgreSQL ${version} is too old`, `use version ${MIN_MAJOR} or later`);
     },
+  },
+  {
+    name: 'postgres-settings',
+    run: async ({ pool }) => judgePostgresSettings(await readPostgresSettings(pool())),
   },
   {
     name: 'migrations',

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import type { Environment } from '@3cx-relay/shared/runtime/config.ts';
 import { relayUrlOf } from '../find-relay.ts';
+import type { Installation } from '../installation.ts';
 import { readReadiness } from '../release/services.ts';
 import { inspectCertificate, judgeCertificate, statusOf } from './certificate.ts';
 import { type Check, type CheckContext, type Finding, failure, NOT_INSTALLED, ok, unknown, warning } from './check.ts';
@@ -61,7 +63,7 @@ export const relayChecks: readonly Check[] = [
     run: async ({ installation, settings, now }) => {
       if (!installation) return NOT_INSTALLED;
       if (installation.values.NGINX === 'none') return unknown('nginx is not ours here');
-      const host = installation.values.SERVER_NAME || settings.values.FQDN;
+      const host = publicHostOf(installation.values, settings.values);
       if (!host) return unknown('install.env says no public address');
       const address = new URL(`https://${host}${installation.values.PUBLIC_PATH ?? ''}/relay/health`);
       const status = await statusOf(address, WITHIN_MS);
@@ -85,6 +87,18 @@ export const relayChecks: readonly Check[] = [
     },
   },
 ];
+
+/**
+ * Where clients find the relay; undefined: nobody said. Beside a 3CX the server is that of the PBX, whatever this machine
+ * calls itself: SERVER_NAME of install.env is for a site of its own.
+ */
+export function publicHostOf(
+  { NGINX, SERVER_NAME }: Installation['values'],
+  { FQDN, PBX_URL }: Environment,
+): string | undefined {
+  const pbx = FQDN || (PBX_URL && URL.canParse(PBX_URL) ? new URL(PBX_URL).host : undefined);
+  return NGINX === 'snippet' ? pbx || SERVER_NAME || undefined : SERVER_NAME || undefined;
+}
 
 /** IPv4 and IPv6 addresses that somebody on this machine listens on. */
 async function readListeners(port: number): Promise<string[]> {

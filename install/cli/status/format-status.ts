@@ -18,6 +18,7 @@ export function formatStatus(status: Status, now: number = Date.now()): string {
     ['components', namesAndStates(status.components)],
     ...(units ? ([['units', namesAndStates(shorten(units))]] as [string, string][]) : []),
     ['PBX', pbx?.state ? `${mark(pbx.state)}${since}${pbx.error === null ? '' : `: ${pbx.error}`}` : UNKNOWN],
+    ['extensions', describeExtensions(status.extensions)],
     ['calls now', String(status.calls ?? UNKNOWN)],
     ['events a second', rates.join(', ') || UNKNOWN],
     ['PostgreSQL', lag === null ? UNKNOWN : behind.length === 0 ? 'has everything' : `waits for ${behind.join(', ')}`],
@@ -28,6 +29,14 @@ export function formatStatus(status: Status, now: number = Date.now()): string {
   const text = lines.map(([name, value]) => `  ${paint('dim', name.padEnd(width))}  ${value}`);
   const missing = status.missing.map(reason => `  ${paint('yellow', '!')} ${reason}`);
   return `${[...text, ...missing].join('\n')}\n`;
+}
+
+function describeExtensions(extensions: Status['extensions']): string {
+  if (extensions === null || extensions.monitored === null) return UNKNOWN;
+  const { monitored, total, missing } = extensions;
+  const names =
+    missing.length === 0 ? '' : `, not ${missing.join(', ')}${monitored + missing.length < (total ?? 0) ? ', …' : ''}`;
+  return `${monitored} of ${total ?? UNKNOWN} monitored${names}`;
 }
 
 function namesAndStates(states: Readonly<Record<string, string>>): string {

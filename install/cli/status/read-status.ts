@@ -20,6 +20,12 @@ export interface Status {
   readonly health: string | null;
   readonly components: Readonly<Record<string, string>>;
   readonly pbx: { readonly state: string | null; readonly since: string | null; readonly error: string | null } | null;
+  /** `missing`: the first of those that the PBX does not show. */
+  readonly extensions: {
+    readonly monitored: number | null;
+    readonly total: number | null;
+    readonly missing: readonly string[];
+  } | null;
   readonly calls: number | null;
   /** Per channel, over the last second. */
   readonly eventsPerSecond: Readonly<Partial<Record<Channel, number>>> | null;
@@ -55,6 +61,7 @@ export async function readStatus(settings: Settings): Promise<Status> {
     health: health?.status ?? null,
     components: health?.components ?? {},
     pbx: log?.pbx ?? null,
+    extensions: log?.extensions ?? null,
     calls: log?.calls ?? null,
     eventsPerSecond: log?.eventsPerSecond ?? null,
     lag: log?.lag ?? null,
@@ -117,6 +124,7 @@ async function readLog(settings: Settings) {
       ),
       eventsPerSecond: Object.fromEntries(CHANNELS.map(name => [name, Math.round(rate(name) * 10) / 10])),
       pbx: ingest && { state: ingest.state, since: ingest.socketSince, error: ingest.error },
+      extensions: ingest && { ...ingest.extensions, missing: ingest.missingExtensions },
       spoolBytes: ingest?.spoolBytes ?? null,
     };
   } finally {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { watchPbxFacts } from './pbx-facts.ts';
 
 const status = { extensionsTotal: 30, isLicenceActive: true };
@@ -10,20 +10,48 @@ test('XAPI is asked at the first snapshot, and again an hour later', async () =>
     asked += 1;
     return status as never;
   };
-  const facts = watchPbxFacts({ getSystemStatus }, () => now);
-  expect(facts.current).toEqual({ extensions: { monitored: null, total: null }, isLicenceActive: null });
+  const facts = watchPbxFacts({ getSystemStatus, getExtensionNumbers: async () => [] }, () => now);
+  expect(facts.current).toMatchObject({ extensions: { monitored: null, total: null }, isLicenceActive: null });
   facts.snapshotTaken(['101', '102']);
   await Promise.resolve();
   facts.snapshotTaken(['101']);
-  expect([asked, facts.current]).toEqual([1, { extensions: { monitored: 1, total: 30 }, isLicenceActive: true }]);
+  expect([asked, facts.current]).toMatchObject([1, { extensions: { monitored: 1, total: 30 }, isLicenceActive: true }]);
   now += 3_600_000;
   facts.snapshotTaken(['101']);
   expect(asked).toBe(2);
 });
 
 test('while XAPI does not answer, what is monitored is known all the same', async () => {
-  const facts = watchPbxFacts({ getSystemStatus: () => Promise.reject(new Error('away')) });
+  const away = () => Promise.reject(new Error('away'));
+  const facts = watchPbxFacts({ getSystemStatus: away, getExtensionNumbers: away });
   facts.snapshotTaken(['101']);
   await Promise.resolve();
-  expect(facts.current).toEqual({ extensions: { monitored: 1, total: null }, isLicenceActive: null });
+  expect(facts.current).toEqual({
+    extensions: { monitored: 1, total: null },
+    missingExtensions: null,
+    isLicenceActive: null,
+  });
+});
+
+test('the first twenty extensions that the PBX has and a snapshot does not name are named', async () => {
+  const numbers = Array.from({ length: 30 }, (_, n) => String(101 + n));
+  const facts = watchPbxFacts({
+    getSystemStatus: async () => status as never,
+    getExtensionNumbers: async () => numbers,
+  });
+  facts.snapshotTaken([]);
+  await vi.waitFor(() => expect(facts.current.missingExtensions).toEqual(numbers.slice(0, 20)));
+  expect(facts.current.extensions.monitored).toBe(0);
+  facts.snapshotTaken(numbers.slice(0, 28));
+  expect(facts.current.missingExtensions).toEqual(['129', '130']);
+});
+
+test('where the list of extensions is not for this API client, the rest is known all the same', async () => {
+  const facts = watchPbxFacts({
+    getSystemStatus: async () => status as never,
+    getExtensionNumbers: () => Promise.reject(new Error('forbidden')),
+  });
+  facts.snapshotTaken(['101']);
+  await vi.waitFor(() => expect(facts.current.extensions.total).toBe(30));
+  expect(facts.current.missingExtensions).toBeNull();
 });

@@ -1,3 +1,5 @@
+import type { GapReason } from '@3cx-relay/shared/log/resolve-position.ts';
+import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 export interface PersistMetrics {
@@ -10,9 +12,12 @@ export interface PersistMetrics {
   readonly gaps: Counter<'channel' | 'reason'>;
 }
 
+/** What a copy can find between PostgreSQL and the log. While the PBX is away entries are missing in neither. */
+const REASONS: readonly Exclude<GapReason, 'pbx_disconnected'>[] = ['retention', 'log_reset', 'log_rolled_back'];
+
 export function createPersistMetrics(registry: Registry): PersistMetrics {
   const registers = [registry];
-  return {
+  const metrics: PersistMetrics = {
     rows: new Counter({
       name: 'relay_persist_rows_total',
       help: 'Log entries committed to PostgreSQL',
@@ -58,4 +63,11 @@ export function createPersistMetrics(registry: Registry): PersistMetrics {
       registers,
     }),
   };
+  // increase() compares two samples: of a series that begins with its first loss, that loss would page nobody.
+  for (const channel of CHANNELS) {
+    metrics.rows.inc({ channel }, 0);
+    metrics.unstorable.inc({ channel }, 0);
+    for (const reason of REASONS) metrics.gaps.inc({ channel, reason }, 0);
+  }
+  return metrics;
 }

@@ -1,3 +1,4 @@
+import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { type LogSize, persistedBytes, totalBytes } from './log-sizes.ts';
 
@@ -31,7 +32,7 @@ export function createTrimMetrics(registry: Registry): TrimMetrics {
     help: 'What PostgreSQL does not have yet as a share of LOG_MAX_BYTES; at 1 entries are given up',
     registers,
   });
-  return {
+  const metrics: TrimMetrics = {
     trimmed: new Counter({
       name: 'relay_log_trimmed_total',
       help: 'Log entries removed from Redis after they were persisted',
@@ -53,4 +54,10 @@ export function createTrimMetrics(registry: Registry): TrimMetrics {
       pressure.set((totalBytes(sizes) - persistedBytes(sizes)) / maxBytes);
     },
   };
+  // As in persist-metrics.ts: an alert must hear of the first loss.
+  for (const channel of CHANNELS) {
+    metrics.trimmed.inc({ channel }, 0);
+    metrics.shed.inc({ channel }, 0);
+  }
+  return metrics;
 }

@@ -122,10 +122,15 @@ describe('the snapshot', () => {
   test('lists the DNs and their participants, and leaves out what is none', async () => {
     answerWith(
       200,
-      JSON.stringify([{ dn: '101', participants: [PARTICIPANT, 5, {}] }, { dn: 'relay' }, null, { x: 1 }]),
+      JSON.stringify([
+        { dn: '101', type: 'Wextension', participants: [PARTICIPANT, 5, {}] },
+        { dn: 'relay', type: 'Wroutepoint' },
+        ...[null, { x: 1 }],
+      ]),
     );
     const snapshot = await api.getSnapshot();
     expect(snapshot.dns).toEqual(['101', 'relay']);
+    expect(snapshot.extensions).toEqual(['101']);
     expect(snapshot.participants.map(({ dn, id }) => `${dn}/${id}`)).toEqual(['101/7']);
   });
 

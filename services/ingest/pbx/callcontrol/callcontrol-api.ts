@@ -17,6 +17,11 @@ export type EntityOutcome =
 /** All participants that the PBX shows us, and the DNs it shows us at all. */
 export interface CallControlSnapshot {
   readonly dns: readonly string[];
+  /**
+   * Those of the DNs whose type says so. The API client is one of the DNs, too, as a route point of its own (3cx.md §1.1).
+   * Absent: nobody looked at types.
+   */
+  readonly extensions?: readonly string[];
   readonly participants: readonly Participant[];
 }
 
@@ -26,6 +31,7 @@ export interface CallControlApi {
   getParticipant(entity: { dn: string; id: number }, signal: AbortSignal): Promise<EntityOutcome>;
 }
 
+const EXTENSION = 'Wextension';
 const MAX_ENTITY_BYTES = 256 * 1024;
 const MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024;
 const SNAPSHOT_TIMEOUT_MS = 30_000;
@@ -118,18 +124,20 @@ function readSnapshotBody(text: string): CallControlSnapshot {
     throw new OperatorError('PBX_ANSWER_UNREADABLE', 'GET /callcontrol did not answer with a list of DNs');
   }
   const dns: string[] = [];
+  const extensions: string[] = [];
   const participants: Participant[] = [];
   for (const item of list as unknown[]) {
     if (typeof item !== 'object' || item === null) continue;
-    const { dn, participants: legs } = item as { dn?: unknown; participants?: unknown };
+    const { dn, type, participants: legs } = item as { dn?: unknown; type?: unknown; participants?: unknown };
     if (typeof dn !== 'string') continue;
     dns.push(dn);
+    if (type === EXTENSION) extensions.push(dn);
     for (const leg of Array.isArray(legs) ? (legs as unknown[]) : []) {
       const participant = parseParticipant(leg, { dn });
       if (participant) participants.push(participant);
     }
   }
-  return { dns, participants };
+  return { dns, extensions, participants };
 }
 
 /** 3cx.md C12: these three mean a wrong set-up rather than a passing fault, and not the same one. */

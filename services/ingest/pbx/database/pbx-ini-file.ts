@@ -77,7 +77,8 @@ function readLogins(path: string): readonly DatabaseLogin[] {
   );
 }
 
-function notReadable(path: string, error: unknown): OperatorError {
+/** Of a file that the system did not open. */
+export function notReadable(path: string, error: unknown): OperatorError {
   switch (codeOf(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -87,9 +88,10 @@ function notReadable(path: string, error: unknown): OperatorError {
       );
     case 'EACCES':
     case 'EPERM':
+      // Not the group that owns it: that may read recordings, too (install/steps/services.sh grants this file alone).
       return new OperatorError(
         'PBX_INI_UNREADABLE',
-        `${path} may not be read by the account ${osUser()}: add it to the group phonesystem, or set PBX_DB_URL`,
+        `${path} may not be read by the account ${osUser()}: run install.sh again (elsewhere: setfacl -m u:${osUser()}:r on this file), or set PBX_DB_URL`,
       );
     default:
       return new OperatorError('PBX_INI_UNREADABLE', `${path} cannot be read (${codeOf(error)}): is it a file?`);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loginsOf, parsePbxIni } from './pbx-ini.ts';
-import { findPbxInis, readPbxInis } from './pbx-ini-file.ts';
+import { findPbxInis, notReadable, readPbxInis } from './pbx-ini-file.ts';
 
 const linux = { osUser: 'relay', platform: 'linux' };
 const V20 = `[General]
@@ -197,4 +197,14 @@ describe('the search for the file', () => {
     });
     expect(codeOf([root])).toMatchObject({ code: 'PBX_INI_UNREADABLE' });
   });
+
+  test.each(['EACCES', 'EPERM'])(
+    'closed to this account (%s) asks for this file alone, and not for a group that may read recordings',
+    code => {
+      const { code: known, message } = notReadable(REAL, Object.assign(new Error(code), { code }));
+      expect(known).toBe('PBX_INI_UNREADABLE');
+      expect(message).toMatch(/run install\.sh again .*setfacl.*PBX_DB_URL/);
+      expect(message).not.toContain('phonesystem');
+    },
+  );
 });

@@ -8,7 +8,7 @@ import { type ActiveCall, parseActiveCall, type SystemStatus, toSystemStatus } f
 import { CallHistory, type CallHistoryRow } from './call-history.ts';
 import { readCallLog } from './call-log-reader.ts';
 import type { CircuitState } from './circuit-breaker.ts';
-import { isRow, type ODataRow } from './odata-fields.ts';
+import { isRow, type ODataRow, textOf } from './odata-fields.ts';
 import { type ODataQuery, odataPages, toQueryString } from './odata-pages.ts';
 import { readSegmentPage, type SegmentPage, type WindowedRange, type XapiReader } from './record-windows.ts';
 import { refusal, XapiError } from './xapi-error.ts';
@@ -138,6 +138,15 @@ export class XAPIClient implements CdrSource {
     const { json } = await this.#send({ method: 'GET', path: '/xapi/v1/SystemStatus' });
     if (!isRow(json)) throw new XapiError('PBX_ANSWER_UNREADABLE', 'SystemStatus is not an object: is this a 3CX V20?');
     return toSystemStatus(json);
+  }
+
+  /** Of all extensions, for example "101"; needs the role System Owner. */
+  async getExtensionNumbers(): Promise<string[]> {
+    const numbers: string[] = [];
+    for await (const page of this.#pages('Users', { $select: 'Number' })) {
+      numbers.push(...page.flatMap(row => textOf(row, 'Number') ?? []));
+    }
+    return numbers;
   }
 
   async getActiveCalls(signal?: AbortSignal): Promise<ActiveCall[]> {
