@@ -7,6 +7,7 @@ import {
   type Party,
   type Via,
 } from '../call-model/call.ts';
+import { isSameNumber } from './match.ts';
 import type { RecordedCall } from './recorded-call.ts';
 
 /**
@@ -21,8 +22,8 @@ export function completeCall(call: Call, record: RecordedCall): Call {
     startedAt: call.startedAt ?? isoOf(record.startedAt),
     answeredAt: call.answeredAt ?? isoOf(record.answeredAt),
     endedAt: call.endedAt ?? isoOf(record.endedAt),
-    caller: fillParty(call.caller, record.caller),
-    callee: fillParty(call.callee, record.callee),
+    caller: fillParty(call.caller, record.caller, record.names),
+    callee: fillParty(call.callee, record.callee, record.names),
     did: record.did ?? call.did,
     via,
     answeredBy: call.answeredBy ?? record.answeredBy,
@@ -69,12 +70,21 @@ export function recoverCall(record: RecordedCall): { call: RecoveredCall; events
   return { call, events: ['call.started', ...answer, 'call.ended'] };
 }
 
-function fillParty(seen: Party, recorded: Party): Party {
-  return {
-    number: seen.number ?? recorded.number,
-    name: seen.name ?? recorded.name,
-    dn: seen.dn ?? (seen.number === null ? recorded.dn : null),
-  };
+/** Two people must not mix: the first phone that rang is the one seen, and the records may name the one that answered. */
+function fillParty(seen: Party, recorded: Party, names: ReadonlyMap<string, string>): Party {
+  if (isSameParty(seen, recorded)) {
+    return {
+      number: seen.number ?? recorded.number,
+      name: seen.name ?? recorded.name,
+      dn: seen.dn ?? recorded.dn,
+    };
+  }
+  return { ...seen, name: seen.name ?? (seen.dn === null ? null : (names.get(seen.dn) ?? null)) };
+}
+
+function isSameParty(seen: Party, recorded: Party): boolean {
+  if (seen.dn !== null && recorded.dn !== null) return seen.dn === recorded.dn;
+  return seen.number === null || (recorded.number !== null && isSameNumber(seen.number, recorded.number));
 }
 
 function fillLeg(leg: FormerLeg, record: RecordedCall): FormerLeg {

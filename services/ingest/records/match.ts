@@ -161,7 +161,7 @@ function isSame(one: string | null, other: string | null): boolean {
   return one === null || other === null || one === other;
 }
 
-function isSameNumber(one: string | null, other: string | null): boolean {
+export function isSameNumber(one: string | null, other: string | null): boolean {
   return one === null || other === null || digitsOf(one) === digitsOf(other);
 }
 

@@ -20,6 +20,8 @@ export interface RecordedCall {
   readonly via: Via | null;
   readonly answeredBy: string | null;
   readonly disposition: Disposition;
+  /** What the segments call each DN that is not a trunk's. */
+  readonly names: ReadonlyMap<string, string>;
   /** Every extension that a segment names. */
   readonly dns: readonly string[];
   /** When each extension came in, once for every segment that names it. */
@@ -68,6 +70,7 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     via,
     answeredBy: direction === 'outbound' ? null : (answered.at(-1)?.destination.dn ?? null),
     disposition: answer ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
+    names: namesIn(cdr.segments),
     dns: [...new Set(appearances.map(({ dn }) => dn))],
     appearances,
     outsideNumber,
@@ -160,6 +163,11 @@ function appearancesIn(segments: readonly CdrSegment[]): { dn: string; at: numbe
   return segments.flatMap(({ source, destination, startedAt }) =>
     [source, destination].filter(isExtension).flatMap(({ dn }) => (dn === null ? [] : [{ dn, at: startedAt }])),
   );
+}
+
+function namesIn(segments: readonly CdrSegment[]): ReadonlyMap<string, string> {
+  const ends = segments.flatMap(({ source, destination }) => [source, destination]).filter(end => !isOutside(end));
+  return new Map(ends.flatMap(({ dn, name }) => (dn === null || name === null ? [] : [[dn, name] as const])));
 }
 
 function toParty(end: CdrEnd): Party {
