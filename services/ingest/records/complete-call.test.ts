@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createDesk, watchedScript } from './test-desk.ts';
+import { completeCall, recoverCall } from './complete-call.ts';
+import { readRecordedCall } from './recorded-call.ts';
+import { createDesk, watchedCall, watchedScript } from './test-desk.ts';
 import { chain, entity, extension, ID, segment, T0, trunk } from './test-records.ts';
 
 beforeEach(() => {
@@ -48,4 +50,41 @@ describe('a call that was watched and has its records', () => {
       { call: { callee: { number: '101', name: 'Ada', dn: '101' }, answeredBy: '103', disposition: 'answered' } },
     ]);
   });
+
+  test('of a phone that a queue asked several times has the outcome of the time at which it left', () => {
+    const poll = { source: customer, destination: extension('101'), creationMethod: 'route_to' };
+    const record = readRecordedCall(
+      chain(
+        ID,
+        segment({ ...poll, terminationReason: 'cancelled', times: [0, null, 5_000] }),
+        segment({
+          ...{ ...poll, terminationReason: 'cancelled', terminationReasonDetails: 'completed_elsewhere' },
+          times: [15_000, null, 20_000],
+        }),
+      ),
+    );
+    if (!record) throw new Error('no record');
+    const left = { dn: '101', participantId: 1, party: null, outcome: null };
+    const formerLegs = [5_100, 20_100].map(ms => ({ ...left, leftAt: new Date(T0 + ms).toISOString() }));
+    const call = completeCall({ ...watchedCall(), formerLegs }, record);
+    expect(call.formerLegs.map(({ outcome }) => outcome)).toEqual(['missed', 'answered_elsewhere']);
+  });
+});
+
+test('a recovered call has its latest 32 legs, and with them the one that took it', () => {
+  const poll = { source: customer, creationMethod: 'route_to', creationForwardReason: 'polling' };
+  const answer = segment({
+    ...{ ...poll, destination: extension('200'), terminationReason: 'src_participant_terminated' },
+    times: [0, 4_000, 30_000],
+  });
+  const others = Array.from({ length: 40 }, (_, n) =>
+    segment({
+      ...{ ...poll, destination: extension(String(201 + n)), terminationReason: 'cancelled' },
+      times: [1 + n, null, 4_000],
+    }),
+  );
+  const record = readRecordedCall(chain(ID, answer, ...others));
+  if (!record) throw new Error('no record');
+  const { formerLegs } = recoverCall(record).call;
+  expect([formerLegs.length, formerLegs.at(-1)]).toMatchObject([32, { dn: '200', outcome: 'answered' }]);
 });

@@ -4,6 +4,7 @@ import {
   callIdOf,
   type Disposition,
   type FormerLeg,
+  MAX_FORMER_LEGS,
   type Party,
   type Via,
 } from '../call-model/call.ts';
@@ -61,7 +62,7 @@ export function recoverCall(record: RecordedCall): { call: RecoveredCall; events
     via: record.via,
     answeredBy: record.answeredBy,
     legs: [],
-    formerLegs: record.legs,
+    formerLegs: latestOf(record.legs),
     disposition: record.disposition,
     reason: 'reconciled',
     cdr: { callHistoryId: record.callHistoryId, mainCallHistoryId: record.mainCallHistoryId },
@@ -89,7 +90,22 @@ function isSameParty(seen: Party, recorded: Party): boolean {
 
 function fillLeg(leg: FormerLeg, record: RecordedCall): FormerLeg {
   if (leg.outcome !== null) return leg;
-  return { ...leg, outcome: record.legs.find(each => each.dn === leg.dn)?.outcome ?? null };
+  return { ...leg, outcome: recordedLegOf(leg, record)?.outcome ?? null };
+}
+
+/** A queue asks the same phone again and again: the poll that ended when the leg left, or the last where nobody saw that. */
+function recordedLegOf({ dn, leftAt }: FormerLeg, { legs }: RecordedCall): FormerLeg | undefined {
+  const polls = legs.filter(each => each.dn === dn);
+  if (leftAt === null) return polls.at(-1);
+  const farFrom = (poll: FormerLeg) =>
+    poll.leftAt === null ? Number.POSITIVE_INFINITY : Math.abs(Date.parse(poll.leftAt) - Date.parse(leftAt));
+  return polls.toSorted((one, other) => farFrom(one) - farFrom(other))[0];
+}
+
+/** As the model bounds them. Who answered leaves last, wherever his row stands among those of a group. */
+function latestOf(legs: readonly FormerLeg[]): readonly FormerLeg[] {
+  const leftAt = (leg: FormerLeg) => (leg.leftAt === null ? Number.MAX_SAFE_INTEGER : Date.parse(leg.leftAt));
+  return legs.toSorted((one, other) => leftAt(one) - leftAt(other)).slice(-MAX_FORMER_LEGS);
 }
 
 function isoOf(ms: number | null): string | null {

@@ -149,7 +149,8 @@ function outsideNumberOf(call: Call): string | null {
 
 function sharesPhone(call: Call, record: RecordedCall): boolean {
   const phones = phonesOf(call);
-  return record.dns.some(dn => phones.has(dn));
+  // Those that were busy, too: a phone may have rung before it said so.
+  return record.appearances.some(({ dn }) => phones.has(dn));
 }
 
 function phonesOf({ legs, formerLegs }: Call): ReadonlySet<string> {

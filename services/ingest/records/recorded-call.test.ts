@@ -29,16 +29,22 @@ describe('a chain of records', () => {
     });
   });
 
-  test('through a queue says which phones rang in vain and which took it', () => {
+  test('through a queue says which phones rang in vain and which took it, and nothing of those that were busy', () => {
     const record = read(
       segment({ source: customer, destination: queue, terminationReason: 'continued_in', times: [0, 10, 9_000] }),
       segment({
         source: queue,
         destination: extension('101'),
         terminationReason: 'rejected',
-        terminationReasonDetails: 'busy',
+        terminationReasonDetails: 'no_answer',
         times: [100, null, 200],
       }),
+      ...['busy', 'not_registered'].map(terminationReasonDetails =>
+        segment({
+          ...{ source: queue, destination: extension('104'), creationMethod: 'route_to' },
+          ...{ terminationReason: 'rejected', terminationReasonDetails, times: [250, null, 260] },
+        }),
+      ),
       segment({
         source: queue,
         destination: extension('102'),
@@ -64,6 +70,7 @@ describe('a chain of records', () => {
       ['102', 'answered_elsewhere'],
       ['103', 'answered'],
     ]);
+    expect(record.dns).toEqual(['101', '102', '103']);
   });
 
   test('of a queue that answered without an agent is abandoned, because a queue is nobody', () => {

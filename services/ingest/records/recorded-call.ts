@@ -22,15 +22,23 @@ export interface RecordedCall {
   readonly disposition: Disposition;
   /** What the segments call each DN that is not a trunk's. */
   readonly names: ReadonlyMap<string, string>;
-  /** Every extension that a segment names. */
+  /** The extensions that called or were rung. */
   readonly dns: readonly string[];
-  /** When each extension came in, once for every segment that names it. */
-  readonly appearances: readonly { readonly dn: string; readonly at: number }[];
+  readonly appearances: readonly Appearance[];
   /** The outside party's number; null for a call between extensions. */
   readonly outsideNumber: string | null;
+  /** Phones that rang. */
   readonly legs: readonly FormerLeg[];
   /** A segment says that somebody hung up, or that there is nowhere left to go: nothing follows it. */
   readonly isOver: boolean;
+}
+
+/** When an extension came in, once for every segment that names it. */
+export interface Appearance {
+  readonly dn: string;
+  readonly at: number;
+  /** False for a phone that a queue asked while it was busy or away: call control shows nothing of that. */
+  readonly hasRung: boolean;
 }
 
 /** How a segment ends when the whole call does. */
@@ -50,8 +58,10 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
   const answered = cdr.segments.filter(segment => isAnsweredByPerson(segment, direction));
   const answer = answered[0];
   const asked = cdr.segments.filter(segment => isExtension(segment.destination));
+  const rung = asked.filter(segment => !isVainPoll(segment));
   const outside = direction === 'outbound' ? calledOutside(cdr.segments) : null;
-  const callee = direction === 'outbound' ? outside : (answered.at(-1) ?? asked.at(-1) ?? last).destination;
+  const callee =
+    direction === 'outbound' ? outside : (answered.at(-1) ?? rung.at(-1) ?? asked.at(-1) ?? last).destination;
   const via = viaOf(cdr.segments);
   const ends = cdr.segments.map(segment => segment.endedAt);
   const appearances = appearancesIn(cdr.segments);
@@ -71,10 +81,10 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     answeredBy: direction === 'outbound' ? null : (answered.at(-1)?.destination.dn ?? null),
     disposition: answer ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
     names: namesIn(cdr.segments),
-    dns: [...new Set(appearances.map(({ dn }) => dn))],
+    dns: [...new Set(appearances.filter(({ hasRung }) => hasRung).map(({ dn }) => dn))],
     appearances,
     outsideNumber,
-    legs: asked.map(segment => toLeg(segment, answered)),
+    legs: rung.map(segment => toLeg(segment, answered)),
     isOver: !ends.includes(null) && hasBeginning(first) && (isJoined(cdr) || isComplete(cdr.segments, via)),
   };
 }
@@ -105,10 +115,18 @@ function isJoined({ callHistoryId, mainCallHistoryId }: CdrCall): boolean {
 /** Phones that a queue or a group lets ring are given up side by side; otherwise one segment follows the other. */
 function isComplete(segments: readonly CdrSegment[], via: Via | null): boolean {
   if (segments.some(segment => LAST_REASONS.has(segment.terminationReason))) return true;
-  const isPolled = (segment: CdrSegment) =>
-    segment.creationForwardReason === 'polling' ||
-    (segment.creationMethod === 'route_to' && isExtension(segment.destination));
   return via === null && segments.some(each => !isPolled(each) && !PASSING_REASONS.has(each.terminationReason));
+}
+
+function isPolled({ creationForwardReason, creationMethod, destination }: CdrSegment): boolean {
+  return creationForwardReason === 'polling' || (creationMethod === 'route_to' && isExtension(destination));
+}
+
+/** A queue asks phones that are busy or away, too, hundreds of times in a long wait; they do not ring. */
+function isVainPoll(segment: CdrSegment): boolean {
+  const { answeredAt, terminationReason, terminationReasonDetails } = segment;
+  if (answeredAt !== null || !isPolled(segment)) return false;
+  return [terminationReason, terminationReasonDetails].some(word => word === 'busy' || word === 'not_registered');
 }
 
 /** A queue, a menu and a voice mail answer too; that is not what is meant. */
@@ -159,10 +177,14 @@ function outcomeOf(segment: CdrSegment, answered: readonly CdrSegment[]): LegOut
   return segment.terminationReasonDetails === 'completed_elsewhere' ? 'answered_elsewhere' : 'missed';
 }
 
-function appearancesIn(segments: readonly CdrSegment[]): { dn: string; at: number }[] {
-  return segments.flatMap(({ source, destination, startedAt }) =>
-    [source, destination].filter(isExtension).flatMap(({ dn }) => (dn === null ? [] : [{ dn, at: startedAt }])),
-  );
+function appearancesIn(segments: readonly CdrSegment[]): Appearance[] {
+  return segments.flatMap(segment => {
+    const { source, destination, startedAt: at } = segment;
+    return [source, destination].filter(isExtension).flatMap(end => {
+      if (end.dn === null) return [];
+      return [{ dn: end.dn, at, hasRung: end === source || !isVainPoll(segment) }];
+    });
+  });
 }
 
 function namesIn(segments: readonly CdrSegment[]): ReadonlyMap<string, string> {
