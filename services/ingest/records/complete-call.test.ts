@@ -51,6 +51,42 @@ describe('a call that was watched and has its records', () => {
     ]);
   });
 
+  test('finds them though the extension that was called has its calls go to a mobile', async () => {
+    const { records, shelf, bodies } = createDesk();
+    const divert = {
+      destination: trunk('+491701234567'),
+      creationMethod: 'divert',
+      creationForwardReason: 'no_answer',
+    };
+    const source = extension('101', 'Ada');
+    shelf.put(
+      chain(
+        ID,
+        segment({
+          ...{ source, destination: extension('102', 'Bob'), terminationReason: 'redirected' },
+          ...{ terminationReasonDetails: 'no_answer', times: [0, null, 20_000] },
+        }),
+        segment({
+          ...{ source, ...divert, terminationReason: 'dst_participant_terminated' },
+          times: [20_000, 25_000, 60_000],
+        }),
+      ),
+    );
+    const inside = (dn: string) => ({ party_dn: dn, party_caller_id: dn, party_dn_type: 'Wextension' });
+    records.ended(
+      watchedScript(
+        [50, '101', 'Dialing', inside('102')],
+        [60, '102', 'Ringing', inside('101')],
+        [20_000, '102', 'gone'],
+        [60_000, '101', 'gone'],
+      ),
+    );
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies()).toMatchObject([
+      { call: { direction: 'internal', disposition: 'answered', answeredBy: null, cdr: { callHistoryId: ID } } },
+    ]);
+  });
+
   test('of a phone that a queue asked several times has the outcome of the time at which it left', () => {
     const poll = { source: customer, destination: extension('101'), creationMethod: 'route_to' };
     const record = readRecordedCall(

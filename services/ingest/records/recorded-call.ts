@@ -60,8 +60,9 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
   const asked = cdr.segments.filter(segment => isExtension(segment.destination));
   const rung = asked.filter(segment => !isVainPoll(segment));
   const outside = direction === 'outbound' ? calledOutside(cdr.segments) : null;
-  const callee =
-    direction === 'outbound' ? outside : (answered.at(-1) ?? rung.at(-1) ?? asked.at(-1) ?? last).destination;
+  // A mobile that answers does so for the extension that was called.
+  const taken = direction === 'outbound' ? undefined : answered.findLast(segment => isExtension(segment.destination));
+  const callee = direction === 'outbound' ? outside : (taken ?? rung.at(-1) ?? asked.at(-1) ?? last).destination;
   const via = viaOf(cdr.segments);
   const ends = cdr.segments.map(segment => segment.endedAt);
   const appearances = appearancesIn(cdr.segments);
@@ -78,7 +79,7 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     callee: callee ? toParty(callee) : NOBODY,
     did: cdr.segments.find(segment => segment.source.did)?.source.did ?? null,
     via,
-    answeredBy: direction === 'outbound' ? null : (answered.at(-1)?.destination.dn ?? null),
+    answeredBy: taken?.destination.dn ?? null,
     disposition: answer ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
     names: namesIn(cdr.segments),
     dns: [...new Set(appearances.filter(({ hasRung }) => hasRung).map(({ dn }) => dn))],
@@ -89,8 +90,13 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
   };
 }
 
+/** Whom the caller called decides, not where that one has his calls go. A phone that rings itself is about to call. */
 function directionOf(segments: readonly CdrSegment[]): Direction {
-  if (segments[0] && isOutside(segments[0].source)) return 'inbound';
+  const [first] = segments;
+  if (first && isOutside(first.source)) return 'inbound';
+  if (first && isExtension(first.source) && isInside(first.destination) && first.source.dn !== first.destination.dn) {
+    return 'internal';
+  }
   const goesOut = (segment: CdrSegment) =>
     isOutside(segment.destination) || segment.destination.entityType === 'outbound_rule';
   return segments.some(goesOut) ? 'outbound' : 'internal';
@@ -129,10 +135,14 @@ function isVainPoll(segment: CdrSegment): boolean {
   return [terminationReason, terminationReasonDetails].some(word => word === 'busy' || word === 'not_registered');
 }
 
-/** A queue, a menu and a voice mail answer too; that is not what is meant. */
-function isAnsweredByPerson(segment: CdrSegment, direction: Direction): boolean {
-  if (segment.answeredAt === null) return false;
-  return direction === 'outbound' ? isOutside(segment.destination) : isExtension(segment.destination);
+/**
+ * A queue, a menu and a voice mail answer too; that is not what is meant. A mobile to which an extension forwards its
+ * calls, or that rings with it, is a person; where a row does not say what it reached, a number alone makes none of it.
+ */
+function isAnsweredByPerson({ answeredAt, destination }: CdrSegment, direction: Direction): boolean {
+  if (answeredAt === null) return false;
+  if (direction === 'outbound') return isOutside(destination);
+  return isExtension(destination) || destination.entityType === 'external_line';
 }
 
 function unansweredBecause(
@@ -200,6 +210,10 @@ function toParty(end: CdrEnd): Party {
 
 function isExtension(end: CdrEnd): boolean {
   return end.entityType === 'extension' || (end.entityType === null && end.dn !== null && end.number === null);
+}
+
+function isInside(end: CdrEnd): boolean {
+  return isExtension(end) || end.entityType === 'queue' || end.entityType?.startsWith('ring_group') === true;
 }
 
 function isOutside(end: CdrEnd): boolean {
