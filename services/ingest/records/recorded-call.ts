@@ -37,6 +37,8 @@ export interface RecordedCall {
 export interface Appearance {
   readonly dn: string;
   readonly at: number;
+  /** When that segment ended; null while nobody knows. */
+  readonly until: number | null;
   /** False for a phone that a queue asked while it was busy or away: call control shows nothing of that. */
   readonly hasRung: boolean;
 }
@@ -189,10 +191,10 @@ function outcomeOf(segment: CdrSegment, answered: readonly CdrSegment[]): LegOut
 
 function appearancesIn(segments: readonly CdrSegment[]): Appearance[] {
   return segments.flatMap(segment => {
-    const { source, destination, startedAt: at } = segment;
+    const { source, destination, startedAt: at, endedAt: until } = segment;
     return [source, destination].filter(isExtension).flatMap(end => {
       if (end.dn === null) return [];
-      return [{ dn: end.dn, at, hasRung: end === source || !isVainPoll(segment) }];
+      return [{ dn: end.dn, at, until, hasRung: end === source || !isVainPoll(segment) }];
     });
   });
 }
