@@ -107,6 +107,66 @@ describe('a call that was watched and has its records', () => {
   });
 });
 
+describe('a call that another phone took, which nobody watched', () => {
+  const group = { source: customer, destination: entity('ring_group_ring_all', '850') };
+  const rung = { source: customer, creationMethod: 'route_to', creationForwardReason: 'polling' };
+  const untilTaken = [
+    segment({
+      ...{ source: customer, destination: entity('inbound_routing', 'ROUTER'), terminationReason: 'redirected' },
+      times: [0, null, 20],
+    }),
+    segment({ ...group, creationMethod: 'divert', terminationReason: 'continued_in', times: [20, null, 20_000] }),
+    segment({
+      ...{ ...rung, destination: extension('101'), terminationReason: 'cancelled' },
+      ...{ terminationReasonDetails: 'completed_elsewhere', times: [40, null, 20_000] },
+    }),
+  ];
+  const conversation = segment({
+    ...{ ...rung, destination: extension('105', 'Eve'), terminationReason: 'dst_participant_terminated' },
+    times: [40, 20_000, 600_000],
+  });
+  const endedAtTwentySeconds = () =>
+    watchedScript(
+      [50, '101', 'Ringing', { originated_by_dn: '850', originated_by_type: 'Wringgroup' }],
+      [20_000, '101', 'gone'],
+    );
+
+  test('is not told as missed while its row is not there, and completed when the conversation has ended', async () => {
+    const { records, shelf, bodies } = createDesk();
+    const call = endedAtTwentySeconds();
+    expect(call).toMatchObject({ disposition: 'missed', formerLegs: [{ dn: '101', outcome: 'missed' }] });
+    shelf.put(chain(ID, ...untilTaken));
+    records.ended(call);
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(bodies()).toEqual([]);
+    shelf.put(chain(ID, ...untilTaken, conversation));
+    await vi.advanceTimersByTimeAsync(310_000);
+    expect(bodies()).toMatchObject([
+      {
+        call: {
+          ...{ disposition: 'answered', answeredBy: '105', cdr: { callHistoryId: ID } },
+          formerLegs: [{ dn: '101', outcome: 'answered_elsewhere' }],
+        },
+      },
+    ]);
+    records.stop();
+  });
+
+  test('is completed as answered, by nobody knows whom, when the row does not come for an hour', async () => {
+    const { records, shelf, bodies } = createDesk();
+    shelf.put(chain(ID, ...untilTaken));
+    records.ended(endedAtTwentySeconds());
+    await vi.advanceTimersByTimeAsync(3_500_000);
+    expect(bodies()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200_000);
+    expect(bodies()).toMatchObject([{ call: { disposition: 'answered', answeredBy: null } }]);
+    const { reads } = shelf;
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect([reads, shelf.reads]).toEqual([5, 5]);
+    records.stop();
+  });
+});
+
 test('a recovered call has its latest 32 legs, and with them the one that took it', () => {
   const poll = { source: customer, creationMethod: 'route_to', creationForwardReason: 'polling' };
   const answer = segment({

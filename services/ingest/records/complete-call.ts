@@ -89,8 +89,10 @@ function isSameParty(seen: Party, recorded: Party): boolean {
 }
 
 function fillLeg(leg: FormerLeg, record: RecordedCall): FormerLeg {
-  if (leg.outcome !== null) return leg;
-  return { ...leg, outcome: recordedLegOf(leg, record)?.outcome ?? null };
+  const recorded = recordedLegOf(leg, record)?.outcome ?? null;
+  // That nobody took the call is a guess where another phone is not seen.
+  const isWrong = leg.outcome === 'missed' && recorded === 'answered_elsewhere';
+  return leg.outcome === null || isWrong ? { ...leg, outcome: recorded } : leg;
 }
 
 /** A queue asks the same phone again and again: the poll that ended when the leg left, or the last where nobody saw that. */

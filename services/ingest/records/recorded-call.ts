@@ -31,6 +31,8 @@ export interface RecordedCall {
   readonly legs: readonly FormerLeg[];
   /** A segment says that somebody hung up, or that there is nowhere left to go: nothing follows it. */
   readonly isOver: boolean;
+  /** Neither over nor answered, where segments say how they end: the row of a conversation may come when that ends. */
+  readonly isUndecided: boolean;
 }
 
 /** When an extension came in, once for every segment that names it. */
@@ -70,6 +72,8 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
   const appearances = appearancesIn(cdr.segments);
   const outsideNumber =
     direction === 'internal' ? null : ((direction === 'inbound' ? first.source : outside)?.number ?? null);
+  const isOver = !ends.includes(null) && hasBeginning(first) && (isJoined(cdr) || isComplete(cdr.segments, via));
+  const isTaken = answer !== undefined || isTakenElsewhere(cdr.segments, direction);
   return {
     callHistoryId: cdr.callHistoryId,
     mainCallHistoryId: cdr.mainCallHistoryId,
@@ -82,13 +86,14 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     did: cdr.segments.find(segment => segment.source.did)?.source.did ?? null,
     via,
     answeredBy: taken?.destination.dn ?? null,
-    disposition: answer ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
+    disposition: isTaken ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
     names: namesIn(cdr.segments),
     dns: [...new Set(appearances.filter(({ hasRung }) => hasRung).map(({ dn }) => dn))],
     appearances,
     outsideNumber,
     legs: rung.map(segment => toLeg(segment, answered)),
-    isOver: !ends.includes(null) && hasBeginning(first) && (isJoined(cdr) || isComplete(cdr.segments, via)),
+    isOver,
+    isUndecided: !isOver && answer === undefined && cdr.segments.some(segment => segment.terminationReason !== null),
   };
 }
 
@@ -145,6 +150,11 @@ function isAnsweredByPerson({ answeredAt, destination }: CdrSegment, direction: 
   if (answeredAt === null) return false;
   if (direction === 'outbound') return isOutside(destination);
   return isExtension(destination) || destination.entityType === 'external_line';
+}
+
+/** A phone was told to stop because another one took the call, of which the row is not there. */
+function isTakenElsewhere(segments: readonly CdrSegment[], direction: Direction): boolean {
+  return direction !== 'outbound' && segments.some(each => each.terminationReasonDetails === 'completed_elsewhere');
 }
 
 function unansweredBecause(
