@@ -107,6 +107,57 @@ describe('a call that was watched and has its records', () => {
   });
 });
 
+describe('a call from inside', () => {
+  const source = extension('101', 'Ada');
+  const dialing = (dn: string, type: string) => ({ party_dn: dn, party_caller_id: dn, party_dn_type: type });
+
+  test('to a queue has its records, and who took it there', async () => {
+    const { records, shelf, bodies } = createDesk();
+    shelf.put(
+      chain(
+        ID,
+        segment({
+          ...{ source, destination: entity('queue', '800'), terminationReason: 'continued_in' },
+          times: [0, 20, 9_000],
+        }),
+        segment({
+          ...{ source, destination: extension('103', 'Carl'), creationMethod: 'route_to' },
+          ...{ terminationReason: 'src_participant_terminated', times: [5_000, 9_000, 30_000] },
+        }),
+      ),
+    );
+    const queue = dialing('800', 'Wqueue');
+    records.ended(
+      watchedScript([50, '101', 'Dialing', queue], [70, '101', 'Connected', queue], [30_000, '101', 'gone']),
+    );
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies()).toMatchObject([
+      { call: { ...{ direction: 'internal', callee: { dn: '800' }, answeredBy: '103' }, disposition: 'answered' } },
+    ]);
+    records.stop();
+  });
+
+  test('that a voice mail took is missed, whatever the leg of its caller showed', async () => {
+    const { records, shelf, bodies } = createDesk();
+    shelf.put(
+      chain(
+        ID,
+        segment({
+          ...{ source, destination: entity('voicemail', '999'), terminationReason: 'src_participant_terminated' },
+          times: [0, 20, 30_000],
+        }),
+      ),
+    );
+    const mail = dialing('999', 'Wspecialmenu');
+    const call = watchedScript([50, '101', 'Dialing', mail], [70, '101', 'Connected', mail], [30_000, '101', 'gone']);
+    expect(call).toMatchObject({ disposition: 'answered', answeredBy: null });
+    records.ended(call);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies()).toMatchObject([{ call: { disposition: 'missed', answeredAt: null, cdr: { callHistoryId: ID } } }]);
+    records.stop();
+  });
+});
+
 describe('a call that another phone took, which nobody watched', () => {
   const group = { source: customer, destination: entity('ring_group_ring_all', '850') };
   const rung = { source: customer, creationMethod: 'route_to', creationForwardReason: 'polling' };

@@ -17,11 +17,12 @@ import type { RecordedCall } from './recorded-call.ts';
  */
 export function completeCall(call: Call, record: RecordedCall): Call {
   const via = call.via ?? record.via;
+  const isMachine = wasAnsweredByMachine(call, record);
   return {
     ...call,
     direction: call.direction ?? record.direction,
     startedAt: call.startedAt ?? isoOf(record.startedAt),
-    answeredAt: call.answeredAt ?? isoOf(record.answeredAt),
+    answeredAt: isMachine ? null : (call.answeredAt ?? isoOf(record.answeredAt)),
     endedAt: call.endedAt ?? isoOf(record.endedAt),
     caller: fillParty(call.caller, record.caller, record.names),
     callee: fillParty(call.callee, record.callee, record.names),
@@ -29,13 +30,19 @@ export function completeCall(call: Call, record: RecordedCall): Call {
     via,
     answeredBy: call.answeredBy ?? record.answeredBy,
     formerLegs: call.formerLegs.map(leg => fillLeg(leg, record)),
-    disposition: dispositionOf(call, record.disposition, via),
+    disposition: !isMachine && call.disposition === 'answered' ? 'answered' : dispositionOf(record.disposition, via),
     cdr: { callHistoryId: record.callHistoryId, mainCallHistoryId: record.mainCallHistoryId },
   };
 }
 
-function dispositionOf(call: Call, recorded: Disposition, via: Via | null): Disposition {
-  if (call.disposition === 'answered') return 'answered';
+/** A queue, a menu or a voice mail that takes a call from inside connects the caller's leg as a person does. */
+function wasAnsweredByMachine(call: Call, record: RecordedCall): boolean {
+  const isSeenAnswered = call.disposition === 'answered' && call.answeredBy === null;
+  const direction = call.direction ?? record.direction;
+  return isSeenAnswered && direction !== 'outbound' && record.isOver && record.disposition !== 'answered';
+}
+
+function dispositionOf(recorded: Disposition, via: Via | null): Disposition {
   return recorded === 'missed' && via?.type === 'queue' ? 'abandoned' : recorded;
 }
 

@@ -126,8 +126,8 @@ function isSamePeople(call: Call, record: RecordedCall): boolean {
   if (!sharesPhone(call, record)) return false;
   if (record.direction === 'internal') {
     const shown = call.direction === null ? outsideNumberOf(call) : null;
-    if (shown !== null && !record.dns.includes(shown)) return false;
-    return isSame(call.caller.dn, record.caller.dn) && (call.callee.dn === null || record.dns.includes(call.callee.dn));
+    if (shown !== null && !record.allDns.has(shown)) return false;
+    return isSame(call.caller.dn, record.caller.dn) && (call.callee.dn === null || record.allDns.has(call.callee.dn));
   }
   if (record.direction === 'outbound' && !isSame(call.caller.dn, record.caller.dn)) return false;
   return isSameNumber(outsideNumberOf(call), record.outsideNumber);

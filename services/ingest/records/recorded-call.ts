@@ -24,6 +24,8 @@ export interface RecordedCall {
   readonly names: ReadonlyMap<string, string>;
   /** The extensions that called or were rung. */
   readonly dns: readonly string[];
+  /** Every DN that a segment names but trunks: queues, groups and menus are called, too. */
+  readonly allDns: ReadonlySet<string>;
   readonly appearances: readonly Appearance[];
   /** The outside party's number; null for a call between extensions. */
   readonly outsideNumber: string | null;
@@ -88,6 +90,7 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     answeredBy: taken?.destination.dn ?? null,
     disposition: isTaken ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
     names: namesIn(cdr.segments),
+    allDns: dnsInside(cdr.segments),
     dns: [...new Set(appearances.filter(({ hasRung }) => hasRung).map(({ dn }) => dn))],
     appearances,
     outsideNumber,
@@ -207,6 +210,11 @@ function appearancesIn(segments: readonly CdrSegment[]): Appearance[] {
       return [{ dn: end.dn, at, until, hasRung: end === source || !isVainPoll(segment) }];
     });
   });
+}
+
+function dnsInside(segments: readonly CdrSegment[]): ReadonlySet<string> {
+  const ends = segments.flatMap(({ source, destination }) => [source, destination]);
+  return new Set(ends.flatMap(end => (end.dn === null || isOutside(end) ? [] : [end.dn])));
 }
 
 function namesIn(segments: readonly CdrSegment[]): ReadonlyMap<string, string> {
