@@ -7,7 +7,8 @@ import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
 
 /**
  * Looks for the records of calls that have ended. When a row becomes visible nobody knows (3cx.md §3.2), so it is asked
- * for several times after the end and then no more.
+ * for several times after the end and then no more: but for a call that may go on at a phone which we do not see, whose row
+ * comes when that conversation ends.
  *
  * The PBX's database serves the phones first: only the seconds around the starts of waiting calls are read, one query at
  * a time, and a database that takes long is asked less often.
@@ -34,6 +35,8 @@ interface Waiting {
   readonly endedAt: number;
   attempt: number;
   dueAt: number;
+  /** At the last look its chain was undecided. */
+  isPutOff: boolean;
 }
 
 /** Clocks of phones and database are the PBX's own; our sight of a call comes a little later than its row. */
@@ -46,12 +49,15 @@ const MERGE_MS = 30_000;
 const TOGETHER_MS = 2_000;
 /** Looks after which nothing better is expected. */
 const PATIENT_ATTEMPTS = 2;
+/** When an undecided chain is looked at again, in ms after the end of the call; at the last it is taken as it is. */
+const LATE_LOOKS_MS = [300_000, 900_000, 3_600_000];
 /** Of the time, the share that the database may be busy with us. */
 const MAX_SHARE = 0.05;
 
 export class CallCompletion {
   readonly #options: CallCompletionOptions;
   readonly #deps: CallCompletionDeps;
+  readonly #looksMs: readonly number[];
   readonly #waiting = new Map<string, Waiting>();
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -64,6 +70,8 @@ export class CallCompletion {
   constructor(options: CallCompletionOptions, deps: CallCompletionDeps) {
     this.#options = options;
     this.#deps = deps;
+    const lastRegularMs = options.delaysMs.at(-1) ?? 0;
+    this.#looksMs = [...options.delaysMs, ...LATE_LOOKS_MS.filter(ms => ms > lastRegularMs)];
   }
 
   get waiting(): number {
@@ -75,7 +83,7 @@ export class CallCompletion {
     if (firstDelay === undefined) return;
     const endedAt = performance.now();
     const dueAt = endedAt + firstDelay;
-    this.#waiting.set(call.callId, { call, endedAt, attempt: 0, dueAt });
+    this.#waiting.set(call.callId, { call, endedAt, attempt: 0, dueAt, isPutOff: false });
     if (this.#waiting.size > this.#options.maxWaiting) this.#waiting.delete(this.#waiting.keys().next().value ?? '');
     if (dueAt < this.#armedFor) this.#arm();
   }
@@ -140,6 +148,8 @@ export class CallCompletion {
       }),
     );
     pairs.sort((one, other) => one.distance - other.distance);
+    // What waits for its end keeps its pair: a call must not take the next best records meanwhile.
+    const putOff = new Set<string>();
     for (const { waiting, record } of pairs) {
       const { callId } = waiting.call;
       if (!this.#waiting.has(callId) || this.#deps.claimed.has(record.callHistoryId)) continue;
@@ -147,6 +157,12 @@ export class CallCompletion {
       // a better one may still appear.
       if (!record.isOver && waiting.attempt < lastAttempt) continue;
       if (waiting.call.startedAt === null && waiting.attempt < Math.min(PATIENT_ATTEMPTS, lastAttempt)) continue;
+      if (putOff.has(callId) || putOff.has(record.callHistoryId)) continue;
+      if (record.isUndecided && waiting.attempt < this.#looksMs.length - 1) {
+        putOff.add(callId).add(record.callHistoryId);
+        waiting.isPutOff = true;
+        continue;
+      }
       this.#waiting.delete(callId);
       this.#deps.complete(waiting.call, record);
     }
@@ -154,8 +170,9 @@ export class CallCompletion {
 
   #postpone(waiting: Waiting): void {
     waiting.attempt += 1;
-    const delay = this.#options.delaysMs[waiting.attempt];
-    if (delay === undefined) this.#waiting.delete(waiting.call.callId);
+    const delay = this.#looksMs[waiting.attempt];
+    const isRegular = waiting.attempt < this.#options.delaysMs.length;
+    if (delay === undefined || !(isRegular || waiting.isPutOff)) this.#waiting.delete(waiting.call.callId);
     else waiting.dueAt = waiting.endedAt + delay;
   }
 }

@@ -33,8 +33,8 @@ export interface GapHealingDeps {
   readonly claimed: ReadonlyMap<string, number>;
   /** Calls that were watched and are open or ended lately: their records are not theirs who come. */
   readonly knownCalls: () => Iterable<Call>;
-  /** Whether the API client may see one of these DNs: the records tell of the whole PBX. */
-  readonly isMonitored: (dns: readonly string[]) => boolean;
+  /** Whether the API client may see this DN: the records tell of the whole PBX. */
+  readonly isMonitored: (dn: string) => boolean;
   readonly recover: (record: RecordedCall) => void;
   readonly healed: (outage: Outage) => void;
   readonly errors: ErrorSink;
@@ -133,7 +133,7 @@ export class GapHealing {
   }
 
   async #recover({ from, to }: Outage, isLast: boolean): Promise<number> {
-    const { source, claimed, isMonitored, recover } = this.#deps;
+    const { source, claimed, recover } = this.#deps;
     let recovered = 0;
     let restedAt = performance.now();
     for await (const cdr of source.queryCDR(new Date(from - MARGIN_MS), new Date(to))) {
@@ -143,15 +143,27 @@ export class GapHealing {
       }
       if (this.#isStopped) return recovered;
       const record = readRecordedCall(cdr);
-      if (!record || claimed.has(record.callHistoryId) || !isMonitored(record.dns)) continue;
-      const isInside =
-        record.startedAt >= from - MARGIN_MS && record.endedAt !== null && record.endedAt <= to + MARGIN_MS;
-      // A chain without its end may still be a call in progress, as long as later rows can come.
-      if (!isInside || !(record.isOver || isLast) || this.#isKnown(record)) continue;
+      if (!record || claimed.has(record.callHistoryId) || !this.#isUnseen(record, { from, to })) continue;
+      // A chain without its end may still be a call in progress, as long as later rows can come; and one that goes on
+      // behind the outage may yet ring a phone, where it is seen.
+      const hasPassed = record.endedAt !== null && record.endedAt <= to + MARGIN_MS;
+      if (!(record.isOver || (isLast && hasPassed)) || this.#isKnown(record)) continue;
       recover(record);
       recovered += 1;
     }
     return recovered;
+  }
+
+  /**
+   * Whether all that call control would have shown of a call fell into the outage. A menu or a queue before, and a voice
+   * mail behind it, are not shown: callers who waited when the line was lost are not less missed.
+   */
+  #isUnseen(record: RecordedCall, { from, to }: Outage): boolean {
+    const shown = record.appearances.filter(({ dn, hasRung }) => hasRung && this.#deps.isMonitored(dn));
+    return (
+      shown.length > 0 &&
+      shown.every(({ at, until }) => at >= from - MARGIN_MS && until !== null && until <= to + MARGIN_MS)
+    );
   }
 
   #isKnown(record: RecordedCall): boolean {

@@ -126,8 +126,8 @@ function isSamePeople(call: Call, record: RecordedCall): boolean {
   if (!sharesPhone(call, record)) return false;
   if (record.direction === 'internal') {
     const shown = call.direction === null ? outsideNumberOf(call) : null;
-    if (shown !== null && !record.dns.includes(shown)) return false;
-    return isSame(call.caller.dn, record.caller.dn) && (call.callee.dn === null || record.dns.includes(call.callee.dn));
+    if (shown !== null && !record.allDns.has(shown)) return false;
+    return isSame(call.caller.dn, record.caller.dn) && (call.callee.dn === null || record.allDns.has(call.callee.dn));
   }
   if (record.direction === 'outbound' && !isSame(call.caller.dn, record.caller.dn)) return false;
   return isSameNumber(outsideNumberOf(call), record.outsideNumber);
@@ -149,7 +149,8 @@ function outsideNumberOf(call: Call): string | null {
 
 function sharesPhone(call: Call, record: RecordedCall): boolean {
   const phones = phonesOf(call);
-  return record.dns.some(dn => phones.has(dn));
+  // Those that were busy, too: a phone may have rung before it said so.
+  return record.appearances.some(({ dn }) => phones.has(dn));
 }
 
 function phonesOf({ legs, formerLegs }: Call): ReadonlySet<string> {
@@ -161,7 +162,7 @@ function isSame(one: string | null, other: string | null): boolean {
   return one === null || other === null || one === other;
 }
 
-function isSameNumber(one: string | null, other: string | null): boolean {
+export function isSameNumber(one: string | null, other: string | null): boolean {
   return one === null || other === null || digitsOf(one) === digitsOf(other);
 }
 

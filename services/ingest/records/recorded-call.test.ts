@@ -12,6 +12,18 @@ function read(...segments: Parameters<typeof chain> extends [string, ...infer S]
 const customer = trunk('+4930123456', '+493023125900');
 const queue = entity('queue', '800');
 
+/** To 102 with its forwarding to a mobile, which answers. */
+const forwarded = (source: ReturnType<typeof trunk>) => [
+  segment({
+    ...{ source, destination: extension('102', 'Bob'), terminationReason: 'redirected' },
+    ...{ terminationReasonDetails: 'no_answer', times: [0, null, 20_000] },
+  }),
+  segment({
+    ...{ source, destination: trunk('+491701234567'), creationMethod: 'divert', creationForwardReason: 'no_answer' },
+    ...{ terminationReason: 'dst_participant_terminated', times: [20_000, 25_000, 60_000] },
+  }),
+];
+
 describe('a chain of records', () => {
   test('from outside tells the called number, who answered and when', () => {
     expect(readRecordedCall(inboundChain())).toMatchObject({
@@ -29,16 +41,22 @@ describe('a chain of records', () => {
     });
   });
 
-  test('through a queue says which phones rang in vain and which took it', () => {
+  test('through a queue says which phones rang in vain and which took it, and nothing of those that were busy', () => {
     const record = read(
       segment({ source: customer, destination: queue, terminationReason: 'continued_in', times: [0, 10, 9_000] }),
       segment({
         source: queue,
         destination: extension('101'),
         terminationReason: 'rejected',
-        terminationReasonDetails: 'busy',
+        terminationReasonDetails: 'no_answer',
         times: [100, null, 200],
       }),
+      ...['busy', 'not_registered'].map(terminationReasonDetails =>
+        segment({
+          ...{ source: queue, destination: extension('104'), creationMethod: 'route_to' },
+          ...{ terminationReason: 'rejected', terminationReasonDetails, times: [250, null, 260] },
+        }),
+      ),
       segment({
         source: queue,
         destination: extension('102'),
@@ -64,6 +82,30 @@ describe('a chain of records', () => {
       ['102', 'answered_elsewhere'],
       ['103', 'answered'],
     ]);
+    expect(record.dns).toEqual(['101', '102', '103']);
+  });
+
+  test('from outside that a mobile answered is answered, by no extension, and 102 keeps the call as its own', () => {
+    expect(read(...forwarded(customer))).toMatchObject({
+      ...{ direction: 'inbound', disposition: 'answered', answeredAt: T0 + 25_000, answeredBy: null },
+      ...{ callee: { dn: '102', name: 'Bob' }, outsideNumber: '+4930123456', isOver: true },
+    });
+  });
+
+  test('between extensions stays internal though a mobile answered', () => {
+    expect(read(...forwarded(extension('101', 'Ada')))).toMatchObject({
+      ...{ direction: 'internal', disposition: 'answered', answeredAt: T0 + 25_000, answeredBy: null },
+      ...{ caller: { dn: '101' }, callee: { dn: '102' }, outsideNumber: null },
+    });
+  });
+
+  test('that begins with a rule, or with a phone that rings itself, is outbound', () => {
+    const source = extension('101');
+    const out = segment({ source, destination: customer, creationMethod: 'divert', times: [20, 4_000, 9_000] });
+    for (const destination of [entity('outbound_rule', ''), source]) {
+      const first = segment({ source, destination, terminationReason: 'redirected', times: [0, null, 20] });
+      expect(read(first, out)).toMatchObject({ direction: 'outbound', disposition: 'answered' });
+    }
   });
 
   test('of a queue that answered without an agent is abandoned, because a queue is nobody', () => {

@@ -20,15 +20,31 @@ export interface RecordedCall {
   readonly via: Via | null;
   readonly answeredBy: string | null;
   readonly disposition: Disposition;
-  /** Every extension that a segment names. */
+  /** What the segments call each DN that is not a trunk's. */
+  readonly names: ReadonlyMap<string, string>;
+  /** The extensions that called or were rung. */
   readonly dns: readonly string[];
-  /** When each extension came in, once for every segment that names it. */
-  readonly appearances: readonly { readonly dn: string; readonly at: number }[];
+  /** Every DN that a segment names but trunks: queues, groups and menus are called, too. */
+  readonly allDns: ReadonlySet<string>;
+  readonly appearances: readonly Appearance[];
   /** The outside party's number; null for a call between extensions. */
   readonly outsideNumber: string | null;
+  /** Phones that rang. */
   readonly legs: readonly FormerLeg[];
   /** A segment says that somebody hung up, or that there is nowhere left to go: nothing follows it. */
   readonly isOver: boolean;
+  /** Neither over nor answered, where segments say how they end: the row of a conversation may come when that ends. */
+  readonly isUndecided: boolean;
+}
+
+/** When an extension came in, once for every segment that names it. */
+export interface Appearance {
+  readonly dn: string;
+  readonly at: number;
+  /** When that segment ended; null while nobody knows. */
+  readonly until: number | null;
+  /** False for a phone that a queue asked while it was busy or away: call control shows nothing of that. */
+  readonly hasRung: boolean;
 }
 
 /** How a segment ends when the whole call does. */
@@ -48,13 +64,18 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
   const answered = cdr.segments.filter(segment => isAnsweredByPerson(segment, direction));
   const answer = answered[0];
   const asked = cdr.segments.filter(segment => isExtension(segment.destination));
+  const rung = asked.filter(segment => !isVainPoll(segment));
   const outside = direction === 'outbound' ? calledOutside(cdr.segments) : null;
-  const callee = direction === 'outbound' ? outside : (answered.at(-1) ?? asked.at(-1) ?? last).destination;
+  // A mobile that answers does so for the extension that was called.
+  const taken = direction === 'outbound' ? undefined : answered.findLast(segment => isExtension(segment.destination));
+  const callee = direction === 'outbound' ? outside : (taken ?? rung.at(-1) ?? asked.at(-1) ?? last).destination;
   const via = viaOf(cdr.segments);
   const ends = cdr.segments.map(segment => segment.endedAt);
   const appearances = appearancesIn(cdr.segments);
   const outsideNumber =
     direction === 'internal' ? null : ((direction === 'inbound' ? first.source : outside)?.number ?? null);
+  const isOver = !ends.includes(null) && hasBeginning(first) && (isJoined(cdr) || isComplete(cdr.segments, via));
+  const isTaken = answer !== undefined || isTakenElsewhere(cdr.segments, direction);
   return {
     callHistoryId: cdr.callHistoryId,
     mainCallHistoryId: cdr.mainCallHistoryId,
@@ -66,18 +87,26 @@ export function readRecordedCall(cdr: CdrCall): RecordedCall | null {
     callee: callee ? toParty(callee) : NOBODY,
     did: cdr.segments.find(segment => segment.source.did)?.source.did ?? null,
     via,
-    answeredBy: direction === 'outbound' ? null : (answered.at(-1)?.destination.dn ?? null),
-    disposition: answer ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
-    dns: [...new Set(appearances.map(({ dn }) => dn))],
+    answeredBy: taken?.destination.dn ?? null,
+    disposition: isTaken ? 'answered' : unansweredBecause(cdr.segments, { direction, via }),
+    names: namesIn(cdr.segments),
+    allDns: dnsInside(cdr.segments),
+    dns: [...new Set(appearances.filter(({ hasRung }) => hasRung).map(({ dn }) => dn))],
     appearances,
     outsideNumber,
-    legs: asked.map(segment => toLeg(segment, answered)),
-    isOver: !ends.includes(null) && hasBeginning(first) && (isJoined(cdr) || isComplete(cdr.segments, via)),
+    legs: rung.map(segment => toLeg(segment, answered)),
+    isOver,
+    isUndecided: !isOver && answer === undefined && cdr.segments.some(segment => segment.terminationReason !== null),
   };
 }
 
+/** Whom the caller called decides, not where that one has his calls go. A phone that rings itself is about to call. */
 function directionOf(segments: readonly CdrSegment[]): Direction {
-  if (segments[0] && isOutside(segments[0].source)) return 'inbound';
+  const [first] = segments;
+  if (first && isOutside(first.source)) return 'inbound';
+  if (first && isExtension(first.source) && isInside(first.destination) && first.source.dn !== first.destination.dn) {
+    return 'internal';
+  }
   const goesOut = (segment: CdrSegment) =>
     isOutside(segment.destination) || segment.destination.entityType === 'outbound_rule';
   return segments.some(goesOut) ? 'outbound' : 'internal';
@@ -102,16 +131,33 @@ function isJoined({ callHistoryId, mainCallHistoryId }: CdrCall): boolean {
 /** Phones that a queue or a group lets ring are given up side by side; otherwise one segment follows the other. */
 function isComplete(segments: readonly CdrSegment[], via: Via | null): boolean {
   if (segments.some(segment => LAST_REASONS.has(segment.terminationReason))) return true;
-  const isPolled = (segment: CdrSegment) =>
-    segment.creationForwardReason === 'polling' ||
-    (segment.creationMethod === 'route_to' && isExtension(segment.destination));
   return via === null && segments.some(each => !isPolled(each) && !PASSING_REASONS.has(each.terminationReason));
 }
 
-/** A queue, a menu and a voice mail answer too; that is not what is meant. */
-function isAnsweredByPerson(segment: CdrSegment, direction: Direction): boolean {
-  if (segment.answeredAt === null) return false;
-  return direction === 'outbound' ? isOutside(segment.destination) : isExtension(segment.destination);
+function isPolled({ creationForwardReason, creationMethod, destination }: CdrSegment): boolean {
+  return creationForwardReason === 'polling' || (creationMethod === 'route_to' && isExtension(destination));
+}
+
+/** A queue asks phones that are busy or away, too, hundreds of times in a long wait; they do not ring. */
+function isVainPoll(segment: CdrSegment): boolean {
+  const { answeredAt, terminationReason, terminationReasonDetails } = segment;
+  if (answeredAt !== null || !isPolled(segment)) return false;
+  return [terminationReason, terminationReasonDetails].some(word => word === 'busy' || word === 'not_registered');
+}
+
+/**
+ * A queue, a menu and a voice mail answer too; that is not what is meant. A mobile to which an extension forwards its
+ * calls, or that rings with it, is a person; where a row does not say what it reached, a number alone makes none of it.
+ */
+function isAnsweredByPerson({ answeredAt, destination }: CdrSegment, direction: Direction): boolean {
+  if (answeredAt === null) return false;
+  if (direction === 'outbound') return isOutside(destination);
+  return isExtension(destination) || destination.entityType === 'external_line';
+}
+
+/** A phone was told to stop because another one took the call, of which the row is not there. */
+function isTakenElsewhere(segments: readonly CdrSegment[], direction: Direction): boolean {
+  return direction !== 'outbound' && segments.some(each => each.terminationReasonDetails === 'completed_elsewhere');
 }
 
 function unansweredBecause(
@@ -156,10 +202,24 @@ function outcomeOf(segment: CdrSegment, answered: readonly CdrSegment[]): LegOut
   return segment.terminationReasonDetails === 'completed_elsewhere' ? 'answered_elsewhere' : 'missed';
 }
 
-function appearancesIn(segments: readonly CdrSegment[]): { dn: string; at: number }[] {
-  return segments.flatMap(({ source, destination, startedAt }) =>
-    [source, destination].filter(isExtension).flatMap(({ dn }) => (dn === null ? [] : [{ dn, at: startedAt }])),
-  );
+function appearancesIn(segments: readonly CdrSegment[]): Appearance[] {
+  return segments.flatMap(segment => {
+    const { source, destination, startedAt: at, endedAt: until } = segment;
+    return [source, destination].filter(isExtension).flatMap(end => {
+      if (end.dn === null) return [];
+      return [{ dn: end.dn, at, until, hasRung: end === source || !isVainPoll(segment) }];
+    });
+  });
+}
+
+function dnsInside(segments: readonly CdrSegment[]): ReadonlySet<string> {
+  const ends = segments.flatMap(({ source, destination }) => [source, destination]);
+  return new Set(ends.flatMap(end => (end.dn === null || isOutside(end) ? [] : [end.dn])));
+}
+
+function namesIn(segments: readonly CdrSegment[]): ReadonlyMap<string, string> {
+  const ends = segments.flatMap(({ source, destination }) => [source, destination]).filter(end => !isOutside(end));
+  return new Map(ends.flatMap(({ dn, name }) => (dn === null || name === null ? [] : [[dn, name] as const])));
 }
 
 function toParty(end: CdrEnd): Party {
@@ -170,6 +230,10 @@ function toParty(end: CdrEnd): Party {
 
 function isExtension(end: CdrEnd): boolean {
   return end.entityType === 'extension' || (end.entityType === null && end.dn !== null && end.number === null);
+}
+
+function isInside(end: CdrEnd): boolean {
+  return isExtension(end) || end.entityType === 'queue' || end.entityType?.startsWith('ring_group') === true;
 }
 
 function isOutside(end: CdrEnd): boolean {

@@ -1,6 +1,3 @@
-import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
-import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
-import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from '../call-model/call.ts';
 import { CallModel } from '../call-model/call-model.ts';
@@ -8,8 +5,8 @@ import { leg } from '../call-model/test-legs.ts';
 import { createMatcher, momentsOf } from './match.ts';
 import { createRecoveryNotes, toGapEntry } from './record-entry.ts';
 import { readRecordedCall } from './recorded-call.ts';
-import { Records } from './records.ts';
-import { chain, createShelf, entity, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
+import { createDesk, watchedCall } from './test-desk.ts';
+import { chain, entity, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
 
 /** The clock stands still until a test moves it: what is tested is when a record is looked for and what becomes of it. */
 beforeEach(() => {
@@ -18,37 +15,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const OPTIONS = { delaysMs: [3_000, 10_000], maxWaiting: 3, giveUpAfterMs: 100_000, toleranceMs: 3_000 };
-
-function createDesk(earlier: { recovery?: Record<string, string>; recentCalls?: Call[] } = {}) {
-  const shelf = createShelf();
-  const entries: NewEntry[] = [];
-  const told: string[] = [];
-  const dropped: number[] = [];
-  const open: Call[] = [];
-  const records = new Records(OPTIONS, {
-    source: shelf,
-    write: entry => entries.push(entry),
-    openCalls: () => open,
-    earlier: { recovery: earlier.recovery ?? {}, recentCalls: earlier.recentCalls ?? [] },
-    notes: { dropOutage: from => dropped.push(from), dropRecords: () => undefined },
-    errors: { logError: (_, severity) => told.push(severity) },
-    logger: createLogger({ name: 'test', level: 'silent' }),
-    registry: createMetrics('test'),
-  });
-  const bodies = () => entries.map(entry => JSON.parse(entry.body) as { event: string; events?: string[]; call: Call });
-  return { shelf, records, entries, bodies, told, dropped, open };
-}
-
-/** A call to 101 that was watched from its start and rang only. */
-function watchedCall(at = 0, fields: object = {}): Call {
-  const model = new CallModel({ graceMs: 0 });
-  const seen = (ms: number) => ({ at: T0 + at + ms, isWatched: true });
-  model.upsert(leg({ dn: '101', id: 1, ...fields }), seen(50));
-  model.remove({ dn: '101', id: 1 }, seen(30_000));
-  return JSON.parse(model.tick(T0 + at + 40_000)[0]?.callJson ?? 'null') as Call;
-}
 
 describe('a call that was watched', () => {
   test('is completed once its records appear: called number, answer, ids', async () => {

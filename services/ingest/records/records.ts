@@ -103,7 +103,7 @@ export class Records {
         errors,
         logger,
         knownCalls: () => this.#knownCalls(),
-        isMonitored: dns => dns.some(dn => this.#monitored.has(dn)),
+        isMonitored: dn => this.#monitored.has(dn),
         recover: record => {
           claimed.set(record.callHistoryId, this.#now());
           recovered.inc();
