@@ -112,7 +112,12 @@ async function moveSlot(slot: number, ports: { from: number; to: number; everybo
       redis.call('CLUSTER', 'GETKEYSINSLOT', String(slot), String(KEYS_AT_ONCE)),
     );
     if (!Array.isArray(keys) || keys.length === 0) break;
-    await askNode(from, redis => redis.call('MIGRATE', '127.0.0.1', to, '', 0, 10_000, 'KEYS', ...keys.map(String)));
+    const migrate = ['127.0.0.1', to, '', 0, 10_000, 'KEYS', ...keys.map(String)] as const;
+    // On a busy machine a node takes others for dead at times, and refuses until it has heard of them.
+    await waitFor(() => askNode(from, redis => redis.call('MIGRATE', ...migrate)), {
+      what: 'the Cluster to take keys',
+      timeoutMs: 60_000,
+    });
   }
   // First who has them, so that nobody is sent to a server that does not know it yet; replicas are told by their masters.
   for (const port of [to, from]) await setSlot(port, 'NODE', toId);
