@@ -131,11 +131,15 @@ export async function startSystem(settings: Record<string, string> = {}, options
   }
 
   async function askSimulator<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-    const response = await fetch(service('simulator').internalUrl + path, {
+    const { internalUrl, isAlive, output } = service('simulator');
+    const response = await fetch(internalUrl + path, {
       method,
       // A connection that is kept may be closed by the other side in the moment in which it is used again.
       headers: { connection: 'close' },
       ...(body ? { body: JSON.stringify(body) } : {}),
+    }).catch(cause => {
+      const state = isAlive() ? 'is alive' : `is gone: ${output().slice(-2_000)}`;
+      throw new Error(`${method} ${path} was not answered, the simulator ${state}`, { cause });
     });
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as Answer;

@@ -217,6 +217,17 @@ test('a database that is down cuts its reader off, comes back by itself, and no 
   expect(database.faults.active()).toEqual([]);
 });
 
+test('a database that goes down while a session of the PBX is between two statements ends nobody', async () => {
+  const { database, query } = await startDatabase();
+  await database.settled;
+  // It holds its lock by a transaction in which nothing is under way.
+  await database.faults.apply('database-slow', 60_000);
+  await database.faults.apply('database-down', 200);
+  await until('the database is back', async () => (await query('SELECT 1').catch(() => [])).length === 1);
+  await database.faults.clear();
+  expect(database.faults.active()).toEqual([]);
+});
+
 test('a changed password locks the reader out until the fault ends, while the PBX itself goes on writing', async () => {
   const { database, log, query } = await startDatabase();
   await database.settled;

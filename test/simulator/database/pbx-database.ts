@@ -64,7 +64,9 @@ export function createPbxDatabase(options: PbxDatabaseOptions, deps: DatabaseDep
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS,
   });
-  // Sessions end when the database goes down; the next row opens a new one.
+  // Sessions end when the database goes down; the next row opens a new one. Of one that is in use between two statements
+  // nobody else would hear: the event would end the process.
+  pool.on('connect', client => client.on('error', () => undefined));
   pool.on('error', () => undefined);
 
   let state: PbxDatabaseState = 'starting';
