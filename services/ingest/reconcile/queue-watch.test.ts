@@ -47,8 +47,8 @@ afterEach(() => {
 });
 
 /** 101 rang for +4930123456 in the queue 800, and does not any more. Returns its id. */
-function offeredInVain(): string {
-  const offered = { originated_by_dn: '800', originated_by_type: 'Wqueue', party_caller_id: '+4930123456' };
+function offeredInVain(fields: object = {}): string {
+  const offered = { originated_by_dn: '800', originated_by_type: 'Wqueue', party_caller_id: '+4930123456', ...fields };
   const { callId } = model.upsert(leg({ dn: '101', id: 1, ...offered }), watched(Date.now() - T0));
   model.remove({ dn: '101', id: 1 }, watched(Date.now() - T0));
   watch.look();
@@ -92,6 +92,29 @@ test('who talks to somebody that we do not see has abandoned nothing', async () 
 test('where nobody can be asked, the call ends with the grace', async () => {
   const callId = offeredInVain();
   active = new Error('XAPI refuses the role');
+  await vi.advanceTimersByTimeAsync(GRACE_MS);
+  expect(ended).toEqual([{ callId, wasElsewhere: false }]);
+});
+
+test('one question that goes wrong does not send away who was seen to wait, and a minute of them does', async () => {
+  const callId = offeredInVain();
+  active = [waits];
+  await vi.advanceTimersByTimeAsync(GRACE_MS);
+  active = new Error('503');
+  await vi.advanceTimersByTimeAsync(EVERY_MS);
+  expect(ended).toEqual([]);
+  active = [waits];
+  await vi.advanceTimersByTimeAsync(60_000);
+  active = new Error('503');
+  await vi.advanceTimersByTimeAsync(11 * EVERY_MS);
+  expect(ended).toEqual([]);
+  await vi.advanceTimersByTimeAsync(EVERY_MS);
+  expect(ended).toEqual([{ callId, wasElsewhere: false }]);
+});
+
+test('a caller who hides his number is taken for none of those who wait', async () => {
+  const callId = offeredInVain({ party_caller_id: 'anonymous' });
+  active = [waits, talks];
   await vi.advanceTimersByTimeAsync(GRACE_MS);
   expect(ended).toEqual([{ callId, wasElsewhere: false }]);
 });

@@ -2,13 +2,14 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Call } from '../call-model/call.ts';
 import type { QueuedCall } from '../call-model/call-model.ts';
+import { digitsOf } from '../pbx/same-number.ts';
 import { type ActiveCall, dnOfDisplay } from '../pbx/xapi/active-calls.ts';
 
 /**
  * Whether callers wait on in a queue whose agents do not ring any more. Call control shows nothing of them, for as long
  * as all agents are busy (3cx.md §1.6), and an abandoned call looks the same; XAPI lists who waits (§2.2). It is asked
  * when the grace of a call is over, once for all of them, and then from time to time. Where it cannot be asked, the call
- * ends with the grace, as every other.
+ * ends with the grace, as every other, but for who was seen to wait a moment ago.
  */
 export interface QueueWatchOptions {
   readonly graceMs: number;
@@ -27,13 +28,15 @@ export interface QueueWatchDeps {
 }
 
 const ASK_WITHIN_MS = 3_000;
-/** Numbers are compared from the end: one source writes the country code, another does not. */
-const COMPARED_DIGITS = 8;
+/** A caller who was seen to wait is not given up for one question that went wrong, nor for ever. */
+const MAX_FAILURES = 12;
 
 export class QueueWatch {
   readonly #options: QueueWatchOptions;
   readonly #deps: QueueWatchDeps;
-  readonly #elsewhere = new Set<string>();
+  /** Calls that XAPI has shown since they fell empty: where the caller was at the last look. */
+  readonly #places = new Map<string, 'queue' | 'elsewhere'>();
+  #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   /** Nobody is asked while there is no connection; a snapshot follows it. */
   #isPaused = false;
@@ -73,7 +76,7 @@ export class QueueWatch {
         this.#isAsking = false;
         const [next] = this.#deps.queued();
         if (next && !this.#isPaused) this.#arm(this.#options.everyMs);
-        else this.#elsewhere.clear();
+        else this.#places.clear();
       });
     }, waitMs);
   }
@@ -84,35 +87,33 @@ export class QueueWatch {
     if (asked.length === 0) return;
     const [active] = await Promise.all([this.#activeCalls(), lineAnswers()]);
     if (this.#isPaused) return;
+    this.#failures = active ? 0 : this.#failures + 1;
     for (const each of asked) {
-      const { callId } = each.call;
-      const places = placesOf(each.call, active);
-      const waits = places.includes(each.call.via?.dn ?? null);
-      if (waits) continue;
-      if (places.length > 0) this.#elsewhere.add(callId);
-      else end(each, { wasElsewhere: this.#elsewhere.delete(callId) });
+      const { callId, via } = each.call;
+      if (!active && this.#places.has(callId) && this.#failures < MAX_FAILURES) continue;
+      const places = placesOf(each.call, active ?? []);
+      if (places.length > 0) this.#places.set(callId, places.includes(via?.dn ?? null) ? 'queue' : 'elsewhere');
+      else {
+        end(each, { wasElsewhere: this.#places.get(callId) === 'elsewhere' });
+        this.#places.delete(callId);
+      }
     }
   }
 
-  async #activeCalls(): Promise<readonly ActiveCall[]> {
+  async #activeCalls(): Promise<readonly ActiveCall[] | null> {
     try {
       return await this.#deps.xapi.getActiveCalls(AbortSignal.timeout(ASK_WITHIN_MS));
     } catch (error) {
-      this.#deps.logger.debug(`nobody can say who waits in a queue, calls end with the grace: ${messageOf(error)}`);
-      return [];
+      this.#deps.logger.debug(`nobody can say who waits in a queue: ${messageOf(error)}`);
+      return null;
     }
   }
 }
 
-/** With whom the caller is, by their DNs. */
+/** With whom the caller is, by their DNs; nowhere for who hides his number, of whom nobody can tell others. */
 function placesOf({ caller }: Call, active: readonly ActiveCall[]): (string | null)[] {
+  const digits = digitsOf(caller.number ?? '');
   const isCaller = (display: string | null) =>
-    caller.dn === null
-      ? caller.number !== null && digitsOf(display ?? '').endsWith(digitsOf(caller.number))
-      : dnOfDisplay(display) === caller.dn;
+    caller.dn === null ? digits !== '' && digitsOf(display ?? '').endsWith(digits) : dnOfDisplay(display) === caller.dn;
   return active.filter(call => isCaller(call.caller)).map(call => dnOfDisplay(call.callee));
-}
-
-function digitsOf(number: string): string {
-  return number.replace(/\D/g, '').slice(-COMPARED_DIGITS);
 }

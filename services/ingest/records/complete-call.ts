@@ -8,7 +8,7 @@ import {
   type Party,
   type Via,
 } from '../call-model/call.ts';
-import { isSameNumber } from './match.ts';
+import { isSameNumber } from '../pbx/same-number.ts';
 import type { RecordedCall } from './recorded-call.ts';
 
 /**

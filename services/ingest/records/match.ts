@@ -1,4 +1,5 @@
 import { type Call, firstSightOf } from '../call-model/call.ts';
+import { isSameNumber } from '../pbx/same-number.ts';
 import type { RecordedCall } from './recorded-call.ts';
 
 /**
@@ -37,8 +38,6 @@ export function momentsOf(records: readonly RecordedCall[]): Moment[] {
     .sort((one, other) => one.at - other.at);
 }
 
-/** Numbers are compared from the end: one source writes the country code, another does not. */
-const COMPARED_DIGITS = 8;
 /** A call is seen after it began, but for what two clocks differ: of the tolerance, so much. */
 const CLOCK_SHARE = 1 / 3;
 
@@ -160,12 +159,4 @@ function phonesOf({ legs, formerLegs }: Call): ReadonlySet<string> {
 /** What one side does not say contradicts nothing. */
 function isSame(one: string | null, other: string | null): boolean {
   return one === null || other === null || one === other;
-}
-
-export function isSameNumber(one: string | null, other: string | null): boolean {
-  return one === null || other === null || digitsOf(one) === digitsOf(other);
-}
-
-function digitsOf(number: string): string {
-  return number.replace(/\D/g, '').slice(-COMPARED_DIGITS);
 }
