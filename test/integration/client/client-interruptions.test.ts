@@ -84,15 +84,17 @@ describe('a close', () => {
     const entry = (n: number) =>
       `{"type":"call_event","id":"mx000000_${String(n).padStart(16, '0')}","at":"2026-03-02T09:00:00.000Z","event":"pbx.event"}`;
     const protocols: string[] = [];
+    const asked: string[] = [];
     const { stream, relay: lines } = await follow((socket, connection) => {
       protocols.push(socket.protocol);
-      socket.once('message', () =>
+      socket.once('message', subscription => {
+        asked.push(String(subscription));
         socket.send(
           connection === 1
             ? `${entry(1)}\n${entry(2)}\n{"type":"error","code":"unavailable","message":"not now"}\n${entry(3)}\n`
             : `${entry(3)}\n${entry(4)}\n`,
-        ),
-      );
+        );
+      });
     });
     const ids: unknown[] = [];
     for await (const item of stream) {
@@ -101,6 +103,7 @@ describe('a close', () => {
     }
     expect(ids).toEqual([1, 2, 3, 4]);
     expect(protocols).toEqual(['relay.v1.ndjson', 'relay.v1.ndjson']);
+    expect(asked[1]).toContain('"after":"mx000000_0000000000000002"');
     await lines.stop();
   });
 
