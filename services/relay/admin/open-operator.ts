@@ -1,16 +1,9 @@
-import type { ErrorTracker } from '@3cx-relay/shared/errors/error-tracker.ts';
-import { createJobQueue, type JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
+import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createQueueInspector } from '@3cx-relay/shared/jobs/queue-report.ts';
-import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
-import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import type { RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import type { RelayConfig } from '../config.ts';
-import type { HealthReport } from '../health.ts';
-import type { LiveKeys } from '../keys/live-keys.ts';
-import type { DeliveryWindow } from '../live/delivery-window.ts';
 import type { AboutDeps } from './about/about-routes.ts';
+import type { OpenAdminDeps } from './admin-deps.ts';
 import type { VerificationDeps } from './audit/verification-routes.ts';
 import type { ConnectionRoutesDeps, ConnectionRoutesOptions } from './connections/connection-routes.ts';
 import type { ErrorExportOptions } from './errors/answer-export.ts';
@@ -19,19 +12,11 @@ import type { DeadLetterDeps } from './queues/dead-letter-routes.ts';
 import type { QueueRoutesDeps } from './queues/queue-routes.ts';
 import type { StatsRoutesDeps } from './stats/stats-routes.ts';
 
-/** What the relay has opened already. */
-export interface OpenOperatorDeps {
-  readonly connection: RedisConnection;
-  readonly keys: LogKeys;
-  readonly queue: JobQueue<'pbx'>;
-  readonly deliveries: DeliveryWindow;
-  readonly report: () => Promise<HealthReport>;
-  readonly tracker: ErrorTracker;
-  readonly liveKeys: LiveKeys;
-  readonly audit: AuditLog;
-  readonly logger: Logger;
-  readonly now: () => number;
-}
+/** Of what the relay has opened already. */
+export type OpenOperatorDeps = Pick<
+  OpenAdminDeps,
+  'connection' | 'keys' | 'queue' | 'deliveries' | 'report' | 'tracker' | 'liveKeys' | 'audit' | 'logger'
+> & { readonly now: () => number };
 
 /** What the areas of the admin API need that show how the relay works and change it. */
 export interface Operator {
