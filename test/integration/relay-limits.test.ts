@@ -55,9 +55,9 @@ it('a relay that stops finishes the requests it has begun', async () => {
   await holder.connect();
   await holder.query('BEGIN; LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE');
   const request = fetch(`${url}/relay/active-calls`, { headers: { 'x-api-key': apiKey } });
-  // Of this database: other files of the run wait for locks of their own.
-  const waiting = `SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
-    WHERE NOT granted AND datname = current_database()`;
+  // By the pool of this relay: its watch of the keys waits for the same lock, on a connection of another name.
+  const waiting = `SELECT 1 FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND application_name = 'relay' AND datname = current_database()`;
   const isHeld = async () => (await holder.query(waiting)).rowCount === 1;
   await waitFor(isHeld, { what: 'the request to be held up in the key store' });
   const stopping = relay.stop();
