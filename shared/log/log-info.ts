@@ -1,9 +1,10 @@
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import type { Channel } from '../wire/channels.ts';
 import type { StreamEntry } from './entry.ts';
 import { seqOf } from './entry.ts';
 import { type EpochStart, parseEpochs } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
+import { oneLook } from './one-look.ts';
 
 export interface LogInfo {
   readonly channel: Channel;
@@ -17,16 +18,13 @@ export interface LogInfo {
 
 /** One atomic look at a channel. */
 export async function readLogInfo(redis: Redis, keys: LogKeys, channel: Channel): Promise<LogInfo> {
-  const replies = await redis
-    .multi()
-    .hmget(keys.meta(channel), 'seq', 'epochs')
-    .xrange(keys.log(channel), '-', '+', 'COUNT', 1)
-    .exec();
-  const [metaError, meta] = replies?.[0] ?? [new Error('the transaction was not executed'), null];
-  const [rangeError, range] = replies?.[1] ?? [null, []];
-  if (metaError) throw metaError;
-  if (rangeError) throw rangeError;
+  const [meta, range] = await oneLook(lookAt(redis, keys, channel));
   return toLogInfo(channel, meta as MetaReply, range as StreamEntry[]);
+}
+
+/** The first two commands of a transaction that looks at a channel: their answers make `toLogInfo`. */
+export function lookAt(redis: Redis, keys: LogKeys, channel: Channel): ChainableCommander {
+  return redis.multi().hmget(keys.meta(channel), 'seq', 'epochs').xrange(keys.log(channel), '-', '+', 'COUNT', 1);
 }
 
 /** `seq` and `epochs` of the meta hash. */

@@ -14,7 +14,8 @@ export type ResumingClient = {
 
 export type ResumingClientOptions = { relayUrl: string; apiKey: string; after: string; isKeeping: boolean };
 
-const RECONNECT_MS = 100;
+/** As the documents ask: growing waits, jittered. */
+const RECONNECT = { firstMs: 100, maxMs: 1_000 };
 const ENTRY = /^\{"type":"([a-z_]+)","id":"([0-9a-z]{8}_(\d{16}))",/;
 
 export function createResumingClient(options: ResumingClientOptions): ResumingClient {
@@ -23,6 +24,7 @@ export function createResumingClient(options: ResumingClientOptions): ResumingCl
   let socket: WebSocket | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
+  let ceilingMs = RECONNECT.firstMs;
 
   function take(text: string): void {
     const entry = ENTRY.exec(text);
@@ -40,20 +42,23 @@ export function createResumingClient(options: ResumingClientOptions): ResumingCl
     const url = new URL('/relay/ws', options.relayUrl.replace(/^http/, 'ws'));
     url.searchParams.set('after', after);
     socket = new WebSocket(url, { headers: { authorization: `Bearer ${options.apiKey}` }, perMessageDeflate: false });
-    let goneMs = RECONNECT_MS;
+    let askedMs: number | undefined;
     socket.on('open', () => {
+      ceilingMs = RECONNECT.firstMs;
       record.account.connections += 1;
     });
     socket.on('message', data => {
       const text = String(data);
       // The way down asks everybody to come back at another moment.
       const asked = /^\{"type":"reconnect","afterMs":(\d+)/.exec(text);
-      if (asked) goneMs = Number(asked[1]);
+      if (asked) askedMs = Number(asked[1]);
       else take(text);
     });
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      if (!isStopped) timer = setTimeout(connect, goneMs);
+      if (isStopped) return;
+      timer = setTimeout(connect, askedMs ?? Math.random() * ceilingMs);
+      ceilingMs = Math.min(ceilingMs * 2, RECONNECT.maxMs);
     });
   }
 

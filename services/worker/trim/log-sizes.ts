@@ -1,5 +1,7 @@
+import type { StreamEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { lookAt, type MetaReply, toLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { oneLook } from '@3cx-relay/shared/log/one-look.ts';
 import { persistedUntil } from '@3cx-relay/shared/log/persisted.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
@@ -24,13 +26,14 @@ export async function measureLog(
   return Promise.all(
     CHANNELS.map(async channel => {
       const key = keys.log(channel);
-      const [log, entries, usage] = await Promise.all([
-        readLogInfo(redis, keys, channel),
-        redis.xlen(key),
+      // One look: another worker may be trimming. The bytes of before and the entries of after make entries twice as large,
+      // and twice as many are given up.
+      const [meta, range, entries, usage] = (await oneLook(
         // All nodes are counted, not five of them: those are the oldest, and were wrong by a third where entries had
         // grown shorter since. A million entries cost Redis 5 ms.
-        redis.memory('USAGE', key, 'SAMPLES', 0),
-      ]);
+        lookAt(redis, keys, channel).xlen(key).memory('USAGE', key, 'SAMPLES', 0),
+      )) as [MetaReply, StreamEntry[], number, number | null];
+      const log = toLogInfo(channel, meta, range);
       const bytes = usage ?? 0;
       const persistedEntries = Math.min(
         entries,
