@@ -9,6 +9,7 @@ import { createReplay } from '@3cx-relay/relay/replay/replay.ts';
 import { createTieredLog } from '@3cx-relay/relay/replay/tiered-log.ts';
 import { createReadStream } from '@3cx-relay/relay/streams/read-stream.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { KEEP_ALIVE_MS } from '@3cx-relay/shared/runtime/keep-alive.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
@@ -58,7 +59,7 @@ export async function startStreamServer(options: { longPollMs: number }): Promis
   );
   const blocks = { log, replay, ring };
   const streams = createStreamStore({ blocks, arrivals, onGone: () => undefined, redis, keys });
-  const server = createServer(createStreamApp({ streams, readStream }).callback());
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, createStreamApp({ streams, readStream }).callback());
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
 
   return {
