@@ -17,6 +17,12 @@ export interface LeaseHolder {
   readonly leaseMs: number;
 }
 
+export interface StoredLease extends LeaseHolder {
+  readonly owner: string;
+  /** Given back by a clean stop. */
+  readonly isReleased: boolean;
+}
+
 export interface LeaseQuestion {
   /** `first`: of this process; `holder`: it has the lease, as far as it knows. */
   readonly mode: 'first' | 'holder' | 'standby';
@@ -34,6 +40,8 @@ export interface LeaseQuestion {
   readonly host: string;
   readonly pid: number;
   readonly since: string;
+  /** Another one each time this run asks: by it others see that the holder lives. */
+  readonly beat: number;
 }
 
 export type LeaseAnswer =
@@ -62,11 +70,11 @@ interface ReleasingRedis {
 type Place = { readonly redis: Redis; readonly keys: Pick<LogKeys, 'ingestLease'> };
 
 export async function askForLease({ redis, keys }: Place, question: LeaseQuestion): Promise<LeaseAnswer> {
-  const { mode, run, owner, term, newTerm, stoodStill, leaseMs, host, pid, since } = question;
+  const { mode, run, owner, term, newTerm, stoodStill, leaseMs, host, pid, since, beat } = question;
   const scripted = withScript<AskingRedis>(redis, 'askForLease', LEASE);
   const [isGranted, ...told] = await scripted.askForLease(
     ...[keys.ingestLease, mode, run, owner, term ?? '', newTerm, stoodStill ?? ''],
-    ...[leaseMs, host, pid, since, new Date().toISOString()],
+    ...[leaseMs, host, pid, since, new Date().toISOString(), beat],
   );
   if (isGranted === 1) {
     const [granted = '', before] = told.map(String);
@@ -83,13 +91,10 @@ export async function releaseLease({ redis, keys }: Place, run: string): Promise
 }
 
 /** For who only wants to know; null: no ingest has had it, or Redis has lost it. */
-export async function readLease({
-  redis,
-  keys,
-}: Place): Promise<(LeaseHolder & { readonly isReleased: boolean }) | null> {
+export async function readLease({ redis, keys }: Place): Promise<StoredLease | null> {
   const stored = await redis.hgetall(keys.ingestLease);
   const holder = toHolder(stored);
-  return holder && { ...holder, isReleased: stored.released === '1' };
+  return holder && { ...holder, owner: stored.owner ?? '', isReleased: stored.released === '1' };
 }
 
 function toHolder(fields: Readonly<Record<string, string | undefined>>): LeaseHolder | null {

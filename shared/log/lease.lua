@@ -8,6 +8,7 @@
 --       4 term that the spool folder knows, '' for none   5 a new term
 --       6 what a standby saw stand still for long enough, '<run>:<beat>' or 'missing'; '' for nothing
 --       7 ms the lease is good for   8 host   9 pid   10 since, ISO 8601   11 now, ISO 8601
+--       12 beat: another one each time this run asks
 -- Returns { 1, term, host of another owner that had it before or '' }
 --      or { 0, what stands there as in ARGV 6, its ms, host, pid, since, renewedAt, owner }
 
@@ -39,7 +40,6 @@ elseif not held_run then
   term = ARGV[4]
 end
 redis.call('HSET', KEYS[1], 'run', run, 'owner', owner, 'term', term, 'ms', ARGV[7], 'host', ARGV[8], 'pid', ARGV[9],
-  'since', ARGV[10], 'renewedAt', ARGV[11])
-redis.call('HINCRBY', KEYS[1], 'beat', 1)
+  'since', ARGV[10], 'renewedAt', ARGV[11], 'beat', ARGV[12])
 redis.call('HDEL', KEYS[1], 'released')
 return { 1, term, is_other and stored[7] or '' }

@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { askForLease, type LeaseAnswer, type LeaseHolder, releaseLease } from '@3cx-relay/shared/log/ingest-lease.ts';
+import {
+  askForLease,
+  type LeaseAnswer,
+  type LeaseHolder,
+  readLease,
+  releaseLease,
+} from '@3cx-relay/shared/log/ingest-lease.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
@@ -18,6 +24,8 @@ import type { LeaseOwner } from './lease-owner.ts';
  *   answers it. Where Redis was away it begins anew: the holder, which spools meanwhile, has to come back, too. Where
  *   Redis lost the lease it waits as long, and the holder has it again at its next renewal.
  * - The first question of a process is answered at once, unless another owner has the lease: nobody who is alone waits.
+ *   Where Redis answers and takes no write, nobody can take the lease, and who was alone may listen and spool; whether it
+ *   may append is asked when Redis takes writes again.
  *
  * What remains possible, and what then happens: clocks that run at different speeds, or a machine that was suspended as a
  * whole and whose monotonic clock did not go on, let the former holder append once more. That append fails inside Redis
@@ -61,12 +69,15 @@ export class IngestLease {
   #mode: 'first' | 'holder' | 'standby' = 'first';
   #run = newRun();
   #since = '';
+  #beat = 0;
   #validUntil = Number.NEGATIVE_INFINITY;
   #holder: LeaseHolder | null = null;
   /** What stands in Redis, since when, and how long it must stand. */
   #watched: { readonly stands: string; readonly since: number; readonly forMs: number } | null = null;
   #asking: Promise<void> | null = null;
   #isSameOwner = false;
+  /** Holder without a word of Redis. */
+  #isAssumed = false;
   readonly #onReady = () => this.#wake.abort();
 
   constructor(options: LeaseOptions, deps: LeaseDeps) {
@@ -120,8 +131,11 @@ export class IngestLease {
    * @throws OperatorError `LEASE_LOST`, after `onStandby`. @throws while Redis is away
    */
   async confirm(): Promise<void> {
+    // The answer to an older question may be from before a freeze.
+    await this.#asking?.catch(() => undefined);
     await this.#ask();
     if (this.#mode !== 'holder') throw new OperatorError('LEASE_LOST', this.standbyReason ?? 'the lease was lost');
+    if (!this.isCertain) throw new Error('Redis took longer to renew the lease than it is good for');
   }
 
   /** Asks no more. With `isReleased` the next one need not wait. */
@@ -158,17 +172,19 @@ export class IngestLease {
     const { owner } = this.#deps;
     const askedAt = this.#now();
     const stoodStill = this.#stoodStill(askedAt);
+    this.#beat += 1;
     if (this.#mode !== 'holder') this.#since = new Date().toISOString();
     try {
       const answer = await askForLease(this.#deps, {
         ...this.#options,
-        mode: this.#mode,
+        mode: this.#isAssumed ? 'first' : this.#mode,
         run: this.#run,
         owner: owner.id,
         term: owner.term,
         newTerm: newRun(),
         stoodStill,
         since: this.#since,
+        beat: this.#beat,
       });
       if (this.#stopping.signal.aborted) return;
       if (answer.isGranted) this.#granted(answer, askedAt);
@@ -176,6 +192,7 @@ export class IngestLease {
     } catch (error) {
       this.#watched = null;
       this.#deps.logger.debug({ err: error }, 'Redis does not say who has the lease');
+      if (this.#mode === 'first' && error instanceof Error && error.name === 'ReplyError') await this.#assume();
       throw error;
     }
   }
@@ -189,15 +206,30 @@ export class IngestLease {
     this.#validUntil = askedAt + this.#options.leaseMs;
     this.#watched = null;
     this.#holder = null;
+    if (this.#isAssumed) this.#deps.owner.keepTerm(term);
+    this.#isAssumed = false;
     if (this.#mode === 'holder') return;
     this.#mode = 'holder';
     this.#watcher?.onTaken({ term, run: this.#run, before });
+  }
+
+  async #assume(): Promise<void> {
+    const { owner } = this.#deps;
+    const found = await readLease(this.#deps).catch(() => undefined);
+    if (found === undefined || this.#stopping.signal.aborted) return;
+    const isOther = found !== null && found.owner !== owner.id;
+    if (isOther && !found.isReleased) return;
+    this.#isAssumed = true;
+    this.#mode = 'holder';
+    const term = isOther ? newRun() : (owner.term ?? newRun());
+    this.#watcher?.onTaken({ term, run: this.#run, before: isOther ? found.host : null });
   }
 
   #refused({ stands, holder, isSameOwner }: Extract<LeaseAnswer, { isGranted: false }>): void {
     const hadIt = this.#mode === 'holder';
     const wasFirst = this.#mode === 'first';
     this.#mode = 'standby';
+    this.#isAssumed = false;
     this.#validUntil = Number.NEGATIVE_INFINITY;
     this.#holder = holder;
     this.#isSameOwner = isSameOwner;
