@@ -168,6 +168,27 @@ test('one that was frozen for longer than the lease writes nothing of what it wa
   expect(await (await fetch(`${first.internalUrl}/metrics`)).text()).toContain('relay_pbx_connected');
 }, 120_000);
 
+test('one that is sure of its lease while another has it is refused by the log with its next event, and stands by', async () => {
+  const first = await stand.start({ INGEST_LEASE_MS: '600000' });
+  await stand.burst(100, 1_000);
+  await settled(100);
+  const calls = await stand.entries();
+  await stand.redis.hset(stand.keys.ingestLease, { run: 'another', owner: 'another', host: 'elsewhere', pid: 1 });
+  await stand.burst(100, 1_000);
+  await waitFor(async () => (await readyz(first)).reasons.startsWith('standby: ingest on elsewhere (pid 1)'), {
+    what: 'it to stand by',
+  });
+  await waitFor(async () => (await sockets()) === 0, { what: 'it to leave the PBX' });
+  expect(await stand.entries()).toEqual(calls);
+  await waitFor(
+    async () => (await errors()).some(text => text.includes('entries that waited here for Redis were dropped')),
+    {
+      what: 'what it had heard to be dropped',
+    },
+  );
+  expect(await stand.entries()).toEqual(calls);
+}, 60_000);
+
 test('a lease that Redis lost goes back to its holder, and the standby stays one', async () => {
   const env = { INGEST_LEASE_MS: '3000' };
   const first = await stand.start(env);
