@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { appendToLog, isFenced } from '@3cx-relay/shared/log/append.ts';
 import { readLease } from '@3cx-relay/shared/log/ingest-lease.ts';
 import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { readConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestRedis } from '../../../test/harness/redis.ts';
 import { waitFor } from '../../../test/harness/wait-for.ts';
+import { ingestConfig } from '../config.ts';
 import { IngestLease } from './ingest-lease.ts';
 import { openLeaseOwner } from './lease-owner.ts';
 
@@ -246,6 +248,17 @@ test('where Redis takes no write who was alone listens, and is told who writes w
     readOnly.disconnect();
     await redis.call('ACL', 'DELUSER', user);
   }
+});
+
+test('a lease that is shorter than Redis may be slow, or longer than anybody waits, is refused with its name', () => {
+  const read = (value: string) =>
+    readConfig(ingestConfig, {
+      ...{ REDIS_URL: 'redis://127.0.0.1', CLIENT_ID: 'a', CLIENT_SECRET: 'b' },
+      INGEST_LEASE_MS: value,
+    });
+  expect(read('').INGEST_LEASE_MS).toBe(10_000);
+  expect(() => read('999')).toThrow('INGEST_LEASE_MS must be at least 1000');
+  expect(() => read('600001')).toThrow('INGEST_LEASE_MS must be at most 600000');
 });
 
 test('an owner file that was torn makes a new owner', () => {
