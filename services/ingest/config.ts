@@ -28,6 +28,7 @@ export const ingestConfig = {
     .default('auto'),
   SPOOL_DIR: z.string().default('.data/spool'),
   SPOOL_MAX_BYTES: integer({ min: MIB, max: 1024 * 1024 * MIB, default: 256 * MIB }),
+  INGEST_LEASE_MS: integer({ min: 1_000, max: 600_000, default: 10_000 }),
   INGEST_MAX_REST_MS: integer({ min: 0, max: 1_000, default: 5 }),
   INGEST_GET_DEADLINE_MS: integer({ min: 10, max: 60_000, default: 1_000 }),
   INGEST_GET_CONCURRENCY: integer({ min: 1, max: 512, default: 32 }),

@@ -26,14 +26,15 @@ export interface EarlierRun {
 const LOOK_BACK_ENTRIES = 200;
 
 /**
- * Waits for Redis: without the projection nobody could say which calls ended meanwhile, and the gap covers the wait.
+ * Of whichever ingest wrote last, here or on another machine: what it left is in Redis. Waits for Redis: without the projection nobody could say which calls ended meanwhile, and the gap covers the wait.
  */
 export async function readEarlierRun(
   source: { redis: Redis; keys: LogKeys },
-  deps: { logger: Logger },
+  deps: { logger: Logger; signal?: AbortSignal },
 ): Promise<EarlierRun> {
   const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
   for (;;) {
+    deps.signal?.throwIfAborted();
     try {
       const snapshot = await readSnapshot(source.redis, source.keys);
       const recovery = await source.redis.hgetall(source.keys.recovery);
@@ -48,7 +49,7 @@ export async function readEarlierRun(
     } catch (error) {
       if (backoff.attempts === 0)
         deps.logger.warn(`waiting for Redis before connecting to the PBX: ${messageOf(error)}`);
-      await sleep(backoff.next());
+      await sleep(backoff.next(), deps.signal);
     }
   }
 }

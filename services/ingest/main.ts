@@ -1,11 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { announce } from '@3cx-relay/shared/errors/announce.ts';
-import { watchWrites } from '@3cx-relay/shared/errors/watch-writes.ts';
-import { appendToLog } from '@3cx-relay/shared/log/append.ts';
-import { type AuditRecord, auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
+import { hostname } from 'node:os';
+import { createServiceErrors } from '@3cx-relay/shared/errors/service-errors.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
-import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import { readConfig, unknownKeys } from '@3cx-relay/shared/runtime/config.ts';
 import { readSettings } from '@3cx-relay/shared/runtime/credentials.ts';
 import { exitBeforeStart, type RunningService, runService } from '@3cx-relay/shared/runtime/lifecycle.ts';
@@ -16,142 +11,107 @@ import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { createSchemaGuard } from '@3cx-relay/shared/store/schema-guard.ts';
-import type { Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import { type IngestConfig, ingestConfig, pbxUrlOf } from './config.ts';
-import { createPbxControl } from './control/pbx-control.ts';
-import { noteBegin, readEarlierRun } from './earlier-run.ts';
-import { createIngestErrors, spoolUnwritable } from './errors/ingest-errors.ts';
-import { reportConnection } from './errors/report-connection.ts';
-import { createIngestion } from './ingestion.ts';
-import { DurableLog } from './log/durable-log.ts';
-import { createRecall } from './log/recall.ts';
-import { Spool } from './log/spool.ts';
+import { createHandOver } from './hand-over.ts';
+import { IngestLease } from './lease/ingest-lease.ts';
+import { openLeaseOwner } from './lease/lease-owner.ts';
 import { lockSpoolFolder } from './log/spool-lock.ts';
-import { connectPbx } from './pbx/connect-pbx.ts';
-import { createRecoveryNotes } from './records/record-entry.ts';
-import { reportIngestStatus } from './status.ts';
+import { reportStandby } from './status.ts';
+
+const FLUSH_ERRORS_MS = 500;
 
 async function start(config: IngestConfig, own: { logger: Logger; registry: Registry }): Promise<RunningService> {
-  const { logger } = own;
-  const errors = createIngestErrors((channel, entry) => log.write(channel, entry));
-  const deps = { ...own, errors };
+  const { logger, registry } = own;
   const keys = createLogKeys(config.PBX_ID);
   const schema = await guardSchema(config.DATABASE_URL, logger);
   const redisConnection = connectRedis(config.REDIS_URL, { name: 'ingest', logger });
   const { redis } = redisConnection;
-  const recall = createRecall({ redis, keys, logger }, config.DATABASE_URL);
   const spoolLock = lockSpoolFolder(config.SPOOL_DIR);
-  const spool = await Spool.open({
-    folder: config.SPOOL_DIR,
-    name: `ingest-${config.PBX_ID}.jsonl`,
-    onError: error => announce(deps, spoolUnwritable(error)),
+  const owner = openLeaseOwner(config.SPOOL_DIR, config.PBX_ID);
+  const here = { host: hostname(), pid: process.pid };
+  const lease = new IngestLease({ leaseMs: config.INGEST_LEASE_MS, ...here }, { redis, keys, owner, logger });
+  createHolderMetric(registry, lease);
+  const standbyErrors = createServiceErrors({ redis, keys }, { service: 'ingest', logger });
+  const handOver = createHandOver(config, {
+    lease,
+    owner,
+    host: here.host,
+    errors: standbyErrors.errors,
+    redis,
+    keys,
+    ...own,
   });
-  const writerId = `ingest-${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
-  const log = new DurableLog(
-    { writerId, maxSpoolBytes: config.SPOOL_MAX_BYTES, maxRestMs: config.INGEST_MAX_REST_MS },
-    {
-      append: async (channel, batch) => {
-        await recall.done();
-        return appendToLog({ redis, keys, channel }, batch);
-      },
-      spool,
-      ...deps,
-    },
+  const startedAt = new Date().toISOString();
+  const standby = reportStandby({ redis, keys }, () =>
+    !lease.isStandby || lease.standbyReason === null
+      ? null
+      : { host: here.host, since: startedAt, reason: lease.standbyReason },
   );
-  // What an earlier process could not write comes before anything new.
-  await log.direct();
-  const audit = (record: AuditRecord) => log.write('audit', auditEntry(Date.now(), record));
-  // Nobody waits for it: Redis may be away for long.
-  void compareSettings({ redis, keys, logger, audit }, 'ingest', config);
-  const earlier = await readEarlierRun({ redis, keys }, { logger });
-  const pbx = connectPbx(config, deps);
-  if (!earlier.isAny) {
-    pbx.socket.subscribe(news => {
-      // Without Redis what comes goes to the spool, which tells of itself.
-      if (news.kind === 'open') noteBegin({ redis, keys }, news.at).catch(() => undefined);
-    });
-  }
-  const ingestion = createIngestion(config, {
-    pbx,
-    log,
-    earlier,
-    readProjection: () => readSnapshot(redis, keys),
-    cdr: pbx.cdr,
-    notes: createRecoveryNotes(fields => redis.hdel(keys.recovery, ...fields)),
-    ...deps,
-  });
-  const control = await createPbxControl(config, { pbx, ingestion, redis, keys, log, ...deps });
-  const status = reportIngestStatus({ redis, keys }, () => ({
-    state: pbx.socket.state,
-    socketSince: isoOf(pbx.socket.openSince),
-    lastFrameAt: isoOf(ingestion.lastFrameAt),
-    spoolBytes: log.spoolBytes,
-    error: pbx.socket.error ?? ingestion.error,
-    database: pbx.database.source,
-    ...ingestion.facts,
-    ...control.status,
-  }));
   // While the PBX is silent nothing is appended that would fail: a frozen Redis must be asked to be noticed.
   const probe = createProbe({ name: 'Redis', check: () => pingServerOf(redis, keys.meta('calls')) });
-  const writes = watchWrites(status, deps);
-  const connectionReport = reportConnection(pbx.socket, deps);
-  pbx.socket.start();
-  // Nobody waits for it; it says by itself what it came to.
-  pbx.database.connect().catch(() => undefined);
+  await handOver.decided;
 
   return {
-    errors,
-    ...(schema ? { refused: schema.refused } : {}),
+    errors: handOver.errors,
+    refused: Promise.race([handOver.failed, ...(schema ? [schema.refused] : [])]),
     readiness: () => [
-      ...(pbx.socket.state === 'connected' ? [] : [pbx.socket.error ?? 'the PBX is not connected']),
-      ...(log.isSpooling
-        ? [status.refusal === null ? 'spooling: Redis is away' : 'spooling until Redis takes writes again']
-        : []),
+      ...(lease.standbyReason === null ? (handOver.term?.readiness() ?? ['starting']) : [lease.standbyReason]),
       ...(redis.status === 'ready' ? probe.reasons() : [`Redis is ${redis.status}`]),
-      ...status.reasons(),
     ],
     stop: [
-      { name: 'finish commands', deadlineMs: 6_000, run: () => control.finish() },
       {
-        name: 'close the PBX connection',
-        deadlineMs: 1_000,
+        name: 'finish commands',
+        deadlineMs: 6_000,
         run: () => {
-          connectionReport.stop();
-          pbx.socket.stop();
+          handOver.stop();
+          return handOver.term?.finishCommands();
         },
       },
+      { name: 'close the PBX connection', deadlineMs: 1_000, run: () => handOver.term?.disconnect() },
       {
         name: 'drain the window',
         // The last question may just have been asked.
         deadlineMs: config.INGEST_GET_DEADLINE_MS + 2_000,
-        run: () => ingestion.drain(),
+        run: () => handOver.term?.drain(),
       },
       {
         name: 'flush the log',
         deadlineMs: 5_000,
         run: async () => {
-          errors.flush();
-          await log.stop(2_000);
+          await Promise.all([handOver.term?.flush(), standbyErrors.stop(FLUSH_ERRORS_MS)]);
+          // What is left in the spool file goes in at the next start, unless another one has written by then.
+          await lease.stop({ isReleased: (handOver.term?.spoolBytes ?? 0) === 0 });
           spoolLock.release();
         },
       },
       {
         name: 'close XAPI and the databases',
         deadlineMs: 2_000,
-        run: () => Promise.all([pbx.stop(), control.stop(), schema?.stop()]).then(() => undefined),
+        run: () => Promise.all([handOver.term?.close(), schema?.stop()]).then(() => undefined),
       },
       {
         name: 'close Redis',
         deadlineMs: 1_000,
         run: async () => {
           probe.stop();
-          writes.stop();
-          await status.stop();
+          await standby.stop();
           await redisConnection.stop();
         },
       },
     ],
   };
+}
+
+function createHolderMetric(registry: Registry, lease: IngestLease): void {
+  new Gauge({
+    name: 'relay_ingest_is_holder',
+    help: '1 while this ingest has the lease and writes the log, 0 while it stands by',
+    registers: [registry],
+    collect() {
+      this.set(lease.isHolder ? 1 : 0);
+    },
+  });
 }
 
 async function guardSchema(databaseUrl: string | undefined, logger: Logger) {
@@ -166,10 +126,6 @@ async function guardSchema(databaseUrl: string | undefined, logger: Logger) {
       return store.stop();
     },
   };
-}
-
-function isoOf(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }
 
 try {

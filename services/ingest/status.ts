@@ -22,7 +22,21 @@ export interface IngestStatus extends PbxFacts {
 
 export function reportIngestStatus(
   { redis, keys }: { redis: Redis; keys: LogKeys },
-  describe: () => IngestStatus,
+  describe: () => IngestStatus | null,
 ): StatusReporter {
   return createStatusReporter({ redis, key: keys.ingestStatus }, describe);
+}
+
+/** What an ingest says that waits for another one to go. Times are ISO 8601. */
+export interface StandbyStatus {
+  readonly host: string;
+  readonly since: string;
+  readonly reason: string;
+}
+
+export function reportStandby(
+  { redis, keys }: { redis: Redis; keys: LogKeys },
+  describe: () => StandbyStatus | null,
+): StatusReporter {
+  return createStatusReporter({ redis, key: keys.ingestStandby }, describe);
 }

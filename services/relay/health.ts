@@ -1,4 +1,5 @@
 import { componentSample, RECONNECTABLE, type Reconnectable } from '@3cx-relay/shared/jobs/component-state.ts';
+import { readLease } from '@3cx-relay/shared/log/ingest-lease.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { lagSeconds, readPersistLag } from '@3cx-relay/shared/log/persist-lag.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
@@ -52,6 +53,8 @@ const ingestStatus = z.looseObject({
   error: z.string().nullable().optional(),
   components: z.array(z.unknown()).default([]),
 });
+
+const standbyStatus = z.looseObject({ host: z.string() });
 
 /** Anybody may ask, so that asking often must cost nothing. */
 export function createHealthReport(deps: HealthDeps): () => Promise<HealthReport> {
@@ -143,16 +146,28 @@ async function readIngest(
   deps: HealthDeps,
 ): Promise<Pick<HealthReport['components'], 'ingest' | 'pbx' | Reconnectable>> {
   try {
-    const text = await deps.redis.get(deps.keys.ingestStatus);
+    const { redis, keys } = deps;
+    const [text, lease, standby] = await Promise.all([
+      redis.get(keys.ingestStatus),
+      readLease(deps),
+      redis.get(keys.ingestStandby).then(hostOf),
+    ]);
     if (text === null) {
-      const unknown = { state: 'down', error: silenceOf(deps, 'ingest says nothing: is it running?') } as const;
-      return { ingest: unknown, pbx: unknown };
+      const sentence = silenceOf(deps, 'ingest says nothing: is it running?');
+      return {
+        ingest: { state: 'down', error: sentence, ...(standby && { standby }) },
+        pbx: { state: 'down', error: sentence },
+      };
     }
     const status = ingestStatus.parse(JSON.parse(text));
     // Where a database is found is for those who are signed in (GET /admin/about), the plan of numbers for the shell.
     const { state, error, components, database: _, missingExtensions: __, ...details } = status;
     return {
-      ingest: { state: 'up', error: null },
+      ingest: {
+        ...{ state: 'up', error: null },
+        ...(lease && { host: lease.host, since: lease.since }),
+        ...(standby && { standby }),
+      },
       pbx: {
         ...details,
         state: state === 'connected' ? 'up' : state === 'down' ? 'down' : 'degraded',
@@ -164,6 +179,13 @@ async function readIngest(
     const unreadable = { state: 'down', error: 'nothing is known of it while Redis does not answer' } as const;
     return { ingest: unreadable, pbx: unreadable };
   }
+}
+
+/** Of an ingest that stands by; null where none does. */
+function hostOf(said: string | null): string | null {
+  if (said === null) return null;
+  const { data } = standbyStatus.safeParse(JSON.parse(said));
+  return data?.host ?? null;
 }
 
 /** What this version does not know is left out: the other side may be newer. */

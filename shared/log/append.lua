@@ -2,19 +2,27 @@
 -- wrote change together or not at all.
 --
 -- KEYS  1 log stream   2 meta hash   3 writer string   4 participants hash   5 calls hash
---       6 recovery hash
+--       6 recovery hash   7 lease hash
 -- ARGV  1 writer sequence of the batch's first entry
 --       2 highest seq this writer knows was written (0 when it knows none)
 --       3 epoch to begin if the log turns out to be lost or rolled back
---       4 now, Unix ms   5 now, ISO 8601   6 seconds the writer string is kept   7 number of entries
+--       4 now, Unix ms   5 now, ISO 8601   6 seconds the writer string is kept
+--       7 run that must have the lease, '' for a writer that needs none   8 number of entries
 --       then for each entry: type, at, body, dn, call, event, traceparent ('' = absent), number of state changes,
 --       and for each state change: 'p', 'c' or 'r', hash field, value ('' = delete)
 -- Returns { epoch, seq of the batch's last entry, entries skipped as already written, 1 if an epoch began }
+-- Fails with FENCED, and has written nothing, when another run has the lease
 
 local log, meta, writer = KEYS[1], KEYS[2], KEYS[3]
 local states = { p = KEYS[4], c = KEYS[5], r = KEYS[6] }
 local first_write, known = tonumber(ARGV[1]), tonumber(ARGV[2])
-local count = tonumber(ARGV[7])
+local count = tonumber(ARGV[8])
+
+if ARGV[7] ~= '' then
+  -- A lease that Redis has lost is nobody else's.
+  local run = redis.call('HGET', KEYS[7], 'run')
+  if run and run ~= ARGV[7] then return redis.error_reply('FENCED another ingest has the lease') end
+end
 
 local stored = redis.call('HMGET', meta, 'seq', 'epochs')
 local seq, epochs = tonumber(stored[1] or '0'), stored[2]
@@ -79,7 +87,7 @@ end
 
 local skip = math.max(0, math.min(count, written_until - first_write + 1))
 
-local at = 8
+local at = 9
 for i = 1, count do
   local changes = tonumber(ARGV[at + 7])
   if i > skip then

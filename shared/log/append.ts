@@ -35,7 +35,7 @@ export interface Appended {
 /** How long a writer may take to retry: long enough for an outage over a weekend. */
 const WRITER_MEMORY_SECONDS = 7 * 24 * 3600;
 
-const APPEND = { numberOfKeys: 6, lua: readFileSync(new URL('./append.lua', import.meta.url), 'utf8') };
+const APPEND = { numberOfKeys: 7, lua: readFileSync(new URL('./append.lua', import.meta.url), 'utf8') };
 
 /** As append.lua tells the hashes apart. */
 const STATE_CODE: Readonly<Record<StateChange['of'], string>> = { participants: 'p', calls: 'c', recovery: 'r' };
@@ -46,12 +46,18 @@ interface ScriptedRedis {
   appendToLog(...args: (string | number)[]): Promise<AppendReply>;
 }
 
+/** What the append of a writer that has lost the lease fails with; nothing of the batch was written. */
+export function isFenced(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError' && error.message.startsWith('FENCED');
+}
+
+/** `run`: that of a writer that must have the lease (ingest-lease.ts); absent for one that needs none. */
 export async function appendToLog(
-  target: { redis: Redis; keys: LogKeys; channel: Channel },
+  target: { redis: Redis; keys: LogKeys; channel: Channel; run?: string },
   batch: AppendBatch,
   nowMs: number = Date.now(),
 ): Promise<Appended> {
-  const { redis, keys, channel } = target;
+  const { redis, keys, channel, run = '' } = target;
   const args: (string | number)[] = [
     keys.log(channel),
     keys.meta(channel),
@@ -59,12 +65,14 @@ export async function appendToLog(
     keys.participants,
     keys.calls,
     keys.recovery,
+    keys.ingestLease,
     batch.firstWriterSeq,
     batch.highestKnownSeq,
     epochAt(nowMs),
     nowMs,
     new Date(nowMs).toISOString(),
     WRITER_MEMORY_SECONDS,
+    run,
     batch.entries.length,
   ];
   for (const entry of batch.entries) {

@@ -23,8 +23,12 @@ export interface LogKeys {
   readonly recovery: string;
   /** String: how full the log is of what PostgreSQL does not have, as it was last told; absent while it has room. */
   readonly logPressure: string;
-  /** String with expiry: what ingest says of itself, JSON. */
+  /** Hash: which ingest writes the log, `run`, `owner`, `term`, `beat`, `host`, `pid`, … (lease.lua). */
+  readonly ingestLease: string;
+  /** String with expiry: what ingest says of itself, JSON; of several the one that has the lease. */
   readonly ingestStatus: string;
+  /** String with expiry: what an ingest that stands by says of itself, JSON; of several the one that spoke last. */
+  readonly ingestStandby: string;
   /** String with expiry: what the worker says of itself, JSON; of several the one that spoke last. */
   readonly workerStatus: string;
   /** String with expiry: what the relay says of itself, JSON; of several the one that spoke last. */
@@ -77,7 +81,9 @@ export function createLogKeys(pbxId: string): LogKeys {
     calls: `${prefix}:state:calls`,
     recovery: `${prefix}:state:recovery`,
     logPressure: `${prefix}:status:log-pressure`,
+    ingestLease: `${prefix}:ingest-lease`,
     ingestStatus: `${prefix}:status:ingest`,
+    ingestStandby: `${prefix}:status:ingest-standby`,
     workerStatus: `${prefix}:status:worker`,
     relayStatus: `${prefix}:status:relay`,
     settings: `${prefix}:settings`,

@@ -31,12 +31,15 @@ export interface ServiceStatus {
  */
 export function createStatusReporter(
   { redis, key, now = () => performance.now() }: { redis: Redis; key: string; now?: () => number },
-  describe: () => object = () => ({}),
+  /** Null: to be silent, because another process speaks now. */
+  describe: () => object | null = () => ({}),
 ): StatusReporter {
   let lastTakenAt = now();
   let refusal: string | null = null;
   const report = async () => {
-    const status: ServiceStatus = { at: new Date().toISOString(), ...describe(), pid: process.pid };
+    const described = describe();
+    if (described === null) return;
+    const status: ServiceStatus = { at: new Date().toISOString(), ...described, pid: process.pid };
     try {
       await redis.set(key, JSON.stringify(status), 'PX', EXPIRES_MS);
       lastTakenAt = now();

@@ -119,6 +119,8 @@ const componentHealth = z
       )
       .optional()
       .describe('Of `persist`: how far PostgreSQL is behind each channel of the log.'),
+    host: z.string().optional().describe('Of `ingest`: the machine of the one that writes the log.'),
+    standby: z.string().optional().describe('Of `ingest`: the machine of one that waits to take over.'),
   })
   .meta({ id: 'ComponentHealth', description: 'How a part is; without a key its state alone.' });
 

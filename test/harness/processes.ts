@@ -54,11 +54,11 @@ export function inheritedEnvironment(): NodeJS.ProcessEnv {
   return { PATH, HOME, NODE_COMPILE_CACHE };
 }
 
-/** Resolves when the service says that it is ready. */
+/** Resolves when the service says that it is ready; where it is to stand by, when it says that it does. */
 export async function startService(
   name: ServiceName,
   env: Record<string, string>,
-  options: { readyTimeoutMs?: number } = {},
+  options: { readyTimeoutMs?: number; isStandby?: boolean } = {},
 ): Promise<ServiceProcess> {
   const { file, portVariable, readyPath } = entryPoints[name];
   const port = env[portVariable] ?? String(await findFreePort());
@@ -104,15 +104,23 @@ export async function startService(
       await exited;
     },
   };
-  await waitUntilReady(service, `${service.internalUrl}${readyPath}`, options.readyTimeoutMs ?? 45_000);
+  await waitUntilReady(service, `${service.internalUrl}${readyPath}`, options);
   return service;
 }
 
-async function waitUntilReady(service: ServiceProcess, url: string, timeoutMs: number): Promise<void> {
+async function waitUntilReady(
+  service: ServiceProcess,
+  url: string,
+  { readyTimeoutMs = 45_000, isStandby = false }: { readyTimeoutMs?: number; isStandby?: boolean },
+): Promise<void> {
+  const isThere = async () => {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    return isStandby ? (await answer.text()).includes('standby:') : answer.ok;
+  };
   try {
-    await waitFor(async () => !service.isAlive() || (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok, {
+    await waitFor(async () => !service.isAlive() || (await isThere()), {
       what: `${service.name} to answer ${url}`,
-      timeoutMs,
+      timeoutMs: readyTimeoutMs,
     });
   } catch (error) {
     await service.kill();

@@ -1,4 +1,5 @@
-import { appendToLog } from '@3cx-relay/shared/log/append.ts';
+import { appendToLog, isFenced } from '@3cx-relay/shared/log/append.ts';
+import { askForLease, releaseLease } from '@3cx-relay/shared/log/ingest-lease.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { LogWriter } from '@3cx-relay/shared/log/log-writer.ts';
 import { type LogPage, readLog } from '@3cx-relay/shared/log/read.ts';
@@ -148,6 +149,27 @@ describe('a log in a Cluster', () => {
     }
     expect(await publishToAll(redis, keys.clientQuestions, 'who?')).toBe(6);
     await waitFor(() => heard.length === 6, { what: 'all six', timeoutMs: 5_000 });
+  });
+
+  it('has the lease of ingest beside the log, so that one script sees both', async () => {
+    const target = { redis: connect(), keys };
+    const ask = (run: string) =>
+      askForLease(target, {
+        ...{ mode: 'first', run, owner: `of ${run}`, term: null, newTerm: run, stoodStill: null, beat: 1 },
+        ...{ leaseMs: 10_000, host: run, pid: 1, since: new Date().toISOString() },
+      });
+    const append = (run: string) =>
+      appendToLog(
+        { ...target, channel: 'errors', run },
+        { writerId: run, firstWriterSeq: 1, entries: [{ type: 'x', at: 1, body: '{}' }], highestKnownSeq: 0 },
+      );
+    expect(await ask('one')).toMatchObject({ isGranted: true });
+    expect(await ask('two')).toMatchObject({ isGranted: false, holder: { host: 'one' } });
+    await append('one');
+    expect(isFenced(await append('two').catch((error: unknown) => error))).toBe(true);
+    expect(await releaseLease(target, 'one')).toBe(true);
+    expect(await ask('two')).toMatchObject({ isGranted: true, before: 'one' });
+    await append('two');
   });
 
   it('takes a failover under a writer: what was acknowledged is there once, in order, and a reader saw it all', async () => {

@@ -150,6 +150,25 @@ describe('the public API', () => {
     expect(detailed.components.ingest?.error).toMatch('is it running');
   });
 
+  it('names the machine whose ingest writes and the one that stands by, to who has a key', async () => {
+    const { redis, keys } = log;
+    const since = new Date().toISOString();
+    await redis.hset(keys.ingestLease, { run: 'r', host: 'one', pid: 1, since, renewedAt: since, ms: 10_000 });
+    await redis.set(keys.ingestStatus, '{"state":"connected"}', 'PX', 10_000);
+    await redis.set(keys.ingestStandby, '{"host":"two","pid":2}', 'PX', 10_000);
+    const told = await waitFor(
+      async () => {
+        const health = (await (await get('/relay/health')).json()) as { components: Record<string, object> };
+        return Object.hasOwn(health.components.ingest ?? {}, 'standby') && health.components.ingest;
+      },
+      { what: 'the report to be made anew' },
+    );
+    expect(told).toEqual({ state: 'up', error: null, host: 'one', since, standby: 'two' });
+    const open = (await (await get('/relay/health', null)).json()) as { components: Record<string, object> };
+    expect(open.components.ingest).toEqual({ state: 'up' });
+    await redis.del(keys.ingestLease, keys.ingestStatus, keys.ingestStandby);
+  });
+
   it('answers what is not there with a problem document, and another method with Allow', async () => {
     expect((await get('/relay/nothing')).status).toBe(404);
     const other = await fetch(`${relay.url}/relay/health`, { method: 'DELETE' });

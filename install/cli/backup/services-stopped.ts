@@ -32,9 +32,11 @@ export async function withServicesStopped(
 async function requireSilence({ redis, keys }: Pick<ReturnType<typeof openRedis>, 'redis' | 'keys'>): Promise<void> {
   const deadline = Date.now() + SILENT_WITHIN_MS;
   for (;;) {
-    const talking = await redis.exists(keys.ingestStatus, keys.workerStatus);
+    const talking = await redis.exists(keys.ingestStatus, keys.ingestStandby, keys.workerStatus);
     if (talking === 0) return;
-    if (Date.now() >= deadline) throw new Error('Ingest or worker runs: stop them first, nothing was changed.');
+    if (Date.now() >= deadline) {
+      throw new Error('Ingest or worker runs, here or on another machine: stop them first, nothing was changed.');
+    }
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -24,6 +24,20 @@ export async function readIngestWord(redis: Redis, keys: LogKeys): Promise<Inges
   return text === null ? null : toIngestWord(JSON.parse(text));
 }
 
+/** What an ingest that waits for another one says. */
+export interface StandbyWord {
+  readonly host: string;
+  readonly pid: number;
+}
+
+/** Of several the one that spoke last; null: none stands by. */
+export async function readStandby(redis: Redis, keys: LogKeys): Promise<StandbyWord | null> {
+  const text = await redis.get(keys.ingestStandby);
+  if (text === null) return null;
+  const { host, pid } = recordOf(JSON.parse(text));
+  return { host: textOf(host) ?? 'another machine', pid: numberOf(pid) ?? 0 };
+}
+
 /** Another version may say more or less: whatever is not as expected counts as not said. */
 export function toIngestWord(said: unknown): IngestWord {
   const word = recordOf(said);

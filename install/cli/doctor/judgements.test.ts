@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { judgeKeys } from './access.ts';
 import { judgeCertificate } from './certificate.ts';
 import { failure, ok, warning } from './check.ts';
+import { judgeHolder } from './ingest-holder.ts';
 import { toIngestWord } from './ingest-word.ts';
 import { listenersOn } from './listeners.ts';
 import { judgeRoom } from './machine.ts';
@@ -185,4 +186,23 @@ test('a worker that may connect to this machine alone is in trouble when its set
     expect(text).toContain(name);
     expect(text).not.toContain(value);
   }
+});
+
+test('who writes and who stands by is named, and one that is silent or was stopped is trouble', () => {
+  const at = (ms: number) => new Date(ms).toISOString();
+  const lease = {
+    ...{ host: 'one', pid: 7, since: at(now - DAY_MS), renewedAt: at(now - 2_000) },
+    ...{ leaseMs: 10_000, owner: 'x', isReleased: false },
+  };
+  const standby = { host: 'two', pid: 8 };
+  expect(judgeHolder(lease, null, now)).toMatchObject({
+    level: 'ok',
+    text: `the ingest on one (pid 7) writes since ${at(now - DAY_MS)}`,
+  });
+  expect(judgeHolder(lease, standby, now).text).toMatch(/; two \(pid 8\) stands by$/);
+  const silent = judgeHolder({ ...lease, renewedAt: at(now - 60_000) }, standby, now);
+  expect(silent).toMatchObject({ level: 'failure', text: expect.stringContaining('one (pid 7) is silent') });
+  expect(judgeHolder({ ...lease, isReleased: true }, null, now).level).toBe('failure');
+  expect(judgeHolder(null, null, now).level).toBe('unknown');
+  expect(judgeHolder(null, standby, now).level).toBe('warning');
 });

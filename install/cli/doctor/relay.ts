@@ -53,8 +53,9 @@ export const relayChecks: readonly Check[] = [
     run: async ({ installation }: CheckContext): Promise<Finding> => {
       const service = installation?.services.find(each => each.name === name);
       if (!service) return NOT_INSTALLED;
-      const { isReady, reasons } = await readReadiness(service);
+      const { isReady, isStandby, reasons } = await readReadiness(service);
       if (isReady) return ok(`${name} is ready`);
+      if (isStandby) return ok(`${name} waits for another one to go: ${reasons.join('; ')}`);
       return failure(`${name} is not ready: ${reasons.join('; ')}`, `look at "journalctl -u ${service.unit}"`);
     },
   })),

@@ -2,6 +2,7 @@ import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import { accessChecks } from './access.ts';
 import { type Check, type CheckContext, type Finding, failure } from './check.ts';
+import { ingestChecks } from './ingest-holder.ts';
 import { machineChecks } from './machine.ts';
 import { pbxChecks } from './pbx.ts';
 import { postgresChecks } from './postgres.ts';
@@ -11,6 +12,7 @@ import { relayChecks } from './relay.ts';
 export const CHECKS: readonly Check[] = [
   ...machineChecks,
   ...relayChecks,
+  ...ingestChecks,
   ...pbxChecks,
   ...redisChecks,
   ...postgresChecks,

@@ -58,6 +58,7 @@ export class DurableLog {
   #watcher: DurableLogWatcher | null = null;
   #draining: Promise<void> | null = null;
   readonly #direct: (() => void)[] = [];
+  #isClosed = false;
 
   constructor(options: DurableLogOptions, deps: DurableLogDeps) {
     this.#options = options;
@@ -109,6 +110,7 @@ export class DurableLog {
   }
 
   write(channel: Channel, entry: NewEntry): void {
+    if (this.#isClosed) return;
     const writer = this.#writerOf(channel);
     if (this.#mode === 'direct') {
       if (writer.write(entry)) return;
@@ -124,6 +126,16 @@ export class DurableLog {
     await new Promise<void>(resolve => this.#direct.push(resolve));
   }
 
+  /**
+   * Nothing more goes into the log, where another ingest writes now: what is not acknowledged, and everything new, goes to
+   * the spool file. Where it goes from there says superseded-spool.ts.
+   */
+  abandon(): void {
+    this.#stopping.abort();
+    this.#mode = 'spooling';
+    for (const [channel, writer] of this.#writers) this.#spoolUnacknowledged(channel, writer);
+  }
+
   /** Writes what waits to Redis within `flushMs`, and what then still waits to the spool: nothing accepted is lost. */
   async stop(flushMs: number): Promise<void> {
     if (this.#mode === 'direct') await Promise.all([...this.#writers.values()].map(writer => writer.stop(flushMs)));
@@ -131,6 +143,7 @@ export class DurableLog {
     // An append of the spool that hangs is not waited for: what it wrote, the next process skips.
     await Promise.race([this.#draining, sleep(LAST_APPEND_MS)]);
     for (const [channel, writer] of this.#writers) this.#spoolUnacknowledged(channel, writer);
+    this.#isClosed = true;
     await this.#deps.spool.stop();
   }
 
@@ -193,7 +206,7 @@ export class DurableLog {
           backoff.reset();
         } else if (!spool.isWriting && !spool.hasUnread && !this.#stopping.signal.aborted) {
           await spool.clear();
-          if (spool.isWriting) continue;
+          if (spool.isWriting || this.#stopping.signal.aborted) continue;
           this.#goDirect();
           const details = { entries: appended };
           const message = 'the log is written again, and everything from the spool file is in it';

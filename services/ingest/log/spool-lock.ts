@@ -22,7 +22,7 @@ export function lockSpoolFolder(folder: string): SpoolLock {
     const since = startedAt ? ` since ${startedAt}` : '';
     throw new OperatorError(
       'SPOOL_IN_USE',
-      `the spool folder ${resolve(folder)} is in use by another ingest (pid ${pid}${since}): stop that one ("kill ${pid}"), or set SPOOL_DIR to a folder of its own for each`,
+      `the spool folder ${resolve(folder)} is in use by another ingest (pid ${pid}${since}): stop that one ("kill ${pid}"); one for another PBX, or one that stands by for this PBX, needs a SPOOL_DIR of its own`,
     );
   }
   return { release: () => releaseLockFile(path) };
