@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { System } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
@@ -33,6 +34,31 @@ export async function msUntilRed(what: string, isRed: () => Promise<boolean>): P
   const startedAt = performance.now();
   await waitFor(isRed, { what: `${what} to be red`, timeoutMs: RED_WITHIN_MS, everyMs: ASKED_EVERY_MS });
   return Math.round(performance.now() - startedAt);
+}
+
+/**
+ * What `/relay/health` says of a process that stands still. Ms until it says so.
+ *
+ * @throws when it does not say so in time, says it of the other one, or does not take it back
+ */
+export async function msUntilTold(system: System, frozen: 'ingest' | 'worker'): Promise<number> {
+  const componentOf = { ingest: 'ingest', worker: 'persist' } as const;
+  const other = frozen === 'ingest' ? 'worker' : 'ingest';
+  const stateOf = async (name: 'ingest' | 'worker') =>
+    (await healthOf(system.relayUrl)).components[componentOf[name]]?.state;
+  const thaw = system.service(frozen).freeze();
+  let ms: number;
+  try {
+    ms = await msUntilRed(`${frozen} in /relay/health`, async () => (await stateOf(frozen)) === 'down');
+    expect((await healthOf(system.relayUrl)).status).toBe('degraded');
+    expect(await stateOf(other)).toBe('up');
+    for (const name of ['relay', other] as const) expect(await reasonsOf(system, name)).toEqual([]);
+  } finally {
+    thaw();
+  }
+  await allReady(system);
+  await waitFor(async () => (await healthOf(system.relayUrl)).status === 'ok', { what: 'all to be well again' });
+  return ms;
 }
 
 export async function allReady(system: System): Promise<void> {
