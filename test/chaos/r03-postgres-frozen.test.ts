@@ -22,8 +22,8 @@ const PER_SECOND = extent({ quick: 300, full: 500 });
 const CLIENTS = extent({ quick: 10, full: 100 });
 /** In full longer than an answer about a key is fresh (validation-cache.ts) and a query may be silent (pool.ts). */
 const FROZEN_MS = extent({ quick: 5_000, full: 60_000 });
-/** An answer that waits for PostgreSQL is given up for the one before within half a second. */
-const KNOWN_WITHIN_MS = 3_000;
+/** Half a second, and the rest for a machine with more to do than it can: one who waited for PostgreSQL takes five. */
+const KNOWN_WITHIN_MS = 4_500;
 /** A connection and a look take five seconds each at most. */
 const REFUSED_WITHIN_MS = 15_000;
 
@@ -79,9 +79,11 @@ test(
           }),
         ]);
         redAfterMs = Math.max(...redAfter);
-        expect((await healthOf(system.relayUrl)).status).toBe('degraded');
+        await waitFor(async () => (await healthOf(system.relayUrl)).status === 'degraded', {
+          what: 'no more than that',
+        });
         do {
-          for (const name of ['relay', 'ingest'] as const) expect(await reasonsOf(system, name)).toEqual([]);
+          await allReady(system, ['relay', 'ingest']);
           slowestMs = Math.max(slowestMs, await expectKnown());
           await expectAtHead();
           await sleep(500);
