@@ -154,7 +154,7 @@ export async function createRelay(
   const admit = createAdmission(
     createKeyRate({ redis: commands.redis, keys }, { requestsPerSecond: config.RELAY_KEY_REQUESTS_PER_SECOND }),
   );
-  const pingPostgres = () => store.pool.query('SELECT 1');
+  const pingPostgres = store.ping;
   const storesWatch = watchStores({ tail, pingPostgres }, { logger, errors });
   const status = createStatusReporter({ redis: commands.redis, key: keys.relayStatus });
   const report = createHealthReport({

@@ -88,7 +88,7 @@ async function start(config: WorkerConfig, logger: Logger, registry: Registry): 
   });
   const probes = [
     createProbe({ name: 'Redis', check: () => pingServerOf(redis, keys.meta('calls')) }),
-    createProbe({ name: 'PostgreSQL', check: () => pool.query('SELECT 1') }),
+    createProbe({ name: 'PostgreSQL', check: store.ping }),
   ];
   return {
     errors,

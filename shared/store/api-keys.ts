@@ -11,6 +11,12 @@ const REVOKE_API_KEY = loadSql('revoke-api-key');
 const LIST_API_KEYS = loadSql('list-api-keys');
 const LISTEN_API_KEYS = loadSql('listen-api-keys');
 
+/**
+ * Of a row that an index finds. Only a server that froze takes so long, and whoever stands at the door with a key that is
+ * not known is to hear of that, and to hold a connection of the pool no longer.
+ */
+const LOOK_UP_MS = 5_000;
+
 /** What narrows a key; null: nothing does. */
 export interface KeyRestrictions {
   readonly expiresAt: Date | null;
@@ -144,8 +150,14 @@ export async function rotateApiKey(
 }
 
 export async function selectApiKeysByPrefix(pool: pg.Pool, keyPrefix: string): Promise<StoredApiKey[]> {
-  const { rows } = await pool.query<StoredRow>(SELECT_BY_PREFIX, [keyPrefix]);
+  const { rows } = await pool.query<StoredRow>(lookUp(SELECT_BY_PREFIX, [keyPrefix]));
   return rows.map(toStored);
+}
+
+/** pg takes the limit with a single query, too; its types know it of connections alone. */
+function lookUp(text: string, values: unknown[]): pg.QueryConfig {
+  const query: pg.QueryConfig & { query_timeout: number } = { text, values, query_timeout: LOOK_UP_MS };
+  return query;
 }
 
 /** In no order; ids that nobody has are left out. */
@@ -153,7 +165,7 @@ export async function selectApiKeysById(
   queryable: pg.Pool | pg.Client,
   ids: readonly number[],
 ): Promise<StoredApiKey[]> {
-  const { rows } = await queryable.query<StoredRow>(SELECT_BY_ID, [ids]);
+  const { rows } = await queryable.query<StoredRow>(lookUp(SELECT_BY_ID, [ids]));
   return rows.map(toStored);
 }
 

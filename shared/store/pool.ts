@@ -13,6 +13,8 @@ export interface PoolOptions {
 
 export interface PostgresPool {
   readonly pool: pg.Pool;
+  /** Rejects when the server does not answer within seconds, and does not use that connection again. */
+  ping(): Promise<unknown>;
   /** Waits for the connections in use, but not long: a server that froze lets none of them go. Safe to call again. */
   stop(): Promise<void>;
 }
@@ -26,6 +28,11 @@ const SILENCE_MS = 5_000;
  * within ten seconds. Longer than Redis may be silent, so that whoever waits for Redis in a transaction ends it himself.
  */
 const IDLE_IN_TRANSACTION_MS = 7_000;
+/**
+ * Who asks every second whether a server is there must not hold every connection of the pool for as long as a query may
+ * take, when it froze: then nobody would find the one that is back.
+ */
+const PING_MS = 3_000;
 const STOP_MS = 1_500;
 
 /** Connections open on demand and come back by themselves after an outage; a query during it rejects at once. */
@@ -48,9 +55,12 @@ export function createPool(options: PoolOptions): PostgresPool {
   });
   // The same for one in use that breaks between two queries of a transaction; the next query rejects.
   pool.on('connect', client => client.on('error', () => undefined));
+  // pg takes the limit with a single query, too; its types know it of connections alone.
+  const ping: pg.QueryConfig & { query_timeout: number } = { text: 'SELECT 1', query_timeout: PING_MS };
   let stopping: Promise<void> | undefined;
   return {
     pool,
+    ping: () => pool.query(ping),
     stop() {
       stopping ??= Promise.race([pool.end(), delay(STOP_MS, undefined, { ref: false })]);
       return stopping;

@@ -20,6 +20,8 @@ export async function playWhile(system: System, perSecond: number, meanwhile: Pr
   const over = meanwhile.finally(() => {
     isOver = true;
   });
+  // Who is told of a failure is told behind the piece that is being played.
+  over.catch(() => undefined);
   while (!isOver) await playBurst(system, { seconds: PIECE_SECONDS, perSecond });
   await over;
   await playBurst(system, { seconds: PIECE_SECONDS, perSecond });

@@ -6,21 +6,28 @@ import { readPage } from '@3cx-relay/shared/log/page.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { afterEach, expect, test } from 'vitest';
 import { waitFor } from '../harness/wait-for.ts';
-import { extent, limitOf } from './extent.ts';
+import type { Way } from '../integration/fixtures/tcp-proxy.ts';
+import { extent, isFull, limitOf } from './extent.ts';
 import { type Fire, lightFire, type PartName } from './fire/fire.ts';
 import { report } from './row.ts';
 
 /**
  * R3, and what R1 leaves out: every channel is written to by a writer that says what was acknowledged, and copied by two
- * workers. PostgreSQL is away for minutes, then whatever can die does. Must hold: the lag grows and goes to nothing by
- * itself under load, nothing was given up; each channel's rows equal its log, the log has what was acknowledged under its
- * number and nothing twice; errors, usage and audit add up. `UNDER_FIRE_SEED` plays the same kills again.
+ * workers. PostgreSQL is away for minutes, stands still with its connections open, and is badly connected with one worker
+ * and with both; then whatever can die does. Must hold: the lag grows and goes to nothing by itself under load, nothing
+ * was given up; each channel's rows equal its log, the log has what was acknowledged under its number and nothing twice;
+ * errors, usage and audit add up. `UNDER_FIRE_SEED` plays the same kills again.
  */
 const PER_SECOND = extent({ quick: 600, full: 1_000 });
 const AWAY_SECONDS = extent({ quick: 4, full: 300 });
+const FROZEN_SECONDS = extent({ quick: 3, full: 60 });
+const BAD_MS = extent({ quick: 500, full: 15_000 });
+/** So long that a worker finds out by itself that nobody is behind its connections; otherwise they are cut before. */
+const HALF_OPEN_MS = extent({ quick: 500, full: 45_000 });
 const SECONDS = extent({ quick: 6, full: 300 });
 const SEED = Number(process.env.UNDER_FIRE_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const KILL_EVERY_MS = 1_500;
+const BAD_SECONDS = (2 * (4 * BAD_MS + HALF_OPEN_MS)) / 1_000;
 const CATCH_UP_MS = 120_000 + 1_000 * SECONDS;
 
 let fire: Fire | undefined;
@@ -31,16 +38,17 @@ afterEach(async () => {
 });
 
 test(
-  'PostgreSQL away under load, then writer, workers, Redis and PostgreSQL killed at random: it ends as the log',
+  'PostgreSQL away, frozen and badly connected under load, then all of them killed at random: it ends as the log',
   async () => {
     const burning = await lightFire(PER_SECOND);
     fire = burning;
     await playAway(burning);
+    await playFrozen(burning);
+    await playBadWays(burning);
     await playKills(burning);
     await burning.parts.writer.kill();
     const healMs = await caughtUp(burning);
-    // A worker may just have said something of itself, which is on its way.
-    const logs = await waitFor(() => expectTheSame(burning), {
+    const logs = await waitFor(() => whileWorkersStandStill(burning, () => expectTheSame(burning)), {
       what: 'PostgreSQL to be the same as the log',
       timeoutMs: 30_000,
       everyMs: 1_000,
@@ -49,25 +57,68 @@ test(
     const sum = (counts: Iterable<{ size: number } | { length: number }>) =>
       [...counts].reduce((total, each) => total + ('size' in each ? each.size : each.length), 0);
     await report({
-      fault: 'R3 PostgreSQL gone, then all of them killed',
+      fault: 'R3 PostgreSQL gone, frozen, badly connected, then all of them killed',
       load: `${PER_SECOND}/s, 5 channels, 2 workers`,
-      seconds: AWAY_SECONDS + SECONDS,
+      seconds: AWAY_SECONDS + FROZEN_SECONDS + BAD_SECONDS + SECONDS,
       ...{ sent: sum(burning.acknowledged.values()), logged: sum(logs.values()), delivered: null },
       ...{ duplicated: 0, missing: 0, gaps: 0, healMs, note: `UNDER_FIRE_SEED=${SEED}` },
     });
   },
-  limitOf(2 * AWAY_SECONDS + SECONDS) + CATCH_UP_MS,
+  limitOf(2 * (AWAY_SECONDS + FROZEN_SECONDS) + BAD_SECONDS + SECONDS) + CATCH_UP_MS,
 );
 
 async function playAway(burning: Fire): Promise<void> {
   await burning.parts.postgres.kill();
   await sleep(AWAY_SECONDS * 1_000);
-  await waitFor(async () => (await lagOf(burning)) > AWAY_SECONDS / 3, {
+  await lagToGrow(burning, AWAY_SECONDS / 3);
+  await burning.parts.postgres.start();
+  await lagToGo(burning);
+}
+
+async function playFrozen(burning: Fire): Promise<void> {
+  const thaw = burning.freezePostgres();
+  try {
+    await sleep(FROZEN_SECONDS * 1_000);
+    await lagToGrow(burning, FROZEN_SECONDS / 3);
+  } finally {
+    thaw();
+  }
+  await lagToGo(burning);
+}
+
+async function playBadWays(burning: Fire): Promise<void> {
+  for (const bad of [burning.ways.slice(0, 1), burning.ways]) {
+    const hamper = (way: Way) => {
+      for (const each of bad) each.hamper(way);
+    };
+    hamper({ latencyMs: 150 });
+    await sleep(BAD_MS);
+    hamper({ bytesPerSecond: 40_000 });
+    await sleep(BAD_MS);
+    hamper({});
+    for (const way of bad) way.freeze();
+    await sleep(BAD_MS);
+    await Promise.all(bad.map(way => way.restore()));
+    // Enough to sign in and for a few answers: some break off where a COMMIT was sent.
+    hamper({ cutAfterBytes: 6_000 });
+    await sleep(BAD_MS);
+    hamper({});
+    for (const way of bad) way.leaveHalfOpen();
+    await sleep(HALF_OPEN_MS);
+    if (!isFull) for (const way of bad) way.cutConnections();
+    await lagToGo(burning);
+  }
+}
+
+async function lagToGrow(burning: Fire, seconds: number): Promise<void> {
+  await waitFor(async () => (await lagOf(burning)) > seconds, {
     what: 'the lag to grow',
     timeoutMs: 60_000,
     everyMs: 200,
   });
-  await burning.parts.postgres.start();
+}
+
+async function lagToGo(burning: Fire): Promise<void> {
   await waitFor(async () => (await lagOf(burning)) < 3, {
     what: 'the lag to be gone, under load',
     timeoutMs: CATCH_UP_MS + AWAY_SECONDS * 1_000,
@@ -89,19 +140,33 @@ async function playKills(burning: Fire): Promise<void> {
 }
 
 /** Milliseconds until PostgreSQL has everything, the workers' own words included. */
-async function caughtUp({ redis, keys, pool }: Fire): Promise<number> {
+async function caughtUp(burning: Fire): Promise<number> {
   const startedAt = Date.now();
-  await waitFor(
-    async () => {
-      const { rows } = await pool.query<{ channel: Channel; seq: number }>(
-        'SELECT channel, seq::int FROM log_positions',
-      );
-      const heads = await Promise.all(rows.map(({ channel }) => redis.hget(keys.meta(channel), 'seq')));
-      return rows.every(({ seq }, index) => seq === Number(heads[index] ?? 0));
-    },
-    { what: 'PostgreSQL to have everything', timeoutMs: CATCH_UP_MS, everyMs: 100 },
-  );
+  await waitFor(() => isCaughtUp(burning), {
+    what: 'PostgreSQL to have everything',
+    timeoutMs: CATCH_UP_MS,
+    everyMs: 100,
+  });
   return Date.now() - startedAt;
+}
+
+async function isCaughtUp({ redis, keys, pool }: Fire): Promise<boolean> {
+  const { rows } = await pool.query<{ channel: Channel; seq: number }>('SELECT channel, seq::int FROM log_positions');
+  const heads = await Promise.all(rows.map(({ channel }) => redis.hget(keys.meta(channel), 'seq')));
+  return rows.every(({ seq }, index) => seq === Number(heads[index] ?? 0));
+}
+
+/**
+ * A worker may just have said something of itself, which is on its way: then it is false. To compare takes all that this
+ * process has, and their ways to PostgreSQL lead through it: they would complain, which is in the log again.
+ */
+async function whileWorkersStandStill<Result>(burning: Fire, look: () => Promise<Result>): Promise<Result | false> {
+  const thaws = ([0, 1] as const).map(index => burning.worker(index).freeze());
+  try {
+    return (await isCaughtUp(burning)) && (await look());
+  } finally {
+    for (const thaw of thaws) thaw();
+  }
 }
 
 async function lagOf({ worker }: Fire): Promise<number> {

@@ -35,8 +35,35 @@ export async function msUntilRed(what: string, isRed: () => Promise<boolean>): P
   return Math.round(performance.now() - startedAt);
 }
 
-export async function allReady(system: System): Promise<void> {
-  for (const name of ['ingest', 'relay', 'worker'] as const) {
+/**
+ * What `/relay/health` says of a process that stands still. Ms until it says so.
+ *
+ * @throws when it does not say so in time, says it of the other one, or does not take it back
+ */
+export async function msUntilTold(system: System, frozen: 'ingest' | 'worker'): Promise<number> {
+  const componentOf = { ingest: 'ingest', worker: 'persist' } as const;
+  const other = frozen === 'ingest' ? 'worker' : 'ingest';
+  const stateOf = async (name: 'ingest' | 'worker') =>
+    (await healthOf(system.relayUrl)).components[componentOf[name]]?.state;
+  const thaw = system.service(frozen).freeze();
+  let ms: number;
+  try {
+    ms = await msUntilRed(`${frozen} in /relay/health`, async () => (await stateOf(frozen)) === 'down');
+    const isOtherWell = async () =>
+      (await stateOf(other)) === 'up' && (await healthOf(system.relayUrl)).status === 'degraded';
+    await waitFor(isOtherWell, { what: `${other} to be well while ${frozen} stands still` });
+    await allReady(system, ['relay', other]);
+  } finally {
+    thaw();
+  }
+  await allReady(system);
+  await waitFor(async () => (await healthOf(system.relayUrl)).status === 'ok', { what: 'all to be well again' });
+  return ms;
+}
+
+/** While a fault goes on, too, of those who do not need what is away: a machine may have more to do than to answer at once. */
+export async function allReady(system: System, names: readonly Asked[] = ['ingest', 'relay', 'worker']): Promise<void> {
+  for (const name of names) {
     await waitFor(async () => (await reasonsOf(system, name)).length === 0, {
       what: `${name} to be ready`,
       timeoutMs: 30_000,

@@ -23,6 +23,8 @@ export type ServiceProcess = {
   stop(timeoutMs?: number): Promise<void>;
   /** SIGKILL, as a crash would. */
   kill(): Promise<void>;
+  /** SIGSTOP: it stands still with its connections open, until what is returned is called, or it is killed. */
+  freeze(): () => void;
 };
 
 const entryPoints: Record<ServiceName, { file: string; portVariable: string; readyPath: string }> = {
@@ -102,6 +104,10 @@ export async function startService(
     async kill() {
       child.kill('SIGKILL');
       await exited;
+    },
+    freeze() {
+      child.kill('SIGSTOP');
+      return () => void child.kill('SIGCONT');
     },
   };
   await waitUntilReady(service, `${service.internalUrl}${readyPath}`, options);

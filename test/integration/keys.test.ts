@@ -165,6 +165,18 @@ test('a PostgreSQL that froze keeps a known client waiting for half a second, no
   await proxy.restore();
 });
 
+test('a PostgreSQL that froze keeps a stranger waiting for some seconds, and not for as long as a query may take', async () => {
+  const manager = createManager();
+  const { apiKey: stranger } = await manager.generateKey('other', ['read'], 'admin');
+  proxy.freeze();
+  const startedAt = performance.now();
+  await expect(manager.validateKey(stranger)).rejects.toMatchObject({ code: 'KEY_STORE_AWAY' });
+  expect(performance.now() - startedAt).toBeLessThan(12_000);
+  await proxy.restore();
+  // The connection that waited in vain is not used again.
+  expect((await manager.validateKey(stranger)).ok).toBe(true);
+});
+
 test('500 keys at once after a restart cost no bcrypt', async () => {
   const digest = createKeyDigest(SECRET);
   const apiKeys = Array.from({ length: 500 }, randomApiKey);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -6,20 +7,22 @@ import type { ColdLog } from '../../services/relay/replay/cold-log.ts';
 import { createReplay, type Replay } from '../../services/relay/replay/replay.ts';
 import { createTieredLog } from '../../services/relay/replay/tiered-log.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
-import { createTestRedis } from '../harness/redis.ts';
+import { createTestRedis, type TestRedis } from '../harness/redis.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 const PAGE = 10;
 /** Nothing of this log was ever trimmed: nobody asks for what is older. */
 const cold: ColdLog = { read: async () => [], oldest: async () => null };
 
+let server: { redisUrl: string; pbxId: TestRedis['pbxId'] };
 let filler: LogFiller;
 let ring: Ring;
 let entriesRead: number;
 
 beforeEach(async () => {
   const { url: redisUrl, pbxId } = await createTestRedis();
-  filler = createLogFiller({ redisUrl, pbxId });
+  server = { redisUrl, pbxId };
+  filler = createLogFiller(server);
   await filler.fill(5 * PAGE);
   ring = createRing(await readLogInfo(filler.redis, createLogKeys(pbxId), 'calls'), 1_000_000);
   entriesRead = 0;
@@ -63,4 +66,21 @@ it('nothing is read ahead that would take the place of what is kept', async () =
   // Each is answered after what was asked before, over the same connection.
   for (let question = 0; question < 5; question += 1) await filler.redis.ping();
   expect(entriesRead).toBe(PAGE);
+});
+
+it('what Redis has since the log was begun again is no page of the one that is gone, and nobody reads on before he is told', async () => {
+  const { redis, keys } = filler;
+  const replay = replayWith(1_000_000);
+  await redis.del(keys.log('calls'), keys.meta('calls'), keys.writer('calls', 'filler'));
+  const forgetful = createLogFiller(server);
+  await forgetful.fill(PAGE);
+  await forgetful.stop();
+  let isAnswered = false;
+  const reading = Promise.resolve(replay.blockAfter('calls', ring, 0)).finally(() => {
+    isAnswered = true;
+  });
+  await sleep(200);
+  expect(isAnswered).toBe(false);
+  replay.forget('calls');
+  expect(await reading).toBeNull();
 });

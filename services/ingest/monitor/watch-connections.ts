@@ -60,7 +60,7 @@ export async function watchConnections(
     'redis',
     createCheck(() => pingServerOf(redis, keys.meta('calls'))),
   );
-  monitor.watch('postgres', postgres ? createCheck(() => postgres.pool.query('SELECT 1')) : async () => ABSENT);
+  monitor.watch('postgres', postgres ? createCheck(postgres.ping) : async () => ABSENT);
   monitor.watch('event_loop', eventLoop.check);
   // What cannot be read is as if nothing had been seen before: the states then begin now.
   monitor.restore(await readLastSamples({ redis, keys }).catch(() => []));

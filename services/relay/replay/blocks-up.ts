@@ -3,7 +3,7 @@ import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { type Block, createBlock } from '../live/block.ts';
 import type { Ring } from '../live/ring.ts';
 import type { Replay } from './replay.ts';
-import { isSameLog } from './settled-info.ts';
+import { isSameLog } from './same-log.ts';
 import type { TieredLog } from './tiered-log.ts';
 import { unbrokenRun } from './unbroken-run.ts';
 

@@ -1,7 +1,8 @@
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { type Block, createBlock } from '../live/block.ts';
 import type { Ring } from '../live/ring.ts';
-import type { TieredLog } from './tiered-log.ts';
+import { LogBegunAgain, type TieredEntries, type TieredLog, type TieredRange } from './tiered-log.ts';
 import { unbrokenRun } from './unbroken-run.ts';
 
 /**
@@ -33,6 +34,9 @@ export interface ReplayOptions {
 
 /** One that is being read by the store while the one before it is framed here. */
 const PAGES_AHEAD = 2;
+/** The tail finds a log that was begun again within two seconds, unless Redis goes away meanwhile. */
+const RESET_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 25;
 
 export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
   const { pageEntries } = options;
@@ -50,13 +54,15 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
     if (head <= cursor) return null;
     const end = first + pageEntries - 1;
     const to = Math.min(end, head);
-    const page = await log.read({ channel, epochs, from: first, to, count: pageEntries, neededFrom: cursor + 1 });
+    const range = { channel, epochs, from: first, to, count: pageEntries, neededFrom: cursor + 1 };
+    const page = await readSameLog(range, readGeneration);
+    if (page === null) return null;
     count(page.entries.length, page.cold);
     const firstFound = page.entries.find(entry => entry.seq > cursor);
     if (!firstFound) {
       // What no store has any more may still be in the ring, behind a hole.
       const upTo = ring.after > cursor ? Math.min(ring.after, head) : head;
-      return readBeyondHole({ channel, epochs, cursor, from: to + 1, to: upTo });
+      return readBeyondHole({ channel, epochs, cursor, from: to + 1, to: upTo }, readGeneration);
     }
     const run = unbrokenRun(page.entries, cursor);
     const begin = page.isWhole ? first - 1 : (page.entries[0]?.seq ?? first) - 1;
@@ -68,16 +74,27 @@ export function createReplay(log: TieredLog, options: ReplayOptions): Replay {
     return block;
   }
 
+  /** Null when the log was begun again: not before the readers of the one that is gone were told. */
+  async function readSameLog(range: TieredRange, readGeneration: number): Promise<TieredEntries | null> {
+    try {
+      return await log.read(range);
+    } catch (error) {
+      if (!(error instanceof LogBegunAgain)) throw error;
+    }
+    const deadline = performance.now() + RESET_WITHIN_MS;
+    while (readGeneration === generation && performance.now() < deadline) await sleep(LOOK_EVERY_MS);
+    return null;
+  }
+
   /** Nothing is left of this page: the next entry there is, wherever it stands, says what the hole is. */
-  async function readBeyondHole(hole: {
-    channel: Channel;
-    epochs: Ring['epochs'];
-    cursor: number;
-    from: number;
-    to: number;
-  }): Promise<Block> {
+  async function readBeyondHole(
+    hole: { channel: Channel; epochs: Ring['epochs']; cursor: number; from: number; to: number },
+    readGeneration: number,
+  ): Promise<Block | null> {
     const { cursor, epochs, to } = hole;
-    const { entries, cold } = await log.read({ ...hole, count: 1 });
+    const page = await readSameLog({ ...hole, count: 1 }, readGeneration);
+    if (page === null) return null;
+    const { entries, cold } = page;
     count(entries.length, cold);
     return createBlock({ after: cursor, last: entries[0]?.seq ?? to, entries, epochs });
   }

@@ -1,8 +1,8 @@
-import { beganWithin, type EpochStart } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { Ring } from '../live/ring.ts';
+import { isSameLog } from './same-log.ts';
 import type { TieredLog } from './tiered-log.ts';
 
 /** The tail looks for a log that was begun again at least every second, and may be blocked in a read for as long. */
@@ -31,19 +31,4 @@ export async function settledInfo(deps: { log: TieredLog; ring: Ring }, channel:
     }
     await sleep(LOOK_EVERY_MS);
   }
-}
-
-/**
- * Whether one of the two lists goes on where the other ends, and nothing that was read up to `head` has a number that the
- * other gives to an epoch of its own: then what was read last was lost, and the log begun again behind it.
- */
-export function isSameLog(
-  one: { readonly epochs: readonly EpochStart[]; readonly head: number },
-  other: readonly EpochStart[],
-): boolean {
-  const [last, otherLast] = [one.epochs.at(-1)?.epoch, other.at(-1)?.epoch];
-  if (last === undefined || otherLast === undefined) return true;
-  if (one.epochs.some(({ epoch }) => epoch === otherLast)) return true;
-  const known = other.findIndex(({ epoch }) => epoch === last);
-  return known >= 0 && !beganWithin(other.slice(known + 1), one.head);
 }

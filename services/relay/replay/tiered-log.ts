@@ -1,5 +1,5 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
-import type { EpochStart } from '@3cx-relay/shared/log/epochs.ts';
+import { type EpochStart, parseEpochs } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { type LogInfo, readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
@@ -8,6 +8,7 @@ import { createSemaphore } from '@3cx-relay/shared/runtime/semaphore.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { shareReads } from '../share-reads.ts';
 import type { ColdLog } from './cold-log.ts';
+import { isSameLog } from './same-log.ts';
 
 /**
  * The log as one, from its oldest entry in PostgreSQL to its newest in Redis, under one numbering.
@@ -21,10 +22,21 @@ export interface TieredLog {
   hotInfo(channel: Channel): Promise<LogInfo>;
   /** The same with the oldest entry that either holds. @throws when PostgreSQL is away */
   wholeInfo(hot: LogInfo): Promise<LogInfo>;
-  /** @throws when a tier is away that is needed */
+  /** @throws when a tier is away that is needed; LogBegunAgain when Redis has another log than the epochs are of */
   read(range: TieredRange): Promise<TieredEntries>;
   /** The log of this channel was lost and begun again: what was known of it is void. */
   forget(channel: Channel): void;
+}
+
+/** The log was lost and begun again, and whoever asks by its numbers does not know yet: the tail is about to tell. */
+export class LogBegunAgain extends Error {
+  /** For who asks once it is as if Redis were away for a moment. */
+  readonly code = 'ETIMEDOUT';
+
+  constructor(channel: Channel) {
+    super(`the log of ${channel} was begun again and is not read yet`);
+    this.name = 'LogBegunAgain';
+  }
 }
 
 export interface TieredRange {
@@ -70,7 +82,14 @@ export function createTieredLog(
   }
 
   function readHot({ epochs, ...range }: TieredRange): Promise<LogEntry[]> {
-    return inTurn(() => readPage({ redis, keys, epochs }, range));
+    return inTurn(async () => {
+      const page = await readPage({ redis, keys, epochs }, range);
+      if (page.length === 0) return page;
+      // Behind the page: what it was read from was begun before. Its entries would get positions of the log that is gone.
+      const now = parseEpochs(await redis.hget(keys.meta(range.channel), 'epochs'));
+      if (!isSameLog({ epochs, head: range.to }, now)) throw new LogBegunAgain(range.channel);
+      return page;
+    });
   }
 
   async function readUp(range: TieredRange): Promise<TieredEntries> {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { isFull } from '../extent.ts';
 import { RELAYS } from './log-world.ts';
 import { type FilterQuery, TRANSPORTS } from './transports.ts';
 import type { Publication } from './truth.ts';
@@ -18,8 +19,24 @@ export type Command =
   | { do: 'roll back'; entries: number }
   | { do: 'forget meta'; next: 'recall' | 'append' }
   | { do: 'flush'; next: 'recall' | 'append' | 'amnesia' }
+  | ComeBack
   | { do: 'check' }
   | { do: 'compare transports'; fromPercent: number; filter: FilterQuery };
+
+/**
+ * Everybody comes back to many pages that only PostgreSQL has, in front of more than a ring holds, and what is being read
+ * is taken away: one by one such steps hardly ever meet.
+ */
+export type ComeBack = {
+  do: 'come back';
+  publications: readonly Publication[];
+  times: number;
+  /** From when the first of them got something. */
+  afterMs: number;
+  /** Entries that Redis keeps. */
+  keep: number;
+  meanwhile: 'drop history' | 'amnesia';
+};
 
 const DNS = ['100', '101', '102'];
 const EVENTS = ['call.started', 'call.ringing', 'call.ended'];
@@ -52,6 +69,14 @@ const publication: fc.Arbitrary<Publication> = fc.record({
 const publish: fc.Arbitrary<Command> = fc
   .array(publication, { minLength: 1, maxLength: 35 })
   .map(publications => ({ do: 'publish', publications }));
+const comeBack: fc.Arbitrary<ComeBack> = fc.record({
+  do: fc.constant('come back' as const),
+  publications: fc.array(publication, { minLength: 15, maxLength: 35 }),
+  times: fc.integer({ min: 5, max: 15 }),
+  afterMs: fc.nat({ max: 20 }),
+  keep: fc.nat({ max: 40 }),
+  meanwhile: fc.constantFrom('drop history' as const, 'amnesia' as const),
+});
 const next = fc.constantFrom('recall' as const, 'append' as const);
 
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -83,6 +108,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       next: fc.constantFrom('recall' as const, 'append' as const, 'amnesia' as const),
     }),
   },
+  // So much is not for the quick run: on a busy machine a client with a heartbeat of 200 ms does not get through it.
+  ...(isFull ? [{ weight: 2, arbitrary: comeBack }] : []),
   { weight: 2, arbitrary: fc.constant<Command>({ do: 'check' }) },
   {
     weight: 3,

@@ -51,6 +51,7 @@ export type LogWorld = {
 };
 
 export const RELAYS = 2;
+export const RING_BYTES = 1024 ** 2;
 const logger = createLogger({ name: 'model', level: 'silent' });
 
 export async function createLogWorld(): Promise<LogWorld> {
@@ -84,7 +85,7 @@ export async function createLogWorld(): Promise<LogWorld> {
       RELAY_DRAIN_MS: '0',
       RELAY_HEARTBEAT_MS: '200',
       RELAY_BLOCK_MS: '100',
-      RELAY_RING_BYTES: String(1024 ** 2),
+      RELAY_RING_BYTES: String(RING_BYTES),
       RELAY_CLIENT_BYTES: String(16 * 1024),
       RELAY_PAGE_ENTRIES: '10',
       RELAY_PAGE_CACHE_BYTES: '300000',

@@ -1,14 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
-import type { Command, Story } from './commands.ts';
+import type { ComeBack, Command, Story } from './commands.ts';
 import { judge, matches } from './judge.ts';
-import { createLogWorld, type LogWorld, RELAYS } from './log-world.ts';
+import { createLogWorld, type LogWorld, RELAYS, RING_BYTES } from './log-world.ts';
 import { parseTold, ReadingClient, type Told } from './reading-client.ts';
 import { type FilterQuery, readPage, TRANSPORTS } from './transports.ts';
 import type { Publication, Truth } from './truth.ts';
 
 const ONE: readonly Publication[] = [{ dn: '100', event: 'call.started', call: 'c1', padBytes: 10 }];
 const CAUGHT_UP_MS = 20_000;
+const SMALL_BYTES = 300;
+const LARGE_BYTES = 60_000;
 
 /** Plays a story on a world of its own, with one client on each transport, and judges it. @throws when it was told wrong */
 export async function playStory({ filters, commands }: Story): Promise<void> {
@@ -86,11 +89,31 @@ async function play(command: Command, stage: Stage): Promise<void> {
       // Numbers that begin again and have passed the old ones before anybody looked cannot be told from them.
       if (command.next === 'amnesia') await headIsKnown(world);
       return;
+    case 'come back':
+      return comeBack(stage, command);
     case 'check':
       return check(stage);
     case 'compare transports':
       return compare(stage, command);
   }
+}
+
+async function comeBack(stage: Stage, { publications, times, afterMs, keep, meanwhile }: ComeBack): Promise<void> {
+  const { world, clients } = stage;
+  for (const client of clients) client.cut();
+  const small = publications.map(each => ({ ...each, padBytes: each.padBytes % SMALL_BYTES }));
+  for (let i = 0; i < times; i += 1) await world.publish(small);
+  const fills = Math.ceil(RING_BYTES / (publications.length * LARGE_BYTES));
+  for (let i = 0; i < fills; i += 1) await world.publish(small.map(each => ({ ...each, padBytes: LARGE_BYTES })));
+  await world.persist();
+  await world.trim(keep);
+  const places = clients.map(({ place }) => place);
+  for (const client of clients) client.connect();
+  const isReading = () => clients.some(({ place }, index) => place !== places[index]);
+  await waitFor(isReading, { what: 'somebody to read', timeoutMs: CAUGHT_UP_MS, everyMs: 1 });
+  await sleep(afterMs);
+  if (meanwhile === 'drop history') return world.dropHistory(90);
+  return play({ do: 'flush', next: 'amnesia' }, stage);
 }
 
 /** Everybody who is connected gets to the head, and what was told is compared with what happened. */
