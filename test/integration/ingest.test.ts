@@ -227,6 +227,25 @@ describe('outages of our own', () => {
     expect(Date.parse(gap.from ?? '')).toBeLessThanOrEqual(sent?.at ?? 0);
   });
 
+  test('the gap of an ingest that stood still begins before that, not when it read what was left in its socket', async () => {
+    stand = await createIngestStand();
+    const ingest = await stand.start();
+    await stand.burst(1, 1_000);
+    await settled();
+    process.kill(ingest.pid, 'SIGSTOP');
+    await stand.burst(100, 1_000);
+    await stand.sim.post('/sim/faults', { kind: 'drop' });
+    const cutAt = Date.now();
+    // Longer than a frame may be under way, which every gap takes account of.
+    await waitFor(() => Date.now() > cutAt + 2_500, { what: 'the time of standing still' });
+    process.kill(ingest.pid, 'SIGCONT');
+    const gap = await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    expect(Date.parse(gap.from ?? '')).toBeLessThanOrEqual(cutAt);
+    expect(await stand.delivered()).toHaveLength(101);
+    const { logged, delivered } = await settled();
+    expect(logged).toEqual(delivered);
+  });
+
   test('an ingest that was never let in has missed nothing, and one that was may have', async () => {
     stand = await createIngestStand();
     const begun = () => stand.redis.hget(stand.keys.meta('calls'), 'begun');

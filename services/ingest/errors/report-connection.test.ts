@@ -31,7 +31,7 @@ test('a lost connection is a warning, its return good news, and the first one no
   const { socket, tell } = createSocket('connected');
   const report = reportConnection(socket, sink);
   tell({ kind: 'open', at: 1 });
-  tell({ kind: 'lost', at: 2, detail: 'closed with 1006' });
+  tell({ kind: 'lost', at: 2, detail: 'closed with 1006', lateSince: null });
   tell({ kind: 'open', at: 3 });
   expect(sink.told).toEqual(['warning', 'info']);
   report.stop();

@@ -13,7 +13,7 @@ import { SequenceWatch } from './sequence-watch.ts';
  * connection.
  *
  * A gap begins when the last frame that arrived was sent, not at the moment the loss was noticed: what the PBX sent in
- * between may have died in the socket. It ends when the PBX was heard on the new socket, because from then on frames are
+ * between may have died in the socket; and not when it was read, where this process stood still. It ends when the PBX was heard on the new socket, because from then on frames are
  * kept.
  */
 export interface PbxFeedDeps {
@@ -63,7 +63,7 @@ export class PbxFeed {
         this.#unreadable(news.reason, news.bytes);
         break;
       case 'lost':
-        this.#lost(news.detail);
+        this.#lost(news);
         break;
       case 'refused':
         break;
@@ -83,10 +83,11 @@ export class PbxFeed {
     this.#deps.reconciler.connected();
   }
 
-  #lost(detail: string): void {
+  #lost({ detail, lateSince }: Extract<SocketNews, { kind: 'lost' }>): void {
     this.#isPaused = false;
+    const sentAt = Math.min(this.lastFrameAt ?? 0, lateSince ?? Number.POSITIVE_INFINITY);
     // Before the socket opened nothing is missing: the snapshot was taken after it.
-    const from = Math.max(this.#openedAt, (this.lastFrameAt ?? 0) - MAX_TRAVEL_MS);
+    const from = Math.max(this.#openedAt, sentAt - MAX_TRAVEL_MS);
     this.#outage = { from, detail };
     this.#deps.reconciler.disconnected();
     this.#deps.pipeline.enqueue(() => this.#deps.pipeline.stopWatching());

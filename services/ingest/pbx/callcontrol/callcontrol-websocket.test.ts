@@ -96,6 +96,27 @@ describe('the call-control socket', () => {
     expect(authorizations).toEqual(['Bearer t1', 'Bearer t1']);
   });
 
+  test('that was held back and then lost says since when what was read last may have waited', async () => {
+    start();
+    await reached('open');
+    sockets[0]?.send('before');
+    await reached('frame');
+    const pausedAt = Date.now();
+    connection.pauseReading();
+    sockets[0]?.send('sent while nobody read');
+    sockets[0]?.close();
+    connection.resumeReading();
+    await reached('lost');
+    expect(kinds()).toEqual(['open', 'frame', 'frame', 'lost']);
+    const lost = news.find(each => each.kind === 'lost');
+    expect(lost?.lateSince).toBeGreaterThanOrEqual(pausedAt);
+    expect(lost?.lateSince).toBeLessThanOrEqual(Date.now());
+    await reached('open', 2);
+    sockets[1]?.close();
+    await reached('lost', 2);
+    expect(news.findLast(each => each.kind === 'lost')).toMatchObject({ lateSince: null });
+  });
+
   test('that answers no ping any more is given up', async () => {
     start();
     await reached('open');

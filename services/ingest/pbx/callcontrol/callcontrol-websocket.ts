@@ -6,6 +6,7 @@ import { createOAuthToken, type OAuthToken } from '../oauth-token.ts';
 import { pbxUrlFrom } from '../pbx-address.ts';
 import { createPbxHttp, type PbxHttp } from '../pbx-http.ts';
 import { type ConnectionInput, type ConnectionState, nextConnectionState } from './connection-states.ts';
+import { Lateness } from './lateness.ts';
 import { createReconnectPlan, type ReconnectPlan } from './reconnect-plan.ts';
 import { refusalSentence, unreadableReasonOf } from './socket-problems.ts';
 
@@ -16,7 +17,8 @@ export type SocketNews =
   | { readonly kind: 'frame'; readonly at: number; readonly raw: string }
   /** A frame that never became text: binary, or longer than `maxFrameBytes` (then the socket is gone, too). */
   | { readonly kind: 'unreadable'; readonly at: number; readonly reason: string; readonly bytes: Buffer }
-  | { readonly kind: 'lost'; readonly at: number; readonly detail: string }
+  /** `lateSince`: Unix ms; what was read last may have been sent since then. Null when it was read as it came. */
+  | { readonly kind: 'lost'; readonly at: number; readonly detail: string; readonly lateSince: number | null }
   /** The upgrade was answered with a status instead of 101. */
   | { readonly kind: 'refused'; readonly at: number; readonly status: number; readonly sentence: string };
 
@@ -57,6 +59,7 @@ export class CallControlWebSocket {
   readonly #logger: Logger;
   readonly #limits: { readonly pingMs: number; readonly pongDeadlineMs: number; readonly maxFrameBytes: number };
   readonly #now: () => number;
+  readonly #lateness: Lateness;
   readonly #ownHttp: PbxHttp | null;
   readonly #handlers = new Set<(news: SocketNews) => void>();
   readonly #reconnects: Counter;
@@ -76,6 +79,7 @@ export class CallControlWebSocket {
     this.#url = `${pbxUrl.replace(/^http/, 'ws')}/callcontrol/ws`;
     this.#basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
     this.#now = options.now ?? Date.now;
+    this.#lateness = new Lateness(this.#now);
     if (options.token) {
       this.#token = options.token;
       this.#ownHttp = null;
@@ -155,7 +159,7 @@ export class CallControlWebSocket {
     this.#logger.error({ why }, 'PBX connection closed until there is room again');
     const wasOpen = this.#state === 'open';
     this.#feed('hold');
-    if (wasOpen) this.#tell({ kind: 'lost', at: this.#now(), detail: why });
+    if (wasOpen) this.#tellLoss(this.#now(), why);
   }
 
   release(): void {
@@ -172,16 +176,19 @@ export class CallControlWebSocket {
   pauseReading(): void {
     // A paused socket hears no pong either, so the silence is our own.
     this.#heard();
+    this.#lateness.paused();
     this.#socket?.pause();
   }
 
   resumeReading(): void {
+    this.#lateness.resumed();
     this.#socket?.resume();
   }
 
   stop(): void {
     this.#feed('stop');
     this.#handlers.clear();
+    this.#lateness.stop();
     this.#ownHttp?.stop();
   }
 
@@ -249,7 +256,11 @@ export class CallControlWebSocket {
       if (isBinary) this.#tell({ kind: 'unreadable', at, reason: 'a binary frame', bytes });
       else this.#tell({ kind: 'frame', at, raw: bytes.toString() });
     });
-    socket.on('pong', () => isCurrent() && this.#answered());
+    socket.on('pong', question => {
+      if (!isCurrent()) return;
+      this.#lateness.answered(question.toString());
+      this.#answered();
+    });
     socket.on('error', error => {
       if (!isCurrent()) return;
       const reason = unreadableReasonOf(error, this.#limits.maxFrameBytes);
@@ -282,7 +293,7 @@ export class CallControlWebSocket {
 
   #ping(): void {
     if (!this.#socket || this.#socket.isPaused) return;
-    this.#socket.ping();
+    this.#socket.ping(this.#lateness.question());
     // Armed once until something comes: a deadline that each ping moves would never pass.
     this.#pongTimer ??= setTimeout(
       () => this.#lose(`silent: no answer to a ping for ${this.#limits.pongDeadlineMs} ms`),
@@ -317,7 +328,12 @@ export class CallControlWebSocket {
       wasOpen ? this.#plan.afterLoss(at - this.#openedAt) : this.#plan.afterFailure(),
     );
     this.#feed('lost');
-    if (wasOpen) this.#tell({ kind: 'lost', at, detail });
+    if (wasOpen) this.#tellLoss(at, detail);
+  }
+
+  #tellLoss(at: number, detail: string): void {
+    this.#tell({ kind: 'lost', at, detail, lateSince: this.#lateness.since });
+    this.#lateness.resumed();
   }
 
   #fail(sentence: string, waitMs: number): void {
