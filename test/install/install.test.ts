@@ -206,11 +206,13 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
   });
 
   test('a second run changes nothing, not even a time', async () => {
-    const format = '%p %T@ %C@ %i %m %u';
-    const first = await machine.run(listing(format));
+    // The services write into their own folder when they have to: of it everything counts but the times.
+    const state = '/var/lib/3cx-relay';
+    const all = `${listing('%p %T@ %C@ %i %m %u')} | grep -v '^${state} '; stat -c '%i %a %U' ${state}`;
+    const first = await machine.run(all);
     const output = await machine.run(INSTALL);
     expect(output).toContain(`3CX Relay ${FIRST}: nothing had to be changed`);
-    expect(await machine.run(listing(format))).toBe(first);
+    expect(await machine.run(all)).toBe(first);
   });
 
   test('what an operator set stays, and what was lost comes back', async () => {
