@@ -10,7 +10,8 @@ import { createWeb, type Web } from './web.ts';
 
 /**
  * The whole life of an installation on a clean Debian with systemd: nothing of it is simulated but the phone system.
- * The file takes some ten minutes and wants a Docker engine and root, so that it is a suite of its own.
+ * The file takes some ten minutes and wants a Docker engine and root, so that it is a suite of its own. INSTALL_SUITE
+ * names the Debian: `bookworm` (12, unless told otherwise) or `trixie` (13).
  */
 const reason = whyNoMachines();
 if (reason !== null) console.warn(`\n  ! The installer is NOT tested here: ${reason}.\n`);
@@ -373,7 +374,7 @@ describe.skipIf(reason !== null)('without a 3CX', () => {
 
   test('with a PostgreSQL and a Redis of somebody it makes none, and a purge leaves his alone', async () => {
     await machine.run('sh /opt/3cx-relay/current/install/install.sh uninstall --purge --non-interactive');
-    await machine.run('pg_createcluster 15 theirs --start && systemctl start redis-server');
+    await machine.run('pg_createcluster $(ls /usr/lib/postgresql) theirs --start && systemctl start redis-server');
     const sql = "CREATE ROLE theirs LOGIN PASSWORD 'theirs'; CREATE DATABASE theirs OWNER theirs";
     await machine.run(`cd / && echo "${sql.replace('; ', ';\n')}" | runuser -u postgres -- psql -q -v ON_ERROR_STOP=1`);
     const database = 'postgres://theirs:theirs@127.0.0.1:5432/theirs';
