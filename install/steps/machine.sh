@@ -18,7 +18,8 @@ check_machine() {
   [ "$disk" -ge $MIN_DISK_MB ] || die "$disk MB are free in /var/lib: $MIN_DISK_MB are the least"
   [ ! -d /var/lib/3cxpbx ] || say 'a 3CX is here'
   if [ -f "$CONFIG/install.env" ]; then say "an installation is here: $PREFIX"; fi
-  if [ ! -f "$CONFIG/install.env" ] && is_taken "$PORT"; then
+  [ "$SERVICES" = ingest,relay,worker ] || say "of the services here: $SERVICES"
+  if [ ! -f "$CONFIG/install.env" ] && has_service relay && is_taken "$PORT"; then
     die "port $PORT is taken: write PORT=… with a free one into $CONFIG/relay.env"
   fi
 }
@@ -35,7 +36,9 @@ install_packages() {
   wanted='openssl acl'
   [ "$REDIS" != own ] || wanted="$wanted redis-server"
   [ "$POSTGRES" != own-cluster ] || wanted="$wanted postgresql"
-  [ "$NGINX" != site ] || command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted="$wanted nginx-light"
+  if [ "$NGINX" = site ] && has_service relay && ! command -v nginx >/dev/null && [ ! -x /usr/sbin/nginx ]; then
+    wanted="$wanted nginx-light"
+  fi
   missing=''
   for package in $wanted; do
     is_installed "$package" || missing="$missing $package"

@@ -7,6 +7,10 @@ INIS='/var/lib/3cxpbx/Bin/3CXPhoneSystem.ini /var/lib/3cxpbx/Instance1/Bin/3CXPh
 
 # For the group of the services and this file alone: the group that owns it can read recordings, too.
 grant_pbx_ini() {
+  if ! has_service ingest; then
+    remove_access && unchanged
+    return
+  fi
   for ini in $INIS; do
     [ -f "$ini" ] || continue
     if ! getfacl -cp "$ini" 2>/dev/null | grep -qx "group:$RELAY_USER:r--"; then
@@ -24,10 +28,23 @@ grant_pbx_ini() {
   unchanged
 }
 
+# The target wants all, and is content with those that are here.
 units() {
   echo '3cx-relay.service 3cx-relay.target 3cx-relay-settings.service'
-  echo '3cx-relay-ingest.service 3cx-relay-relay.service 3cx-relay-worker.service'
+  for name in $ALL_SERVICES; do
+    ! has_service "$name" || echo "3cx-relay-$name.service"
+  done
   [ "$REDIS" != own ] || echo 3cx-relay-redis.service
+}
+
+# Services that an earlier run put here, and that this machine has no more.
+remove_other_units() {
+  for name in $ALL_SERVICES; do
+    if ! has_service "$name" && [ -e "$UNITS/3cx-relay-$name.service" ]; then
+      changing "stop $name, which is not for this machine" systemctl stop "3cx-relay-$name.service"
+      remove "$UNITS/3cx-relay-$name.service"
+    fi
+  done
 }
 
 # What the unit of the worker says of the network: it needs nobody beyond this machine while both its stores are here and
@@ -55,6 +72,7 @@ is_here() {
 install_units() {
   WORKER_NETWORK=$(worker_network)
   before=$CHANGES
+  remove_other_units
   for unit in $(units); do
     # Not through a pipe, whose sides are processes of their own and count for themselves.
     render "$SOURCE/install/systemd/$unit" >"$SCRATCH/unit"
@@ -84,14 +102,16 @@ start_services() {
   fi
   if is_todo restart; then
     # The worker would do it, too; relay and ingest would complain meanwhile of tables that are not there yet.
-    changing_quietly 'bring the tables up to date' migrate
+    ! has_service worker || changing_quietly 'bring the tables up to date' migrate
     changing 'start' systemctl restart 3cx-relay.service
   elif ! are_active; then
     changing 'start what does not run' systemctl start 3cx-relay.service
   fi
-  wait_until_ready 8085 worker
-  wait_until_ready 8084 relay
-  if is_configured; then
+  ! has_service worker || wait_until_ready 8085 worker
+  ! has_service relay || wait_until_ready 8084 relay
+  if ! has_service ingest; then
+    :
+  elif is_configured; then
     why=$(reasons 8083)
     [ -z "$why" ] || warn "ingest is not ready: $why"
   else

@@ -360,6 +360,26 @@ describe.skipIf(reason !== null)('without a 3CX', () => {
     expect(await machine.run('pg_lsclusters -h | wc -l')).toBe('1\n');
   });
 
+  /** A machine that gives its ingest to another one, and then its worker, too. */
+  async function withoutIngest(install: string): Promise<void> {
+    expect(await machine.run(`${install} worker,relay`)).toContain('stop ingest');
+    expect(await machine.run(INSTALL)).toContain('nothing had to be changed');
+    expect(await machine.run('cd /etc/systemd/system && ls 3cx-relay-*.service')).not.toContain('ingest');
+    const status = (await machine.attempt('3cx-relay status --json')).output;
+    expect(Object.keys(JSON.parse(status).units)).toEqual(['3cx-relay-worker.service', '3cx-relay-relay.service']);
+    const doctor = JSON.parse(
+      (await machine.attempt('3cx-relay doctor --json --only units,ready-ingest,ready-relay')).output,
+    );
+    expect(doctor.checks.map(({ level }: { level: string }) => level)).toEqual(['ok', 'unknown', 'ok']);
+    expect(await machine.run(`${install} relay`)).toContain('stop worker');
+    expect(await machine.run('systemctl is-active 3cx-relay-relay')).toBe('active\n');
+    expect((await machine.attempt('systemctl is-active 3cx-relay-worker')).output).toBe('inactive\n');
+    expect(await machine.run(`${install} ingest,relay,worker`)).toContain(
+      'write /etc/systemd/system/3cx-relay-ingest.service',
+    );
+    expect(await machine.run('systemctl is-active 3cx-relay-worker')).toBe('active\n');
+  }
+
   test('its own site serves the panel with a certificate made here', async () => {
     const web = createWeb(machine.address, '');
     expect(await web.ask('GET', '/admin/')).toMatchObject({ status: 200 });
@@ -384,6 +404,7 @@ describe.skipIf(reason !== null)('without a 3CX', () => {
     expect(await machine.run(INSTALL)).toContain('nothing had to be changed');
     expect(await machine.run('systemctl is-active 3cx-relay-relay 3cx-relay-worker')).toBe('active\nactive\n');
     expect(await machine.run('pg_lsclusters -h | wc -l; ls /etc/systemd/system | grep -c redis || :')).toBe('1\n0\n');
+    await withoutIngest(`${INSTALL} --services`);
     await machine.run('3cx-relay uninstall --purge');
     expect(await machine.run(`psql -At '${database}' -c 'SELECT count(*) FROM admin_users'`)).toBe('1\n');
     expect(await machine.attempt('ls -d /opt/elsewhere /etc/3cx-relay /var/lib/3cx-relay')).toMatchObject({ code: 2 });

@@ -34,6 +34,20 @@ test('a check that breaks, or takes for ever, is a failure with a fix', async ()
   ]);
 });
 
+test('what belongs to a service is not judged on a machine without it', async () => {
+  const checks = [
+    { name: 'of-relay', of: 'relay', run: async () => failure('nothing answers', 'start it') },
+    { name: 'of-worker', of: 'worker', run: async () => ok('it runs') },
+  ] as const;
+  const on = (installation: unknown) => runChecks(checks, { installation } as never);
+  expect(await on({ services: [{ name: 'worker' }] })).toMatchObject([
+    { name: 'of-relay', level: 'unknown', text: 'relay is on another machine' },
+    { name: 'of-worker', level: 'ok' },
+  ]);
+  // Where nothing is installed the check itself knows what to say.
+  expect(await on(null)).toMatchObject([{ level: 'failure' }, { level: 'ok' }]);
+});
+
 test('a certificate warns two weeks before its end, and fails after it or when clients refuse it', () => {
   const until = (days: number, refusal: string | null = null) =>
     judgeCertificate('x', { validUntil: new Date(now + days * DAY_MS), refusal }, now).level;

@@ -111,6 +111,7 @@ export const postgresChecks: readonly Check[] = [
   },
   {
     name: 'audit',
+    of: 'worker',
     run: async ({ pool, settings, now }) => {
       const { anchors } = await readAnchors(auditPlace(settings).anchorFile).catch(() => ({ anchors: null }));
       const last = await selectLastAuditVerification(pool());
@@ -131,6 +132,7 @@ export const postgresChecks: readonly Check[] = [
   },
   {
     name: 'backup',
+    of: 'worker',
     run: async ({ settings, now }) => {
       const [newest] = listBackups(backupFolder(settings));
       if (!newest) return warning('there is no backup', 'run "3cx-relay backup", best every night');
