@@ -22,6 +22,7 @@ an interrupted one is completed by the next. Settings that exist are never overw
   --tls-cert FILE --tls-key FILE   its certificate; without one a self-signed one is made
   --database-url URL    a PostgreSQL of yours instead of a cluster made here (or in the environment: DATABASE_URL)
   --redis-url URL       a Redis of yours instead of an instance made here (or in the environment: REDIS_URL)
+  --backup-daily        make a backup every night and keep BACKUP_KEEP of them (14)
   --services NAMES      which of ingest,relay,worker run on this machine (default: all; kept for the next run).
                         One without ingest needs --redis-url, one without worker --database-url: see SCALING.md
   --fqdn NAME           host name of the 3CX, with the port where it is not 443
@@ -42,13 +43,14 @@ main() {
   fi
   DRY_RUN='' ASK=yes OFFLINE='' PURGE=''
   OPT_PREFIX='' OPT_PUBLIC_PATH='' OPT_NGINX='' OPT_SERVER_NAME='' OPT_TLS_CERT='' OPT_TLS_KEY=''
-  OPT_DATABASE_URL=${DATABASE_URL:-} OPT_REDIS_URL=${REDIS_URL:-} OPT_SERVICES=''
+  OPT_DATABASE_URL=${DATABASE_URL:-} OPT_REDIS_URL=${REDIS_URL:-} OPT_SERVICES='' OPT_BACKUP_DAILY=''
   OPT_FQDN=${FQDN:-} OPT_CLIENT_ID=${CLIENT_ID:-} ADMIN_USER=admin
   while [ $# -gt 0 ]; do
     case $1 in
       --dry-run) DRY_RUN=yes ;;
       --non-interactive) ASK='' ;;
       --purge) PURGE=yes ;;
+      --backup-daily) OPT_BACKUP_DAILY=yes ;;
       --no-nginx) OPT_NGINX=none ;;
       --help | -h)
         usage

@@ -25,6 +25,8 @@ export interface InstalledService {
 }
 
 export const REDIS_UNIT = '3cx-relay-redis.service';
+/** Makes a backup every night, where somebody wants that. */
+export const BACKUP_TIMER = '3cx-relay-backup.timer';
 /** Starts and stops all of them. */
 export const UMBRELLA_UNIT = '3cx-relay.service';
 

@@ -95,7 +95,7 @@ render() {
   sed -e "s|@PREFIX@|$PREFIX|g; s|@CONFIG@|$CONFIG|g; s|@USER@|$RELAY_USER|g" \
     -e "s|@POSTGRES_UNIT@|$POSTGRES_UNIT|g; s|@PUBLIC@|$PUBLIC_PATH|g; s|@PORT@|$PORT|g" \
     -e "s|@SERVER_NAME@|${SERVER_NAME:-_}|g; s|@TLS_CERT@|${TLS_CERT:-}|g; s|@TLS_KEY@|${TLS_KEY:-}|g" \
-    -e "s|@WORKER_NETWORK@|${WORKER_NETWORK:-}|g" "$1"
+    -e "s|@WORKER_NETWORK@|${WORKER_NETWORK:-}|g; s|@BACKUPS@|${BACKUPS:-}|g" "$1"
 }
 
 todo() { [ -n "$DRY_RUN" ] || { mkdir -p "$TODO" && : >"$TODO/$1"; }; }
@@ -175,6 +175,7 @@ load_choices() {
   if [ "$POSTGRES" = own-cluster ] && ! has_service worker; then
     refuse 'the worker runs elsewhere: name its database with --database-url (after a purge, where one was made here)'
   fi
+  choose_backups
   POSTGRES_VERSION=$(known POSTGRES_VERSION)
   POSTGRES_CLUSTER=3cx_relay
   POSTGRES_UNIT=''
@@ -200,3 +201,15 @@ choose_services() {
 }
 
 has_service() { case ",$SERVICES," in *",$1,"*) ;; *) return 1 ;; esac; }
+
+# BACKUP_DAILY: whether one is made every night. While the timer is here systemd knows, whoever switched it.
+choose_backups() {
+  BACKUP_DAILY=$OPT_BACKUP_DAILY
+  if [ "$BACKUP_DAILY" = yes ]; then
+    has_service worker || refuse '--backup-daily is for the machine of the worker, whose role owns the tables'
+  elif [ ! -e "$UNITS/$BACKUP_TIMER" ]; then
+    BACKUP_DAILY=$(known BACKUP_DAILY)
+  elif systemctl is-enabled --quiet "$BACKUP_TIMER" 2>/dev/null; then
+    BACKUP_DAILY=yes
+  fi
+}

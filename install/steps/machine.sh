@@ -39,6 +39,10 @@ install_packages() {
   if [ "$NGINX" = site ] && has_service relay && ! command -v nginx >/dev/null && [ ! -x /usr/sbin/nginx ]; then
     wanted="$wanted nginx-light"
   fi
+  # Of a server of somebody else the dumps are made here all the same.
+  if [ "$POSTGRES" = external ] && [ "$BACKUP_DAILY" = yes ] && ! command -v pg_dump >/dev/null; then
+    wanted="$wanted postgresql-client"
+  fi
   missing=''
   for package in $wanted; do
     is_installed "$package" || missing="$missing $package"
@@ -108,6 +112,8 @@ make_user() {
   folder "$STATE" 750 "$RELAY_USER:$RELAY_USER"
   for each in redis spool exports; do folder "$STATE/$each" 750 "$RELAY_USER:$RELAY_USER"; done
   folder "$BACKUPS" 700 root:root
+  # Of the service that makes one every night, which alone is shown what is in the folder of root.
+  folder "$BACKUPS/daily" 700 "$RELAY_USER:$RELAY_USER"
   # Half of a write that a run was killed in; it may hold a secret.
   for each in "$CONFIG"/*.new; do
     [ ! -e "$each" ] || changing "remove $each" rm -f "$each"

@@ -2,6 +2,7 @@
 # What systemd knows of the product, and the PBX's ini that ingest reads.
 
 UNITS=/etc/systemd/system
+BACKUP_TIMER=3cx-relay-backup.timer
 READY_SECONDS=120
 INIS='/var/lib/3cxpbx/Bin/3CXPhoneSystem.ini /var/lib/3cxpbx/Instance1/Bin/3CXPhoneSystem.ini'
 
@@ -34,6 +35,7 @@ units() {
   for name in $ALL_SERVICES; do
     ! has_service "$name" || echo "3cx-relay-$name.service"
   done
+  ! has_service worker || echo "3cx-relay-backup.service $BACKUP_TIMER"
   [ "$REDIS" != own ] || echo 3cx-relay-redis.service
 }
 
@@ -45,6 +47,20 @@ remove_other_units() {
       remove "$UNITS/3cx-relay-$name.service"
     fi
   done
+  has_service worker || remove_backup_timer
+}
+
+remove_backup_timer() {
+  [ -e "$UNITS/$BACKUP_TIMER" ] || return 0
+  if systemctl is-enabled --quiet "$BACKUP_TIMER" 2>/dev/null; then
+    changing 'no backup every night any more' systemctl disable --now --quiet "$BACKUP_TIMER"
+  fi
+  # One that is being made just now ends, too.
+  [ -n "$DRY_RUN" ] || systemctl stop 3cx-relay-backup.service
+  remove "$UNITS/$BACKUP_TIMER"
+  remove "$UNITS/3cx-relay-backup.service"
+  # When it was last due, as systemd remembers it.
+  remove "/var/lib/systemd/timers/stamp-$BACKUP_TIMER"
 }
 
 # What the unit of the worker says of the network: it needs nobody beyond this machine while both its stores are here and
@@ -91,6 +107,9 @@ install_units() {
   if ! systemctl is-enabled --quiet 3cx-relay.service 2>/dev/null; then
     changing 'start it with the machine' systemctl enable --quiet 3cx-relay.service
   fi
+  if [ "$BACKUP_DAILY" = yes ] && ! systemctl is-enabled --quiet "$BACKUP_TIMER" 2>/dev/null; then
+    changing 'a backup every night' systemctl enable --now --quiet "$BACKUP_TIMER"
+  fi
   unchanged
 }
 
@@ -131,8 +150,8 @@ migrate() {
 are_active() {
   for unit in $(units); do
     if [ "$unit" = 3cx-relay-ingest.service ] && ! is_configured; then continue; fi
-    # Over as soon as it has done its work.
-    if [ "$unit" = 3cx-relay-settings.service ]; then continue; fi
+    # Over as soon as they have done their work, or for the operator to switch.
+    case $unit in 3cx-relay-settings.service | 3cx-relay-backup.*) continue ;; esac
     systemctl is-active --quiet "$unit" || return 1
   done
 }

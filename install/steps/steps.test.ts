@@ -161,7 +161,7 @@ test('after pg_upgradecluster the installer goes on with the cluster of the newe
 const CHOICES = [
   'refuse() { echo "refused: $*"; exit 2; }; CONFIG=$PWD SOURCE=$PWD',
   'OPT_PREFIX= OPT_PUBLIC_PATH= OPT_NGINX=none OPT_SERVER_NAME=here OPT_TLS_CERT= OPT_TLS_KEY=',
-  `OPT_SERVICES=\${OPT_SERVICES:-} OPT_DATABASE_URL=\${OPT_DATABASE_URL:-} OPT_REDIS_URL=\${OPT_REDIS_URL:-}`,
+  `OPT_SERVICES=\${OPT_SERVICES:-} OPT_BACKUP_DAILY=\${OPT_BACKUP_DAILY:-} OPT_DATABASE_URL=\${OPT_DATABASE_URL:-} OPT_REDIS_URL=\${OPT_REDIS_URL:-}`,
 ].join(' ');
 const STORES = { OPT_DATABASE_URL: 'postgres://app@db/relay', OPT_REDIS_URL: 'redis://log' };
 
@@ -192,6 +192,23 @@ test.each([
   expect(status).toBe(2);
   expect(output).toContain(why);
   expect(output).not.toContain('went on');
+});
+
+test('backups are made every night where somebody asked for them, or switched them on since', () => {
+  const daily = (env: Record<string, string>) => choose(`echo "$BACKUP_DAILY"`, { ...STORES, ...env }).output.trim();
+  expect(daily({})).toBe('');
+  expect(daily({ OPT_BACKUP_DAILY: 'yes' })).toBe('yes');
+  expect(daily({ OPT_BACKUP_DAILY: 'yes', OPT_SERVICES: 'relay' })).toContain('refused: --backup-daily');
+  // The timer went with an uninstall: what was then comes back.
+  writeFileSync(join(folder, 'install.env'), 'BACKUP_DAILY=yes\n');
+  expect(daily({})).toBe('yes');
+  // It is here: systemd knows.
+  const known = (answer: string) => {
+    writeFileSync(join(folder, '3cx-relay-backup.timer'), '');
+    const programs = withPrograms({ systemctl: answer });
+    return choose('UNITS=$PWD; choose_backups; echo "$BACKUP_DAILY"', { ...STORES, ...programs }).output.trim();
+  };
+  expect([known('exit 1'), known('exit 0')]).toEqual(['', 'yes']);
 });
 
 test('a service that is not for this machine any more is stopped, and its unit goes; the others are left alone', () => {

@@ -296,6 +296,27 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     socket.stop();
   });
 
+  test('a backup is made every night by a process that sees no other one of them, and it can be restored', async () => {
+    const newest = INSTALL.replaceAll('/offline', '/offline/later').replace('later/install.sh', 'install.sh');
+    await machine.run(`${newest} --backup-daily`);
+    expect(await machine.run('systemctl is-enabled 3cx-relay-backup.timer')).toBe('enabled\n');
+    const daily = '/var/backups/3cx-relay/daily';
+    await machine.run('echo BACKUP_KEEP=1 >>/etc/3cx-relay/relay.env');
+    // One of each second: what stays is the newest.
+    await machine.run('systemctl start 3cx-relay-backup && sleep 1 && systemctl start 3cx-relay-backup');
+    const files = (await machine.run(`ls ${daily}`)).trim().split('\n');
+    expect(files).toHaveLength(1);
+    expect(await machine.run(`stat -c '%U %a' ${daily}/${files[0]}`)).toBe('3cx-relay 600\n');
+    expect(await machine.run(`3cx-relay restore --verify-only ${daily}/${files[0]}`)).toContain('is good');
+    const settings = await machine.run(`tar -xOf ${daily}/${files[0]} settings.env`);
+    expect(settings).toContain('BACKUP_KEEP=1');
+    expect(settings).not.toMatch(/a-secret-of-the-pbx|postgres:\/\//);
+    const doctor = (await machine.attempt('3cx-relay doctor --only backup')).output;
+    expect(doctor).toContain('one is made every night');
+    expect((await machine.attempt(`runuser -u 3cx-relay -- ls ${daily}`)).code).not.toBe(0);
+    await machine.run("sed -i '/^BACKUP_KEEP=/d' /etc/3cx-relay/relay.env");
+  });
+
   test('an older version is not put in the place of a newer one by running its installer', async () => {
     const { code, output } = await machine.attempt(INSTALL);
     expect(code).toBe(1);
@@ -309,6 +330,7 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     await machine.run(INSTALL.replaceAll('/offline', '/offline/later').replace('later/install.sh', 'install.sh'));
     const signIn = await web.ask('POST', '/admin/login', { body: { username: 'admin', password: PASSWORD } });
     expect(signIn).toMatchObject({ status: 200 });
+    expect(await machine.run('systemctl is-enabled 3cx-relay-backup.timer')).toBe('enabled\n');
     const socket = web.events(apiKey);
     await waitFor(() => socket.messages.length > 5, { what: 'the events from before', timeoutMs: 30_000 });
     socket.stop();

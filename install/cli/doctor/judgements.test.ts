@@ -7,6 +7,7 @@ import { toIngestWord } from './ingest-word.ts';
 import { listenersOn } from './listeners.ts';
 import { judgeRoom } from './machine.ts';
 import { judgeClock, judgeExtensions } from './pbx.ts';
+import { judgeBackup } from './postgres.ts';
 import { judgePostgresSettings } from './postgres-settings.ts';
 import { publicHostOf } from './relay.ts';
 import { exitCodeOf, runChecks } from './run-checks.ts';
@@ -32,6 +33,19 @@ test('a check that breaks, or takes for ever, is a failure with a fix', async ()
     { name: 'breaks', level: 'failure', text: 'no such thing', fix: expect.any(String) },
     { name: 'hangs', level: 'failure', text: 'no answer within 20 ms', fix: expect.any(String) },
   ]);
+});
+
+test('a backup is older than two days sooner or later, and the timer decides what to do about it', () => {
+  const days = (count: number) => count * DAY_MS;
+  expect([judgeBackup(days(1), true).level, judgeBackup(days(1), false).level]).toEqual(['ok', 'ok']);
+  expect(judgeBackup(days(3), true)).toMatchObject({
+    level: 'warning',
+    text: expect.stringContaining('although one is made every night'),
+    fix: expect.stringContaining('journalctl -u 3cx-relay-backup'),
+  });
+  expect(judgeBackup(days(3), false)).toMatchObject({ level: 'warning', fix: expect.stringContaining('enable --now') });
+  expect(judgeBackup(null, true)).toMatchObject({ level: 'warning', fix: expect.stringContaining('systemctl start') });
+  expect(judgeBackup(null, false)).toMatchObject({ level: 'warning', text: 'there is no backup' });
 });
 
 test('what belongs to a service is not judged on a machine without it', async () => {
