@@ -27,7 +27,7 @@ interface Entry {
   readonly at: string;
 }
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 const RECONNECT_MS = 200;
 
 export function createWeb(address: string, publicPath: string): Web {
