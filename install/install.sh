@@ -22,13 +22,16 @@ an interrupted one is completed by the next. Settings that exist are never overw
   --tls-cert FILE --tls-key FILE   its certificate; without one a self-signed one is made
   --database-url URL    a PostgreSQL of yours instead of a cluster made here (or in the environment: DATABASE_URL)
   --redis-url URL       a Redis of yours instead of an instance made here (or in the environment: REDIS_URL)
+  --backup-daily        make a backup every night and keep BACKUP_KEEP of them (14)
+  --services NAMES      which of ingest,relay,worker run on this machine (default: all; kept for the next run).
+                        One without ingest needs --redis-url, one without worker --database-url: see SCALING.md
   --fqdn NAME           host name of the 3CX, with the port where it is not 443
   --client-id ID        the API client made in the 3CX admin console
   --admin-user NAME     the first user of the panel (default admin)
 
 Secrets come from the terminal or the environment, never from an argument, which every user of a machine can see:
 CLIENT_SECRET of the API client, ADMIN_PASSWORD of the first user (when it is not given one is made and printed once, and
-the first sign-in asks for another one).
+the first sign-in asks for another one), ADMIN_SECRET of the relays that run already (when there are none one is made).
 TEXT
 }
 
@@ -40,20 +43,21 @@ main() {
   fi
   DRY_RUN='' ASK=yes OFFLINE='' PURGE=''
   OPT_PREFIX='' OPT_PUBLIC_PATH='' OPT_NGINX='' OPT_SERVER_NAME='' OPT_TLS_CERT='' OPT_TLS_KEY=''
-  OPT_DATABASE_URL=${DATABASE_URL:-} OPT_REDIS_URL=${REDIS_URL:-}
+  OPT_DATABASE_URL=${DATABASE_URL:-} OPT_REDIS_URL=${REDIS_URL:-} OPT_SERVICES='' OPT_BACKUP_DAILY=''
   OPT_FQDN=${FQDN:-} OPT_CLIENT_ID=${CLIENT_ID:-} ADMIN_USER=admin
   while [ $# -gt 0 ]; do
     case $1 in
       --dry-run) DRY_RUN=yes ;;
       --non-interactive) ASK='' ;;
       --purge) PURGE=yes ;;
+      --backup-daily) OPT_BACKUP_DAILY=yes ;;
       --no-nginx) OPT_NGINX=none ;;
       --help | -h)
         usage
         exit 0
         ;;
       --offline | --prefix | --public-path | --server-name | --tls-cert | --tls-key | --database-url | --redis-url | \
-        --fqdn | --client-id | --admin-user)
+        --fqdn | --client-id | --admin-user | --services)
         [ $# -ge 2 ] || refuse "$1 needs a value"
         take "$1" "$2"
         shift
@@ -112,6 +116,7 @@ take() {
     --redis-url) OPT_REDIS_URL=$2 ;;
     --fqdn) OPT_FQDN=$2 ;;
     --client-id) OPT_CLIENT_ID=$2 ;;
+    --services) OPT_SERVICES=$2 ;;
     --admin-user) ADMIN_USER=$2 ;;
   esac
 }

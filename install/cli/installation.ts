@@ -9,7 +9,7 @@ export interface Installation {
   readonly configFolder: string;
   readonly stateFolder: string;
   readonly backupFolder: string;
-  /** In the order in which they are restarted: whoever feeds the others comes last. */
+  /** Those of this machine, in the order in which they are restarted: whoever feeds the others comes last. */
   readonly services: readonly InstalledService[];
   /** Every key of install.env. */
   readonly values: Readonly<Record<string, string | undefined>>;
@@ -25,6 +25,8 @@ export interface InstalledService {
 }
 
 export const REDIS_UNIT = '3cx-relay-redis.service';
+/** Makes a backup every night, where somebody wants that. */
+export const BACKUP_TIMER = '3cx-relay-backup.timer';
 /** Starts and stops all of them. */
 export const UMBRELLA_UNIT = '3cx-relay.service';
 
@@ -39,11 +41,15 @@ export function readInstallation(environment: NodeJS.ProcessEnv): Installation |
   } catch {
     return null;
   }
-  const services = (Object.keys(INTERNAL_PORTS) as ServiceName[]).map(name => ({
-    name,
-    unit: `3cx-relay-${name}.service`,
-    internalPort: Number(values[`${name.toUpperCase()}_INTERNAL_PORT`] || INTERNAL_PORTS[name]),
-  }));
+  // An installation of an earlier version does not name them, and has all.
+  const names = values.SERVICES?.split(',');
+  const services = (Object.keys(INTERNAL_PORTS) as ServiceName[])
+    .filter(name => names?.includes(name) ?? true)
+    .map(name => ({
+      name,
+      unit: `3cx-relay-${name}.service`,
+      internalPort: Number(values[`${name.toUpperCase()}_INTERNAL_PORT`] || INTERNAL_PORTS[name]),
+    }));
   return {
     prefix: values.PREFIX || '/opt/3cx-relay',
     configFolder: folder,
@@ -52,4 +58,9 @@ export function readInstallation(environment: NodeJS.ProcessEnv): Installation |
     services,
     values,
   };
+}
+
+/** Whether it is on another machine: where nothing is installed, nobody can say so. */
+export function isElsewhere(name: ServiceName, installation: Installation | null): boolean {
+  return installation !== null && !installation.services.some(service => service.name === name);
 }

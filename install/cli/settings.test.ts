@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { databaseConfig } from '@3cx-relay/shared/runtime/config.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { copySettings } from './backup/settings-copy.ts';
+import { isElsewhere, readInstallation } from './installation.ts';
 import { readSettings, requireSettings } from './settings.ts';
 
 let dir: string;
@@ -41,6 +42,16 @@ test('an installation is found, and its owner of the tables comes before the rol
     ['relay', 9084],
     ['ingest', 8083],
   ]);
+});
+
+test('on a machine with some of the services the others are elsewhere', () => {
+  const some = path('some');
+  mkdirSync(some);
+  writeFileSync(join(some, 'install.env'), 'SERVICES=relay,worker\n');
+  const installation = readInstallation({ RELAY_CONFIG_DIR: some });
+  expect(installation?.services.map(({ name }) => name)).toEqual(['worker', 'relay']);
+  expect([isElsewhere('ingest', installation), isElsewhere('relay', installation)]).toEqual([true, false]);
+  expect(isElsewhere('ingest', null)).toBe(false);
 });
 
 test('in a checkout the running stack says the rest', () => {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isElsewhere } from './installation.ts';
 import { parseOptions } from './options.ts';
 import type { Settings } from './settings.ts';
 import { formatStatus } from './status/format-status.ts';
+import { isFit } from './status/is-fit.ts';
 import { readStatus } from './status/read-status.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -11,7 +13,7 @@ export const STATUS_USAGE = `usage: 3cx-relay status [--json] [--watch]
 
   --json    one line
   --watch   again every two seconds, until Ctrl-C
-  Exit code 0: events reach clients, 1: they do not.
+  Exit code 0: events reach clients, 1: they do not. On a machine without a relay: its units are active, or not.
 `;
 
 const EVERY_MS = 2_000;
@@ -31,7 +33,7 @@ export async function status(args: readonly string[], settings: Settings): Promi
     const now = await readStatus(settings);
     const text = values.json ? `${JSON.stringify(now)}\n` : formatStatus(now);
     process.stdout.write(values.watch && process.stdout.isTTY && !values.json ? CLEAR + text : text);
-    if (!values.watch || stopped.signal.aborted) return now.health === 'ok' || now.health === 'degraded' ? 0 : 1;
+    if (!values.watch || stopped.signal.aborted) return isFit(now, isElsewhere('relay', settings.installation)) ? 0 : 1;
     await sleep(EVERY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
   }
 }

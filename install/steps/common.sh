@@ -95,7 +95,7 @@ render() {
   sed -e "s|@PREFIX@|$PREFIX|g; s|@CONFIG@|$CONFIG|g; s|@USER@|$RELAY_USER|g" \
     -e "s|@POSTGRES_UNIT@|$POSTGRES_UNIT|g; s|@PUBLIC@|$PUBLIC_PATH|g; s|@PORT@|$PORT|g" \
     -e "s|@SERVER_NAME@|${SERVER_NAME:-_}|g; s|@TLS_CERT@|${TLS_CERT:-}|g; s|@TLS_KEY@|${TLS_KEY:-}|g" \
-    -e "s|@WORKER_NETWORK@|${WORKER_NETWORK:-}|g" "$1"
+    -e "s|@WORKER_NETWORK@|${WORKER_NETWORK:-}|g; s|@BACKUPS@|${BACKUPS:-}|g" "$1"
 }
 
 todo() { [ -n "$DRY_RUN" ] || { mkdir -p "$TODO" && : >"$TODO/$1"; }; }
@@ -140,10 +140,11 @@ load_choices() {
   PREFIX=${PREFIX:-/opt/3cx-relay}
   RELAY_USER=$(known RELAY_USER)
   RELAY_USER=${RELAY_USER:-3cx-relay}
-  case $PREFIX in /*[!A-Za-z0-9._/-]* | [!/]* | /) die "--prefix must be a plain absolute path" ;; esac
-  case $OPT_PUBLIC_PATH in '' | /*) ;; *) die '--public-path begins with a slash' ;; esac
-  case $OPT_PUBLIC_PATH in *[!A-Za-z0-9._/-]*) die '--public-path is made of letters, digits, . _ - and /' ;; esac
+  case $PREFIX in /*[!A-Za-z0-9._/-]* | [!/]* | /) refuse "--prefix must be a plain absolute path" ;; esac
+  case $OPT_PUBLIC_PATH in '' | /*) ;; *) refuse '--public-path begins with a slash' ;; esac
+  case $OPT_PUBLIC_PATH in *[!A-Za-z0-9._/-]*) refuse '--public-path is made of letters, digits, . _ - and /' ;; esac
 
+  choose_services
   SNIPPETS=/var/lib/3cxpbx/Bin/nginx/conf/snippets
   NGINX=${OPT_NGINX:-$(known NGINX)}
   if [ -z "$NGINX" ]; then
@@ -167,10 +168,48 @@ load_choices() {
   [ -n "$REDIS" ] || { [ -n "$OPT_REDIS_URL" ] && REDIS=external || REDIS=own; }
   POSTGRES=$(known POSTGRES)
   [ -n "$POSTGRES" ] || { [ -n "$OPT_DATABASE_URL" ] && POSTGRES=external || POSTGRES=own-cluster; }
+  # Nobody would write into the one or make the tables of the other.
+  if [ "$REDIS" = own ] && ! has_service ingest; then
+    refuse 'ingest runs elsewhere: name its Redis with --redis-url (after a purge, where one was made here)'
+  fi
+  if [ "$POSTGRES" = own-cluster ] && ! has_service worker; then
+    refuse 'the worker runs elsewhere: name its database with --database-url (after a purge, where one was made here)'
+  fi
+  choose_backups
   POSTGRES_VERSION=$(known POSTGRES_VERSION)
   POSTGRES_CLUSTER=3cx_relay
   POSTGRES_UNIT=''
   PORT=$(setting "$CONFIG/relay.env" PORT)
   PORT=${PORT:-8082}
   VERSION=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$SOURCE/package.json" | head -n 1)
+}
+
+ALL_SERVICES='ingest relay worker'
+
+# SERVICES: those of this machine, in the order in which events flow, with commas.
+choose_services() {
+  wanted=${OPT_SERVICES:-$(known SERVICES)}
+  wanted=${wanted:-ingest,relay,worker}
+  SERVICES=''
+  for each in $(echo "$wanted" | tr ',' ' '); do
+    case $each in ingest | relay | worker) ;; *) refuse "--services: $each is none of ingest, relay and worker" ;; esac
+  done
+  for each in $ALL_SERVICES; do
+    case ",$wanted," in *",$each,"*) SERVICES=${SERVICES:+$SERVICES,}$each ;; esac
+  done
+  [ -n "$SERVICES" ] || refuse '--services names none'
+}
+
+has_service() { case ",$SERVICES," in *",$1,"*) ;; *) return 1 ;; esac; }
+
+# BACKUP_DAILY: whether one is made every night. While the timer is here systemd knows, whoever switched it.
+choose_backups() {
+  BACKUP_DAILY=$OPT_BACKUP_DAILY
+  if [ "$BACKUP_DAILY" = yes ]; then
+    has_service worker || refuse '--backup-daily is for the machine of the worker, whose role owns the tables'
+  elif [ ! -e "$UNITS/$BACKUP_TIMER" ]; then
+    BACKUP_DAILY=$(known BACKUP_DAILY)
+  elif systemctl is-enabled --quiet "$BACKUP_TIMER" 2>/dev/null; then
+    BACKUP_DAILY=yes
+  fi
 }

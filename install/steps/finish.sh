@@ -1,7 +1,12 @@
 # shellcheck shell=sh
 # Who may sign in, and what is left to say.
 
+# On the machine whose role owns the tables: one for all machines.
 create_first_user() {
+  if ! has_service worker; then
+    say 'made where the worker is'
+    return
+  fi
   if [ -n "$DRY_RUN" ]; then
     [ -f "$CONFIG/install.env" ] || say "would: make the user $ADMIN_USER, when there is none"
     return
@@ -56,6 +61,12 @@ finish() {
   else
     echo "3CX Relay $VERSION is installed: $CHANGES changes."
   fi
+  ! has_service relay || say_panel
+  say "settings: $CONFIG/relay.env; keep a copy of ADMIN_SECRET away from this machine"
+  say 'next: 3cx-relay status, 3cx-relay --help'
+}
+
+say_panel() {
   case $NGINX in
     snippet) say "panel: https://<host name of the 3CX>$PUBLIC_PATH/admin/" ;;
     site) say "panel: https://$SERVER_NAME$PUBLIC_PATH/admin/" ;;
@@ -63,6 +74,4 @@ finish() {
   case $TLS_CERT in
     "$CONFIG"/*) say 'its certificate is self-signed: run this again with --tls-cert and --tls-key for one of yours' ;;
   esac
-  say "settings: $CONFIG/relay.env; keep a copy of ADMIN_SECRET away from this machine"
-  say 'next: 3cx-relay status, 3cx-relay --help'
 }

@@ -18,7 +18,8 @@ check_machine() {
   [ "$disk" -ge $MIN_DISK_MB ] || die "$disk MB are free in /var/lib: $MIN_DISK_MB are the least"
   [ ! -d /var/lib/3cxpbx ] || say 'a 3CX is here'
   if [ -f "$CONFIG/install.env" ]; then say "an installation is here: $PREFIX"; fi
-  if [ ! -f "$CONFIG/install.env" ] && is_taken "$PORT"; then
+  [ "$SERVICES" = ingest,relay,worker ] || say "of the services here: $SERVICES"
+  if [ ! -f "$CONFIG/install.env" ] && has_service relay && is_taken "$PORT"; then
     die "port $PORT is taken: write PORT=… with a free one into $CONFIG/relay.env"
   fi
 }
@@ -35,7 +36,13 @@ install_packages() {
   wanted='openssl acl'
   [ "$REDIS" != own ] || wanted="$wanted redis-server"
   [ "$POSTGRES" != own-cluster ] || wanted="$wanted postgresql"
-  [ "$NGINX" != site ] || command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted="$wanted nginx-light"
+  if [ "$NGINX" = site ] && has_service relay && ! command -v nginx >/dev/null && [ ! -x /usr/sbin/nginx ]; then
+    wanted="$wanted nginx-light"
+  fi
+  # Of a server of somebody else the dumps are made here all the same.
+  if [ "$POSTGRES" = external ] && [ "$BACKUP_DAILY" = yes ] && ! command -v pg_dump >/dev/null; then
+    wanted="$wanted postgresql-client"
+  fi
   missing=''
   for package in $wanted; do
     is_installed "$package" || missing="$missing $package"
@@ -105,6 +112,8 @@ make_user() {
   folder "$STATE" 750 "$RELAY_USER:$RELAY_USER"
   for each in redis spool exports; do folder "$STATE/$each" 750 "$RELAY_USER:$RELAY_USER"; done
   folder "$BACKUPS" 700 root:root
+  # Of the service that makes one every night, which alone is shown what is in the folder of root.
+  folder "$BACKUPS/daily" 700 "$RELAY_USER:$RELAY_USER"
   # Half of a write that a run was killed in; it may hold a secret.
   for each in "$CONFIG"/*.new; do
     [ ! -e "$each" ] || changing "remove $each" rm -f "$each"

@@ -5,6 +5,10 @@
 SITES=/etc/nginx/sites-enabled
 
 set_up_nginx() {
+  if ! has_service relay; then
+    remove_nginx && unchanged
+    return
+  fi
   if [ "$NGINX" = none ]; then
     say "left alone; the blocks for yours: $PREFIX/current/install/nginx/locations.conf"
     return

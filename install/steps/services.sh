@@ -2,11 +2,16 @@
 # What systemd knows of the product, and the PBX's ini that ingest reads.
 
 UNITS=/etc/systemd/system
+BACKUP_TIMER=3cx-relay-backup.timer
 READY_SECONDS=120
 INIS='/var/lib/3cxpbx/Bin/3CXPhoneSystem.ini /var/lib/3cxpbx/Instance1/Bin/3CXPhoneSystem.ini'
 
 # For the group of the services and this file alone: the group that owns it can read recordings, too.
 grant_pbx_ini() {
+  if ! has_service ingest; then
+    remove_access && unchanged
+    return
+  fi
   for ini in $INIS; do
     [ -f "$ini" ] || continue
     if ! getfacl -cp "$ini" 2>/dev/null | grep -qx "group:$RELAY_USER:r--"; then
@@ -24,10 +29,38 @@ grant_pbx_ini() {
   unchanged
 }
 
+# The target wants all, and is content with those that are here.
 units() {
   echo '3cx-relay.service 3cx-relay.target 3cx-relay-settings.service'
-  echo '3cx-relay-ingest.service 3cx-relay-relay.service 3cx-relay-worker.service'
+  for name in $ALL_SERVICES; do
+    ! has_service "$name" || echo "3cx-relay-$name.service"
+  done
+  ! has_service worker || echo "3cx-relay-backup.service $BACKUP_TIMER"
   [ "$REDIS" != own ] || echo 3cx-relay-redis.service
+}
+
+# Services that an earlier run put here, and that this machine has no more.
+remove_other_units() {
+  for name in $ALL_SERVICES; do
+    if ! has_service "$name" && [ -e "$UNITS/3cx-relay-$name.service" ]; then
+      changing "stop $name, which is not for this machine" systemctl stop "3cx-relay-$name.service"
+      remove "$UNITS/3cx-relay-$name.service"
+    fi
+  done
+  has_service worker || remove_backup_timer
+}
+
+remove_backup_timer() {
+  [ -e "$UNITS/$BACKUP_TIMER" ] || return 0
+  if systemctl is-enabled --quiet "$BACKUP_TIMER" 2>/dev/null; then
+    changing 'no backup every night any more' systemctl disable --now --quiet "$BACKUP_TIMER"
+  fi
+  # One that is being made just now ends, too.
+  [ -n "$DRY_RUN" ] || systemctl stop 3cx-relay-backup.service
+  remove "$UNITS/$BACKUP_TIMER"
+  remove "$UNITS/3cx-relay-backup.service"
+  # When it was last due, as systemd remembers it.
+  remove "/var/lib/systemd/timers/stamp-$BACKUP_TIMER"
 }
 
 # What the unit of the worker says of the network: it needs nobody beyond this machine while both its stores are here and
@@ -55,6 +88,7 @@ is_here() {
 install_units() {
   WORKER_NETWORK=$(worker_network)
   before=$CHANGES
+  remove_other_units
   for unit in $(units); do
     # Not through a pipe, whose sides are processes of their own and count for themselves.
     render "$SOURCE/install/systemd/$unit" >"$SCRATCH/unit"
@@ -73,6 +107,9 @@ install_units() {
   if ! systemctl is-enabled --quiet 3cx-relay.service 2>/dev/null; then
     changing 'start it with the machine' systemctl enable --quiet 3cx-relay.service
   fi
+  if [ "$BACKUP_DAILY" = yes ] && ! systemctl is-enabled --quiet "$BACKUP_TIMER" 2>/dev/null; then
+    changing 'a backup every night' systemctl enable --now --quiet "$BACKUP_TIMER"
+  fi
   unchanged
 }
 
@@ -84,14 +121,16 @@ start_services() {
   fi
   if is_todo restart; then
     # The worker would do it, too; relay and ingest would complain meanwhile of tables that are not there yet.
-    changing_quietly 'bring the tables up to date' migrate
+    ! has_service worker || changing_quietly 'bring the tables up to date' migrate
     changing 'start' systemctl restart 3cx-relay.service
   elif ! are_active; then
     changing 'start what does not run' systemctl start 3cx-relay.service
   fi
-  wait_until_ready 8085 worker
-  wait_until_ready 8084 relay
-  if is_configured; then
+  ! has_service worker || wait_until_ready 8085 worker
+  ! has_service relay || wait_until_ready 8084 relay
+  if ! has_service ingest; then
+    :
+  elif is_configured; then
     why=$(reasons 8083)
     [ -z "$why" ] || warn "ingest is not ready: $why"
   else
@@ -111,8 +150,8 @@ migrate() {
 are_active() {
   for unit in $(units); do
     if [ "$unit" = 3cx-relay-ingest.service ] && ! is_configured; then continue; fi
-    # Over as soon as it has done its work.
-    if [ "$unit" = 3cx-relay-settings.service ]; then continue; fi
+    # Over as soon as they have done their work, or for the operator to switch.
+    case $unit in 3cx-relay-settings.service | 3cx-relay-backup.*) continue ;; esac
     systemctl is-active --quiet "$unit" || return 1
   done
 }

@@ -11,8 +11,9 @@ TEXT
   elif [ "$(stat -c '%a %U' "$env")" != '600 root' ]; then
     changing "let root alone read $env" protect "$env"
   fi
-  ask_for_pbx
-  default_setting "$env" ADMIN_SECRET "$(random_secret)"
+  ! has_service ingest || ask_for_pbx
+  # One for all relays: what it seals for the one the others have to read.
+  ! has_service relay || set_admin_secret
   default_setting "$env" SPOOL_DIR "$STATE/spool"
   default_setting "$env" AUDIT_ANCHOR_FILE "$STATE/audit-anchors.jsonl"
   if [ "$REDIS" = external ]; then
@@ -22,6 +23,14 @@ TEXT
   fi
   write_choices
   unchanged
+}
+
+set_admin_secret() {
+  if [ -z "${ADMIN_SECRET:-}" ] && [ "$SERVICES" != ingest,relay,worker ] && ! has_setting "$env" ADMIN_SECRET; then
+    warn 'ADMIN_SECRET is made here: relays on other machines need the same, put it into their relay.env'
+  fi
+  default_setting "$env" ADMIN_SECRET "${ADMIN_SECRET:-$(random_secret)}"
+  unset ADMIN_SECRET
 }
 
 protect() { chown root:root "$1" && chmod 600 "$1"; }
@@ -78,6 +87,7 @@ PREFIX=$PREFIX
 STATE_DIR=$STATE
 BACKUP_DIR=$BACKUPS
 RELAY_USER=$RELAY_USER
+SERVICES=$SERVICES
 PUBLIC_PATH=$PUBLIC_PATH
 NGINX=$NGINX
 NGINX_FILE=$NGINX_FILE
@@ -88,5 +98,6 @@ REDIS=$REDIS
 POSTGRES=$POSTGRES
 POSTGRES_VERSION=$POSTGRES_VERSION
 POSTGRES_CLUSTER=$POSTGRES_CLUSTER
+BACKUP_DAILY=$BACKUP_DAILY
 TEXT
 }

@@ -107,7 +107,7 @@ function firstUser(env: Record<string, string>) {
   mkdirSync(join(folder, 'bin'));
   const program = `#!/bin/sh\ncase $2 in list) echo '{"users":[]}' ;; *) echo "$*" >called; cat >given ;; esac\n`;
   writeFileSync(join(folder, 'bin/3cx-relay'), program, { mode: 0o755 });
-  const script = `. ${steps}/settings.sh; . ${steps}/finish.sh; PREFIX=$PWD CONFIG=$PWD ADMIN_USER=root ASK=; create_first_user`;
+  const script = `. ${steps}/settings.sh; . ${steps}/finish.sh; PREFIX=$PWD CONFIG=$PWD SERVICES=worker ADMIN_USER=root ASK=; create_first_user`;
   const { output } = shell(script, { ADMIN_PASSWORD: '', ...env });
   const [called = '', given = ''] = ['called', 'given'].map(name => readFileSync(join(folder, name), 'utf8'));
   return { output, called, given };
@@ -155,6 +155,72 @@ test('after pg_upgradecluster the installer goes on with the cluster of the newe
   expect(dropped.match(/cluster 3cx_relay of PostgreSQL \d+/g)).toEqual(
     [15, 17].map(v => `cluster 3cx_relay of PostgreSQL ${v}`),
   );
+});
+
+/** What load_choices wants to have been said, with a folder of settings that lies here. */
+const CHOICES = [
+  'refuse() { echo "refused: $*"; exit 2; }; CONFIG=$PWD SOURCE=$PWD',
+  'OPT_PREFIX= OPT_PUBLIC_PATH= OPT_NGINX=none OPT_SERVER_NAME=here OPT_TLS_CERT= OPT_TLS_KEY=',
+  `OPT_SERVICES=\${OPT_SERVICES:-} OPT_BACKUP_DAILY=\${OPT_BACKUP_DAILY:-} OPT_DATABASE_URL=\${OPT_DATABASE_URL:-} OPT_REDIS_URL=\${OPT_REDIS_URL:-}`,
+].join(' ');
+const STORES = { OPT_DATABASE_URL: 'postgres://app@db/relay', OPT_REDIS_URL: 'redis://log' };
+
+function choose(script: string, env: Record<string, string>) {
+  writeFileSync(join(folder, 'package.json'), '{\n  "version": "1.0.0",\n}\n');
+  return shell(`. ${steps}/services.sh; . ${steps}/uninstall.sh; ${CHOICES}; load_choices; ${script}`, env);
+}
+
+test.each([
+  ['', 'ingest,relay,worker'],
+  ['worker,relay', 'relay,worker'],
+  ['relay,relay', 'relay'],
+])('of the services "%s" are asked for: this machine has %s, and the next run knows', (asked, has) => {
+  expect(choose('echo "$SERVICES"', { ...STORES, OPT_SERVICES: asked }).output).toBe(`${has}\n`);
+  writeFileSync(join(folder, 'install.env'), `SERVICES=${has}\nREDIS=external\nPOSTGRES=external\n`);
+  expect(choose('echo "$SERVICES"', {}).output).toBe(`${has}\n`);
+  const all = choose('echo "$SERVICES"', { OPT_SERVICES: 'ingest,relay,worker' }).output;
+  expect(all).toBe('ingest,relay,worker\n');
+});
+
+test.each([
+  ['relays', STORES, '--services: relays is none of ingest, relay and worker'],
+  [',', STORES, '--services names none'],
+  ['relay,worker', { ...STORES, OPT_REDIS_URL: '' }, '--redis-url'],
+  ['ingest,relay', { ...STORES, OPT_DATABASE_URL: '' }, '--database-url'],
+])('services that cannot work on this machine are refused (%s)', (asked, stores, why) => {
+  const { status, output } = choose('echo went on', { ...stores, OPT_SERVICES: asked });
+  expect(status).toBe(2);
+  expect(output).toContain(why);
+  expect(output).not.toContain('went on');
+});
+
+test('backups are made every night where somebody asked for them, or switched them on since', () => {
+  const daily = (env: Record<string, string>) => choose(`echo "$BACKUP_DAILY"`, { ...STORES, ...env }).output.trim();
+  expect(daily({})).toBe('');
+  expect(daily({ OPT_BACKUP_DAILY: 'yes' })).toBe('yes');
+  expect(daily({ OPT_BACKUP_DAILY: 'yes', OPT_SERVICES: 'relay' })).toContain('refused: --backup-daily');
+  // The timer went with an uninstall: what was then comes back.
+  writeFileSync(join(folder, 'install.env'), 'BACKUP_DAILY=yes\n');
+  expect(daily({})).toBe('yes');
+  // It is here: systemd knows.
+  const known = (answer: string) => {
+    writeFileSync(join(folder, '3cx-relay-backup.timer'), '');
+    const programs = withPrograms({ systemctl: answer });
+    return choose('UNITS=$PWD; choose_backups; echo "$BACKUP_DAILY"', { ...STORES, ...programs }).output.trim();
+  };
+  expect([known('exit 1'), known('exit 0')]).toEqual(['', 'yes']);
+});
+
+test('a service that is not for this machine any more is stopped, and its unit goes; the others are left alone', () => {
+  const names = ['ingest', 'relay', 'worker'].map(name => `3cx-relay-${name}.service`);
+  for (const name of names) writeFileSync(join(folder, name), '');
+  const env = { ...STORES, OPT_SERVICES: 'relay', ...withPrograms({ systemctl: 'echo "$*" >>asked' }) };
+  const { output } = choose('echo $(units); UNITS=$PWD; remove_other_units', env);
+  expect(output.split('\n')[0]).toBe(
+    '3cx-relay.service 3cx-relay.target 3cx-relay-settings.service 3cx-relay-relay.service',
+  );
+  expect(readdirSync(folder).filter(name => name.endsWith('.service'))).toEqual(['3cx-relay-relay.service']);
+  expect(readFileSync(join(folder, 'asked'), 'utf8')).toBe(`stop ${names[0]}\nstop ${names[2]}\n`);
 });
 
 const NODESOURCE = `. ${steps}/uninstall.sh; . ${steps}/release.sh; NODESOURCE_KEY=$PWD/key NODESOURCE_LIST=$PWD/list`;

@@ -36,6 +36,9 @@ remove_services() {
   if systemctl is-enabled --quiet 3cx-relay.service 2>/dev/null; then
     changing 'no start with the machine any more' systemctl disable --quiet 3cx-relay.service
   fi
+  # For whoever installs it again.
+  if [ -z "$PURGE" ] && [ -f "$CONFIG/install.env" ]; then write_choices; fi
+  remove_backup_timer
   for unit in $(units); do remove "$UNITS/$unit"; done
   remove /run/3cx-relay-settings
   [ -n "$DRY_RUN" ] || systemctl daemon-reload

@@ -1,8 +1,8 @@
 #!/bin/sh
-# build-root.sh FOLDER IMAGE: a clean Debian 12 with systemd as a local image, and the packages that the installer may
-# want as files in FOLDER/packages. Everything comes from the mirror that this machine's own apt uses.
+# build-root.sh FOLDER IMAGE SUITE: a clean Debian with systemd as a local image, and the packages that the installer may
+# want as files in FOLDER/packages. Everything comes from the mirror that this machine's own apt uses for that suite.
 set -eu
-folder=$1 image=$2 suite=bookworm
+folder=$1 image=$2 suite=$3
 root=$folder/root
 rm -rf "$root" "$folder/packages"
 mkdir -p "$folder/packages"
@@ -12,7 +12,7 @@ debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificate
   "$suite" "$root" ${mirror:+"$mirror"}
 if [ -n "$mirror" ]; then
   rm -f "$root/etc/apt/sources.list"
-  cp /etc/apt/sources.list.d/*.sources "$root/etc/apt/sources.list.d/"
+  grep -lw "$suite" /etc/apt/sources.list.d/*.sources | xargs cp -t "$root/etc/apt/sources.list.d/"
 fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 chroot "$root" apt-get update -qq

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callsPlayed, foldEntries, judge } from '../harness/ground-truth.ts';
+import { compare, framesSent } from '../harness/ledger.ts';
 import type { System } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { type Machine, PACKAGES, prepareImage, startMachine, whyNoMachines } from './machine.ts';
@@ -9,7 +10,8 @@ import { createWeb, type Web } from './web.ts';
 
 /**
  * The whole life of an installation on a clean Debian with systemd: nothing of it is simulated but the phone system.
- * The file takes some ten minutes and wants a Docker engine and root, so that it is a suite of its own.
+ * The file takes some ten minutes and wants a Docker engine and root, so that it is a suite of its own. INSTALL_SUITE
+ * names the Debian: `bookworm` (12, unless told otherwise) or `trixie` (13).
  */
 const reason = whyNoMachines();
 if (reason !== null) console.warn(`\n  ! The installer is NOT tested here: ${reason}.\n`);
@@ -155,10 +157,10 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     const socket = web.events(apiKey);
     await waitFor(() => socket.messages.length > 5, { what: 'live events', timeoutMs: 30_000 });
     socket.stop();
-    // An event stream is not held back by the web server.
+    // An event stream is not held back by the web server: it goes on for as long as somebody listens.
     const stream = await machine.attempt(
-      `curl -skN --max-time 4 -H 'Authorization: Bearer ${apiKey}' ` +
-        "--resolve pbx.example.com:443:127.0.0.1 'https://pbx.example.com/3cx-relay/relay/events/stream?after=start'",
+      `curl -skN --max-time 30 -H 'Authorization: Bearer ${apiKey}' --resolve pbx.example.com:443:127.0.0.1 ` +
+        "'https://pbx.example.com/3cx-relay/relay/events/stream?after=start' | grep -m 1 '^id: '",
     );
     expect(stream.output).toMatch(/^id: \w+_\d{16}$/m);
   });
@@ -206,11 +208,13 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
   });
 
   test('a second run changes nothing, not even a time', async () => {
-    const format = '%p %T@ %C@ %i %m %u';
-    const first = await machine.run(listing(format));
+    // The services write into their own folder when they have to: of it everything counts but the times.
+    const state = '/var/lib/3cx-relay';
+    const all = `${listing('%p %T@ %C@ %i %m %u')} | grep -v '^${state} '; stat -c '%i %a %U' ${state}`;
+    const first = await machine.run(all);
     const output = await machine.run(INSTALL);
     expect(output).toContain(`3CX Relay ${FIRST}: nothing had to be changed`);
-    expect(await machine.run(listing(format))).toBe(first);
+    expect(await machine.run(all)).toBe(first);
   });
 
   test('what an operator set stays, and what was lost comes back', async () => {
@@ -236,10 +240,13 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     expect(await machine.run(`${INSTALL} --public-path /3cx-relay`)).toContain('installed: ');
   });
 
-  test('an upgrade under load loses no call, and a broken version takes itself back', async () => {
-    const socket = web.events(apiKey, 'now');
-    await waitFor(() => socket.messages.length > 0, { what: 'the first event', timeoutMs: 30_000 });
+  test('an upgrade under load loses no event, and a broken version takes itself back', async () => {
+    const socket = web.events(apiKey);
     const since = Date.now();
+    await waitFor(() => Date.parse(socket.messages.at(-1)?.at ?? '') > since, {
+      what: 'the client to follow live',
+      timeoutMs: 60_000,
+    });
     await traffic(600);
     expect(await machine.run(`3cx-relay upgrade /offline/later/3cx-relay-${NEXT}.tar.gz`)).toContain(`${NEXT} runs`);
     expect(await machine.run('readlink /opt/3cx-relay/current')).toBe(`releases/${NEXT}\n`);
@@ -256,8 +263,8 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     expect(await machine.run('readlink /opt/3cx-relay/current')).toBe(`releases/${NEXT}\n`);
     await machine.run('rm -r /root/broken');
     // What the PBX played in that time is what a client was told that came back with its positions.
-    const playedSince = async () =>
-      (await callsPlayed({ sim: (_, path) => machine.sim(path) } as System)).filter(call => call.startedAt > since);
+    const pbx = { sim: (_, path) => machine.sim(path) } as System;
+    const playedSince = async () => (await callsPlayed(pbx)).filter(call => call.startedAt > since);
     await waitFor(async () => (await playedSince()).length > 30, {
       what: 'calls enough to lose one',
       timeoutMs: 120_000,
@@ -265,19 +272,49 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     });
     await traffic(0);
     const played = await playedSince();
+    const entries = () => socket.messages.map(message => ({ ...message, body: JSON.stringify(message) }));
     const verdict = await waitFor(
       () => {
-        const entries = socket.messages.map(message => ({ ...message, body: JSON.stringify(message) }));
-        const found = judge(played, foldEntries(entries));
+        const found = judge(played, foldEntries(entries()));
         return found.lost.length === 0 ? found : null;
       },
       { what: 'every call to be told', timeoutMs: 150_000, everyMs: 2_000 },
     );
     expect(verdict.found).toBe(played.length);
+    // Every frame since the first, in its order: one may be missing only where a gap says that the line was away.
+    const ledger = async () => compare(await framesSent(pbx), entries());
+    await waitFor(async () => (await ledger()).missing.length === 0, {
+      what: 'every frame to be told',
+      timeoutMs: 60_000,
+      everyMs: 3_000,
+    }).catch(() => undefined);
+    expect(await ledger()).toMatchObject({ missing: [], unexpected: [] });
+    expect(socket.losses).toEqual([]);
     const ids = socket.messages.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.toSorted()).toEqual(ids);
     socket.stop();
+  });
+
+  test('a backup is made every night by a process that sees no other one of them, and it can be restored', async () => {
+    const newest = INSTALL.replaceAll('/offline', '/offline/later').replace('later/install.sh', 'install.sh');
+    await machine.run(`${newest} --backup-daily`);
+    expect(await machine.run('systemctl is-enabled 3cx-relay-backup.timer')).toBe('enabled\n');
+    const daily = '/var/backups/3cx-relay/daily';
+    await machine.run('echo BACKUP_KEEP=1 >>/etc/3cx-relay/relay.env');
+    // One of each second: what stays is the newest.
+    await machine.run('systemctl start 3cx-relay-backup && sleep 1 && systemctl start 3cx-relay-backup');
+    const files = (await machine.run(`ls ${daily}`)).trim().split('\n');
+    expect(files).toHaveLength(1);
+    expect(await machine.run(`stat -c '%U %a' ${daily}/${files[0]}`)).toBe('3cx-relay 600\n');
+    expect(await machine.run(`3cx-relay restore --verify-only ${daily}/${files[0]}`)).toContain('is good');
+    const settings = await machine.run(`tar -xOf ${daily}/${files[0]} settings.env`);
+    expect(settings).toContain('BACKUP_KEEP=1');
+    expect(settings).not.toMatch(/a-secret-of-the-pbx|postgres:\/\//);
+    const doctor = (await machine.attempt('3cx-relay doctor --only backup')).output;
+    expect(doctor).toContain('one is made every night');
+    expect((await machine.attempt(`runuser -u 3cx-relay -- ls ${daily}`)).code).not.toBe(0);
+    await machine.run("sed -i '/^BACKUP_KEEP=/d' /etc/3cx-relay/relay.env");
   });
 
   test('an older version is not put in the place of a newer one by running its installer', async () => {
@@ -293,6 +330,7 @@ describe.skipIf(reason !== null)('beside a 3CX', () => {
     await machine.run(INSTALL.replaceAll('/offline', '/offline/later').replace('later/install.sh', 'install.sh'));
     const signIn = await web.ask('POST', '/admin/login', { body: { username: 'admin', password: PASSWORD } });
     expect(signIn).toMatchObject({ status: 200 });
+    expect(await machine.run('systemctl is-enabled 3cx-relay-backup.timer')).toBe('enabled\n');
     const socket = web.events(apiKey);
     await waitFor(() => socket.messages.length > 5, { what: 'the events from before', timeoutMs: 30_000 });
     socket.stop();
@@ -344,6 +382,26 @@ describe.skipIf(reason !== null)('without a 3CX', () => {
     expect(await machine.run('pg_lsclusters -h | wc -l')).toBe('1\n');
   });
 
+  /** A machine that gives its ingest to another one, and then its worker, too. */
+  async function withoutIngest(install: string): Promise<void> {
+    expect(await machine.run(`${install} worker,relay`)).toContain('stop ingest');
+    expect(await machine.run(INSTALL)).toContain('nothing had to be changed');
+    expect(await machine.run('cd /etc/systemd/system && ls 3cx-relay-*.service')).not.toContain('ingest');
+    const status = (await machine.attempt('3cx-relay status --json')).output;
+    expect(Object.keys(JSON.parse(status).units)).toEqual(['3cx-relay-worker.service', '3cx-relay-relay.service']);
+    const doctor = JSON.parse(
+      (await machine.attempt('3cx-relay doctor --json --only units,ready-ingest,ready-relay')).output,
+    );
+    expect(doctor.checks.map(({ level }: { level: string }) => level)).toEqual(['ok', 'unknown', 'ok']);
+    expect(await machine.run(`${install} relay`)).toContain('stop worker');
+    expect(await machine.run('systemctl is-active 3cx-relay-relay')).toBe('active\n');
+    expect((await machine.attempt('systemctl is-active 3cx-relay-worker')).output).toBe('inactive\n');
+    expect(await machine.run(`${install} ingest,relay,worker`)).toContain(
+      'write /etc/systemd/system/3cx-relay-ingest.service',
+    );
+    expect(await machine.run('systemctl is-active 3cx-relay-worker')).toBe('active\n');
+  }
+
   test('its own site serves the panel with a certificate made here', async () => {
     const web = createWeb(machine.address, '');
     expect(await web.ask('GET', '/admin/')).toMatchObject({ status: 200 });
@@ -358,7 +416,7 @@ describe.skipIf(reason !== null)('without a 3CX', () => {
 
   test('with a PostgreSQL and a Redis of somebody it makes none, and a purge leaves his alone', async () => {
     await machine.run('sh /opt/3cx-relay/current/install/install.sh uninstall --purge --non-interactive');
-    await machine.run('pg_createcluster 15 theirs --start && systemctl start redis-server');
+    await machine.run('pg_createcluster $(ls /usr/lib/postgresql) theirs --start && systemctl start redis-server');
     const sql = "CREATE ROLE theirs LOGIN PASSWORD 'theirs'; CREATE DATABASE theirs OWNER theirs";
     await machine.run(`cd / && echo "${sql.replace('; ', ';\n')}" | runuser -u postgres -- psql -q -v ON_ERROR_STOP=1`);
     const database = 'postgres://theirs:theirs@127.0.0.1:5432/theirs';
@@ -368,6 +426,7 @@ describe.skipIf(reason !== null)('without a 3CX', () => {
     expect(await machine.run(INSTALL)).toContain('nothing had to be changed');
     expect(await machine.run('systemctl is-active 3cx-relay-relay 3cx-relay-worker')).toBe('active\nactive\n');
     expect(await machine.run('pg_lsclusters -h | wc -l; ls /etc/systemd/system | grep -c redis || :')).toBe('1\n0\n');
+    await withoutIngest(`${INSTALL} --services`);
     await machine.run('3cx-relay uninstall --purge');
     expect(await machine.run(`psql -At '${database}' -c 'SELECT count(*) FROM admin_users'`)).toBe('1\n');
     expect(await machine.attempt('ls -d /opt/elsewhere /etc/3cx-relay /var/lib/3cx-relay')).toMatchObject({ code: 2 });

@@ -22,8 +22,11 @@ export interface Machine {
   remove(): void;
 }
 
-const IMAGE = '3cx-relay-test/debian:12';
-const CACHE = fileURLToPath(new URL('../../.data/install-test', import.meta.url));
+/** The Debian that is installed on, by the name of its suite. */
+const DEBIANS: Readonly<Record<string, number>> = { bookworm: 12, trixie: 13 };
+const SUITE = process.env.INSTALL_SUITE || 'bookworm';
+const IMAGE = `3cx-relay-test/debian:${DEBIANS[SUITE]}`;
+const CACHE = fileURLToPath(new URL(`../../.data/install-test/${SUITE}`, import.meta.url));
 export const PACKAGES = join(CACHE, 'packages');
 const BUILD_MS = 900_000;
 const BOOT_MS = 60_000;
@@ -31,7 +34,10 @@ const BOOT_MS = 60_000;
 const ENGINE_MS = 300_000;
 
 /** Mounts of a unit are seen by the others, as on every machine: systemd hands over credentials that way. */
-const BOOT = 'mount --make-rshared / && exec /lib/systemd/systemd';
+const MOUNT = 'mount --make-rshared /';
+/** From 256 on systemd wants to be told that it may run where this machine's control groups are of the first version. */
+const SYSTEMD = '/lib/systemd/systemd SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1';
+const BOOT = `${MOUNT} && exec ${SYSTEMD}`;
 /**
  * `--privileged` is refused where the engine itself has not all rights. SYS_PTRACE: without it systemd does not see the
  * processes that it gives a user namespace and a /proc of their own.
@@ -41,6 +47,7 @@ const UNCONFINED = ['--security-opt', 'seccomp=unconfined', '--security-opt', 'a
 
 /** Why no machine can be made here; null when one can. */
 export function whyNoMachines(): string | null {
+  if (!(SUITE in DEBIANS)) throw new Error(`INSTALL_SUITE is one of ${Object.keys(DEBIANS).join(', ')}, not ${SUITE}`);
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'it wants root on Linux';
   try {
     execFileSync('docker', ['info'], { stdio: 'ignore', timeout: 20_000 });
@@ -56,7 +63,7 @@ export function prepareImage(): void {
   if (hasImage() && existsSync(PACKAGES)) return;
   mkdirSync(CACHE, { recursive: true });
   const script = fileURLToPath(new URL('build-root.sh', import.meta.url));
-  execFileSync('sh', [script, CACHE, IMAGE], { stdio: 'inherit', timeout: BUILD_MS });
+  execFileSync('sh', [script, CACHE, IMAGE, SUITE], { stdio: 'inherit', timeout: BUILD_MS });
 }
 
 function hasImage(): boolean {

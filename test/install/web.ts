@@ -8,16 +8,26 @@ export interface Web {
     path: string,
     options?: { body?: unknown; headers?: Record<string, string> },
   ): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }>;
-  /** Events of `calls` from the socket, from its beginning or after a position; cut off, it comes back with its own. */
-  events(apiKey: string, after?: string): { readonly messages: CallEvent[]; stop(): void };
+  /** Entries of `calls` from the socket, from its beginning or after a position; cut off, it comes back with its own. */
+  events(apiKey: string, after?: string): Events;
 }
 
-interface CallEvent {
+interface Events {
+  /** Gaps of the log are entries, too. */
+  readonly messages: Entry[];
+  /** Of gaps that concern this client alone: each is a promise that was broken. */
+  readonly losses: string[];
+  stop(): void;
+}
+
+interface Entry {
   readonly id: string;
   readonly type: string;
+  /** ISO 8601. */
+  readonly at: string;
 }
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 const RECONNECT_MS = 200;
 
 export function createWeb(address: string, publicPath: string): Web {
@@ -45,7 +55,8 @@ export function createWeb(address: string, publicPath: string): Web {
       });
     },
     events(apiKey, after = 'start') {
-      const messages: CallEvent[] = [];
+      const messages: Entry[] = [];
+      const losses: string[] = [];
       let [socket, isStopped]: [WebSocket | undefined, boolean] = [undefined, false];
       const connect = () => {
         const position = messages.at(-1)?.id ?? after;
@@ -55,7 +66,9 @@ export function createWeb(address: string, publicPath: string): Web {
         });
         socket.on('message', data => {
           const message = JSON.parse(String(data));
-          if (message.type === 'call_event') messages.push(message);
+          if (message.type !== 'call_event' && message.type !== 'gap') return;
+          if (message.id === undefined) losses.push(message.reason);
+          else messages.push(message);
         });
         socket.on('error', () => undefined);
         socket.on('close', () => isStopped || setTimeout(connect, RECONNECT_MS));
@@ -63,6 +76,7 @@ export function createWeb(address: string, publicPath: string): Web {
       connect();
       return {
         messages,
+        losses,
         stop() {
           isStopped = true;
           socket?.close();

@@ -14,6 +14,11 @@ export function backupFolder({ installation, values }: Settings): string {
   return installation?.backupFolder ?? resolve(values.RELAY_DATA_DIR ?? '.data', 'backups');
 }
 
+/** Of those that are made every night, of which old ones go: the others stay for as long as somebody wants them. */
+export function dailyFolder(settings: Settings): string {
+  return join(backupFolder(settings), 'daily');
+}
+
 export function newBackupPath(folder: string, now: Date = new Date()): string {
   const time = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
   return join(folder, `3cx-relay-${time}.backup`);

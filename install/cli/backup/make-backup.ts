@@ -56,10 +56,13 @@ export async function readVersion(): Promise<string> {
 
 /** Settings and anchors, as far as there are any. Returns the names. */
 async function copyFiles(settings: Settings, folder: string, withSecrets: boolean): Promise<string[]> {
-  const { installation } = settings;
-  const sources = installation
-    ? [join(installation.configFolder, 'relay.env'), join(installation.configFolder, 'owner.env')]
-    : [join(ROOT, '.env')];
+  const { installation, values } = settings;
+  // A unit is handed what it may see; the files themselves are root's.
+  const configFolder = values.CREDENTIALS_DIRECTORY ?? installation?.configFolder;
+  const sources =
+    installation && configFolder
+      ? [join(configFolder, 'relay.env'), join(configFolder, 'owner.env')]
+      : [join(ROOT, '.env')];
   const texts = await Promise.all(sources.map(source => readFile(source, 'utf8').catch(() => null)));
   const found = texts.filter(text => text !== null);
   const names: string[] = [];

@@ -30,6 +30,7 @@ export const accessChecks: readonly Check[] = [
   },
   {
     name: 'admin-secret',
+    of: 'relay',
     run: async ({ settings }) => {
       const secret = settings.values.ADMIN_SECRET;
       if (secret === undefined)

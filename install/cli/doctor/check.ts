@@ -1,5 +1,5 @@
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import type { Installation } from '../installation.ts';
+import type { Installation, ServiceName } from '../installation.ts';
 import type { Settings } from '../settings.ts';
 import type { openRedis } from '../stores.ts';
 import type { Ran } from '../system.ts';
@@ -19,6 +19,8 @@ export interface Finding {
 /** One question to the machine. A rejection is a failure whose text is the error's. */
 export interface Check {
   readonly name: string;
+  /** The service beside which this is looked at: on a machine without it there is nothing to say. */
+  readonly of?: ServiceName;
   readonly run: (context: CheckContext) => Promise<Finding>;
 }
 

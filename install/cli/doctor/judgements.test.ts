@@ -8,6 +8,7 @@ import { toIngestWord } from './ingest-word.ts';
 import { listenersOn } from './listeners.ts';
 import { judgeRoom } from './machine.ts';
 import { judgeClock, judgeExtensions } from './pbx.ts';
+import { judgeBackup } from './postgres.ts';
 import { judgePostgresSettings } from './postgres-settings.ts';
 import { publicHostOf } from './relay.ts';
 import { exitCodeOf, runChecks } from './run-checks.ts';
@@ -33,6 +34,33 @@ test('a check that breaks, or takes for ever, is a failure with a fix', async ()
     { name: 'breaks', level: 'failure', text: 'no such thing', fix: expect.any(String) },
     { name: 'hangs', level: 'failure', text: 'no answer within 20 ms', fix: expect.any(String) },
   ]);
+});
+
+test('a backup is older than two days sooner or later, and the timer decides what to do about it', () => {
+  const days = (count: number) => count * DAY_MS;
+  expect([judgeBackup(days(1), true).level, judgeBackup(days(1), false).level]).toEqual(['ok', 'ok']);
+  expect(judgeBackup(days(3), true)).toMatchObject({
+    level: 'warning',
+    text: expect.stringContaining('although one is made every night'),
+    fix: expect.stringContaining('journalctl -u 3cx-relay-backup'),
+  });
+  expect(judgeBackup(days(3), false)).toMatchObject({ level: 'warning', fix: expect.stringContaining('enable --now') });
+  expect(judgeBackup(null, true)).toMatchObject({ level: 'warning', fix: expect.stringContaining('systemctl start') });
+  expect(judgeBackup(null, false)).toMatchObject({ level: 'warning', text: 'there is no backup' });
+});
+
+test('what belongs to a service is not judged on a machine without it', async () => {
+  const checks = [
+    { name: 'of-relay', of: 'relay', run: async () => failure('nothing answers', 'start it') },
+    { name: 'of-worker', of: 'worker', run: async () => ok('it runs') },
+  ] as const;
+  const on = (installation: unknown) => runChecks(checks, { installation } as never);
+  expect(await on({ services: [{ name: 'worker' }] })).toMatchObject([
+    { name: 'of-relay', level: 'unknown', text: 'relay is on another machine' },
+    { name: 'of-worker', level: 'ok' },
+  ]);
+  // Where nothing is installed the check itself knows what to say.
+  expect(await on(null)).toMatchObject([{ level: 'failure' }, { level: 'ok' }]);
 });
 
 test('a certificate warns two weeks before its end, and fails after it or when clients refuse it', () => {

@@ -51,6 +51,7 @@ export const machineChecks: readonly Check[] = [
   },
   {
     name: 'worker-network',
+    of: 'worker',
     run: async ({ installation, settings, run }) => {
       if (!installation) return NOT_INSTALLED;
       const shown = await run('systemctl', 'show', '--property=IPAddressDeny', '--value', '3cx-relay-worker.service');

@@ -18,6 +18,7 @@ const ROLE = /role of the API client|\(403\)|may not use XAPI|forbids/i;
 export const pbxChecks: readonly Check[] = [
   {
     name: 'pbx-address',
+    of: 'ingest',
     run: async ({ settings, now }) => {
       const url = pbxUrlOf(settings.values);
       if (!url) return unknown('neither FQDN nor PBX_URL is set');

@@ -5,10 +5,11 @@ import { selectLastAuditVerification } from '@3cx-relay/shared/store/audit-verif
 import { MONTHLY_TABLES } from '@3cx-relay/shared/store/months.ts';
 import { findUnknownMigrations, MIGRATIONS_FOLDER } from '@3cx-relay/shared/store/schema-guard.ts';
 import { auditPlace } from '../audit-verify.ts';
-import { backupFolder, listBackups } from '../backup/backup-folder.ts';
+import { backupFolder, dailyFolder, listBackups } from '../backup/backup-folder.ts';
+import { BACKUP_TIMER } from '../installation.ts';
 import { formatSpan } from '../print.ts';
 import { silent } from '../stores.ts';
-import { type Check, failure, ok, unknown, warning } from './check.ts';
+import { type Check, type Finding, failure, ok, unknown, warning } from './check.ts';
 import { judgePostgresSettings, readPostgresSettings } from './postgres-settings.ts';
 
 const MIN_MAJOR = 14;
@@ -111,6 +112,7 @@ export const postgresChecks: readonly Check[] = [
   },
   {
     name: 'audit',
+    of: 'worker',
     run: async ({ pool, settings, now }) => {
       const { anchors } = await readAnchors(auditPlace(settings).anchorFile).catch(() => ({ anchors: null }));
       const last = await selectLastAuditVerification(pool());
@@ -131,12 +133,26 @@ export const postgresChecks: readonly Check[] = [
   },
   {
     name: 'backup',
-    run: async ({ settings, now }) => {
-      const [newest] = listBackups(backupFolder(settings));
-      if (!newest) return warning('there is no backup', 'run "3cx-relay backup", best every night');
-      const age = now() - newest.at.getTime();
-      const text = `last backup ${formatSpan(age)} ago`;
-      return age > BACKUP_OLD_DAYS * DAY_MS ? warning(text, 'run "3cx-relay backup", best every night') : ok(text);
+    of: 'worker',
+    run: async ({ settings, installation, run, now }) => {
+      const kept = [backupFolder(settings), dailyFolder(settings)].flatMap(listBackups);
+      const last = kept.length === 0 ? null : Math.max(...kept.map(({ at }) => at.getTime()));
+      const timer = installation ? await run('systemctl', 'is-enabled', BACKUP_TIMER) : null;
+      return judgeBackup(last === null ? null : now() - last, timer?.output.trim() === 'enabled');
     },
   },
 ];
+
+/** `ageMs` of the newest one; null: there is none. */
+export function judgeBackup(ageMs: number | null, isDaily: boolean): Finding {
+  const byHand = 'run "3cx-relay backup", or "systemctl enable --now 3cx-relay-backup.timer" for one every night';
+  if (ageMs === null)
+    return isDaily
+      ? warning('there is no backup yet, one is made every night', 'for one now "systemctl start 3cx-relay-backup"')
+      : warning('there is no backup', byHand);
+  const text = `last backup ${formatSpan(ageMs)} ago`;
+  if (ageMs <= BACKUP_OLD_DAYS * DAY_MS) return ok(isDaily ? `${text}, one is made every night` : text);
+  return isDaily
+    ? warning(`${text}, although one is made every night`, 'look at "journalctl -u 3cx-relay-backup"')
+    : warning(text, byHand);
+}

@@ -14,6 +14,7 @@ const NOTHING_RUNS = unknown('nothing runs in this checkout');
 export const relayChecks: readonly Check[] = [
   {
     name: 'port',
+    of: 'relay',
     run: async ({ settings }) => {
       const url = relayUrlOf(settings);
       if (url === undefined) return NOTHING_RUNS;
@@ -31,6 +32,7 @@ export const relayChecks: readonly Check[] = [
   },
   {
     name: 'health',
+    of: 'relay',
     run: async ({ settings }) => {
       const url = relayUrlOf(settings);
       if (url === undefined) return NOTHING_RUNS;
@@ -50,6 +52,7 @@ export const relayChecks: readonly Check[] = [
   },
   ...(['ingest', 'relay', 'worker'] as const).map(name => ({
     name: `ready-${name}`,
+    of: name,
     run: async ({ installation }: CheckContext): Promise<Finding> => {
       const service = installation?.services.find(each => each.name === name);
       if (!service) return NOT_INSTALLED;
@@ -61,6 +64,7 @@ export const relayChecks: readonly Check[] = [
   })),
   {
     name: 'public-address',
+    of: 'relay',
     run: async ({ installation, settings, now }) => {
       if (!installation) return NOT_INSTALLED;
       if (installation.values.NGINX === 'none') return unknown('nginx is not ours here');
@@ -77,6 +81,7 @@ export const relayChecks: readonly Check[] = [
   },
   {
     name: 'nginx',
+    of: 'relay',
     run: async ({ installation, run }) => {
       if (!installation) return NOT_INSTALLED;
       if (installation.values.NGINX === 'none') return unknown('nginx is not ours here');

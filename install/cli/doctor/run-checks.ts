@@ -1,7 +1,8 @@
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
+import { isElsewhere } from '../installation.ts';
 import { accessChecks } from './access.ts';
-import { type Check, type CheckContext, type Finding, failure } from './check.ts';
+import { type Check, type CheckContext, type Finding, failure, unknown } from './check.ts';
 import { ingestChecks } from './ingest-holder.ts';
 import { machineChecks } from './machine.ts';
 import { pbxChecks } from './pbx.ts';
@@ -28,7 +29,8 @@ const WITHIN_MS = 15_000;
 /** All at the same time; in their order. */
 export function runChecks(checks: readonly Check[], context: CheckContext, withinMs = WITHIN_MS): Promise<Result[]> {
   return Promise.all(
-    checks.map(async ({ name, run }) => {
+    checks.map(async ({ name, of, run }) => {
+      if (of && isElsewhere(of, context.installation)) return { name, ...unknown(`${of} is on another machine`) };
       try {
         return { name, ...(await within(withinMs, run(context))) };
       } catch (error) {

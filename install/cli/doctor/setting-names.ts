@@ -11,9 +11,10 @@ const KNOWN: ReadonlySet<string> = new Set(
   [ingestConfig, relayConfig, workerConfig].flatMap(config => Object.keys(config)),
 );
 /** What else stands in the file is not ours to judge. */
-const OURS = /^(RELAY|INGEST|WORKER|LOG|HISTORY|ADMIN|AUDIT|SPOOL|PBX|CLIENT|CALLCONTROL|INTERNAL|DATABASE|REDIS)_/;
+const OURS =
+  /^(RELAY|INGEST|WORKER|LOG|HISTORY|ADMIN|AUDIT|SPOOL|PBX|CLIENT|CALLCONTROL|INTERNAL|DATABASE|REDIS|BACKUP)_/;
 /** Of the command line, which reads the same file. */
-const OF_COMMANDS: ReadonlySet<string> = new Set(['RELAY_URL', 'RELAY_DATA_DIR', 'RELAY_CONFIG_DIR']);
+const OF_COMMANDS: ReadonlySet<string> = new Set(['RELAY_URL', 'RELAY_DATA_DIR', 'RELAY_CONFIG_DIR', 'BACKUP_KEEP']);
 
 const FILES = ['relay.env', 'owner.env'] as const;
 

@@ -1,4 +1,4 @@
-import type { Installation } from '../installation.ts';
+import { type Installation, isElsewhere } from '../installation.ts';
 import type { Settings } from '../settings.ts';
 import { openRedis } from '../stores.ts';
 import { runProgram } from '../system.ts';
@@ -92,7 +92,7 @@ export async function restartAll(
       await restartService(service, { deadline, wasInTrouble: run.troubles.has(service.name) });
       deps.say(`${service.name} runs`);
     }
-    await waitForProgress(log, { before, mustGrow: isPbxConfigured(deps.settings) }, deadline);
+    await waitForProgress(log, { before, mustGrow: feedsLog(deps.settings) }, deadline);
     deps.say('the log goes on');
   } finally {
     await stop();
@@ -109,6 +109,11 @@ async function requireRedis(settings: Settings): Promise<void> {
   } finally {
     await stop();
   }
+}
+
+/** Whether what is restarted here writes to the log. */
+function feedsLog(settings: Settings): boolean {
+  return isPbxConfigured(settings) && !isElsewhere('ingest', settings.installation);
 }
 
 /** Ingest does not start without, and nothing is written to the log. */

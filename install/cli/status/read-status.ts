@@ -5,7 +5,7 @@ import { within } from '@3cx-relay/shared/runtime/within.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { readIngestWord } from '../doctor/ingest-word.ts';
 import { relayUrlOf } from '../find-relay.ts';
-import { REDIS_UNIT } from '../installation.ts';
+import { isElsewhere, REDIS_UNIT } from '../installation.ts';
 import { openReleases } from '../release/releases.ts';
 import type { Settings } from '../settings.ts';
 import { openRedis } from '../stores.ts';
@@ -51,7 +51,7 @@ export async function readStatus(settings: Settings): Promise<Status> {
   const { installation } = settings;
   const [units, health, log] = await Promise.all([
     installation ? part('units', readUnits(settings)) : null,
-    part('relay', readHealth(settings)),
+    isElsewhere('relay', installation) ? null : part('relay', readHealth(settings)),
     part('log', readLog(settings)),
   ]);
   return {
