@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { waitFor } from '../../test/harness/wait-for.ts';
 import { shareReads } from './share-reads.ts';
 
 /** Reads that end when they are told to, in the order in which they began. */
@@ -9,21 +10,27 @@ function createReads() {
       new Promise<number>((resolve, reject) => {
         begun.push({ key, end: resolve, fail: reject });
       }),
+    { restMs: 20 },
   );
-  return { begun, read };
+  const began = (count: number) => waitFor(() => begun.length === count, { what: `${count} reads` });
+  return { begun, began, read };
 }
 
 test('whoever asks while a read is under way gets the next one, which all of them share', async () => {
-  const { begun, read } = createReads();
+  const { begun, began, read } = createReads();
   const first = read('calls');
   const late = [read('calls'), read('calls'), read('calls')];
   expect(begun).toHaveLength(1);
   begun[0]?.end(1);
   expect(await first).toBe(1);
-  expect(begun).toHaveLength(2);
+  // It rests, and whoever comes meanwhile shares it, too.
+  expect(begun).toHaveLength(1);
+  late.push(read('calls'));
+  await began(2);
   const latest = read('calls');
   begun[1]?.end(2);
-  expect(await Promise.all(late)).toEqual([2, 2, 2]);
+  expect(await Promise.all(late)).toEqual([2, 2, 2, 2]);
+  await began(3);
   begun[2]?.end(3);
   expect(await latest).toBe(3);
   expect(begun).toHaveLength(3);
@@ -49,11 +56,12 @@ test('reads of different keys do not wait for each other', async () => {
 });
 
 test('a read that fails fails for those who share it, and the next is made all the same', async () => {
-  const { begun, read } = createReads();
+  const { begun, began, read } = createReads();
   const first = read('calls');
   const late = read('calls');
   begun[0]?.fail(new Error('away'));
   await expect(first).rejects.toThrow('away');
+  await began(2);
   begun[1]?.end(2);
   expect(await late).toBe(2);
 });

@@ -1,10 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /**
  * Those who ask while a read is under way share the next one: everybody gets what was read after he asked, as if he had
- * read it himself, and a crowd that asks at once costs two reads.
+ * read it himself. The next one rests for `restMs` before it begins, so that a crowd that comes one after the other, as
+ * fast as reads are answered, costs no read each. Who comes alone waits for nobody.
  *
  * Unlike `shareAnswer` nobody gets anything older than his question.
  */
-export function shareReads<Key, Value>(read: (key: Key) => Promise<Value>): (key: Key) => Promise<Value> {
+export function shareReads<Key, Value>(
+  read: (key: Key) => Promise<Value>,
+  { restMs }: { restMs: number },
+): (key: Key) => Promise<Value> {
   const running = new Map<Key, Promise<Value>>();
   const next = new Map<Key, Promise<Value>>();
 
@@ -17,7 +23,8 @@ export function shareReads<Key, Value>(read: (key: Key) => Promise<Value>): (key
   }
 
   function beginBehind(key: Key, current: Promise<Value>): Promise<Value> {
-    const start = () => {
+    const start = async () => {
+      await delay(restMs);
       next.delete(key);
       return begin(key);
     };
@@ -28,7 +35,9 @@ export function shareReads<Key, Value>(read: (key: Key) => Promise<Value>): (key
   }
 
   return key => {
+    const waiting = next.get(key);
+    if (waiting) return waiting;
     const current = running.get(key);
-    return current ? (next.get(key) ?? beginBehind(key, current)) : begin(key);
+    return current ? beginBehind(key, current) : begin(key);
   };
 }

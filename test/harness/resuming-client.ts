@@ -15,7 +15,7 @@ export type ResumingClient = {
 export type ResumingClientOptions = { relayUrl: string; apiKey: string; after: string; isKeeping: boolean };
 
 /** As the documents ask: growing waits, jittered. */
-const RECONNECT = { firstMs: 100, maxMs: 1_000 };
+const RECONNECT = { firstMs: 250, maxMs: 2_000 };
 const ENTRY = /^\{"type":"([a-z_]+)","id":"([0-9a-z]{8}_(\d{16}))",/;
 
 export function createResumingClient(options: ResumingClientOptions): ResumingClient {

@@ -62,12 +62,12 @@ export class Connection implements Outlet, LiveClient {
     this.#budget = deps.budget;
     this.#limits = deps.limits;
     this.#onWrite = deps.onWrite;
-    this.#logger = deps.logger.child({ session: this.session });
+    this.#logger = deps.logger;
     this.#tokens = deps.limits.messagesPerSecond;
     ws.on('pong', () => {
       this.#unanswered = 0;
     });
-    ws.on('error', err => this.#logger.debug({ err }, 'socket error'));
+    ws.on('error', err => this.#logger.debug({ err, session: this.session }, 'socket error'));
   }
 
   get isClosed(): boolean {
@@ -88,7 +88,7 @@ export class Connection implements Outlet, LiveClient {
       this.#work = this.#work
         .then(() => handle(message))
         .catch(err => {
-          this.#logger.warn({ err }, 'a message could not be carried out');
+          this.#logger.warn({ err, session: this.session }, 'a message could not be carried out');
           this.sendError('unavailable', 'the log cannot be read right now; send the message again');
         });
     });

@@ -10,6 +10,11 @@ import { limitHalfOpen } from './half-open.ts';
 import { refuseBrokenRequests, requireHost, requireTarget } from './refuse-broken-requests.ts';
 
 const FINISH_REQUESTS_MS = 1_000;
+/**
+ * How many connections may wait to be taken, as far as the kernel lets (net.core.somaxconn). With Node's 511 a crowd that
+ * comes back at once meets silence, and TCP tries again after one, three and seven seconds.
+ */
+const WAITING_CONNECTIONS = 4_096;
 
 /** What is sent in this time is a request; the largest body is 64 KiB. Node's own would be one minute and five. */
 const HEADERS_WITHIN_MS = 20_000;
@@ -52,7 +57,7 @@ export async function listen(server: Server, { HOST, PORT }: { HOST: string; POR
           : `cannot listen on ${where}: ${cause.message}`;
       reject(new OperatorError('LISTEN_FAILED', why, { cause }));
     });
-    server.listen(PORT, HOST, resolve);
+    server.listen({ port: PORT, host: HOST, backlog: WAITING_CONNECTIONS }, resolve);
   });
   return (server.address() as AddressInfo).port;
 }
