@@ -78,7 +78,7 @@ export const relayConfig = {
   RELAY_STREAM_LONG_POLL_MS: integer({ min: 100, max: 300_000, default: 20_000 }),
   RELAY_STREAM_SSE_MS: integer({ min: 1_000, max: 3_600_000, default: 60_000 }),
   RELAY_BLOCK_MS: integer({ min: 100, max: 30_000, default: 1_000 }),
-  RELAY_MAX_PACE_MS: integer({ min: 0, max: 1_000, default: 50 }),
+  RELAY_MAX_PACE_MS: integer({ min: 0, max: 1_000, default: 15 }),
   RELAY_MAX_COMMANDS: integer({ min: 1, max: 1_000, default: 32 }),
   RELAY_COMMAND_TIMEOUT_MS: integer({ min: 500, max: 60_000, default: 10_000 }),
   RELAY_MAX_RECORD_READS: integer({ min: 1, max: 1_000, default: 4 }),
