@@ -39,7 +39,12 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     await admin.page.getByRole('heading', { name: '3CX database' }).waitFor();
     const figures = admin.page.getByRole('list', { name: 'Numbers of now' });
     await waitFor(async () => /Active calls\s*0/.test((await figures.textContent()) ?? ''), { what: 'the calls' });
-    await waitFor(async () => (await admin.page.getByText('Calls per hour').count()) === 1, { what: 'the charts' });
+    // They are made when they are nearly in view, and what is wrong with this relay is told above them.
+    const scrollsToCharts = async () => {
+      await admin.page.mouse.wheel(0, 200);
+      return (await admin.page.getByText('Calls per hour').count()) === 1;
+    };
+    await waitFor(scrollsToCharts, { what: 'the charts' });
     expect(await admin.page.getByRole('img', { name: /24 hours/ }).count()).toBeGreaterThan(0);
   });
 
