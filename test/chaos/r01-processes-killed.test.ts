@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { type ClientCrowd, createBothCrowds } from '../harness/client-crowd.ts';
 import { type System, startSystem } from '../harness/system.ts';
 import { startTcpProxy, type TcpProxy } from '../integration/fixtures/tcp-proxy.ts';
 import { extent, limitOf } from './extent.ts';
@@ -89,11 +89,7 @@ test(
   async () => {
     const { apiKey } = system;
     const relayUrls = [system.relayUrl, way.url];
-    const half = CLIENTS / 2;
-    crowds = [
-      createClientCrowd({ relayUrls, apiKey, size: half, isKeeping: true }),
-      createClientCrowd({ relayUrls, apiKey, size: half, kind: 'library', isKeeping: true }),
-    ];
+    crowds = createBothCrowds({ relayUrls, apiKey, size: CLIENTS });
     await playWhile(system, PER_SECOND, strikeAtRandom());
     const verdict = await judge(system, crowds, { healingSince: performance.now() });
     const { problems, ...figures } = verdict;

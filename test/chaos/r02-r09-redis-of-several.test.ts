@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { type ClientCrowd, createBothCrowds } from '../harness/client-crowd.ts';
 import { entriesLogged } from '../harness/ledger.ts';
 import { type RedisEngineName, redisEngineName } from '../harness/redis-engine.ts';
 import { type AnotherService, type System, startSystem } from '../harness/system.ts';
@@ -32,11 +32,7 @@ describe.each(ENGINES)('on %s', engine => {
   beforeEach(async () => {
     system = await startSystem({}, { engine });
     [relay, worker] = await Promise.all([system.startAnother('relay'), system.startAnother('worker')]);
-    const [relayUrls, half] = [[system.relayUrl, relay.url], CLIENTS / 2];
-    crowds = [
-      createClientCrowd({ relayUrls, apiKey: system.apiKey, size: half, isKeeping: true }),
-      createClientCrowd({ relayUrls, apiKey: system.apiKey, size: half, kind: 'library', isKeeping: true }),
-    ];
+    crowds = createBothCrowds({ relayUrls: [system.relayUrl, relay.url], apiKey: system.apiKey, size: CLIENTS });
   });
 
   afterEach(async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { type ClientCrowd, createBothCrowds } from '../harness/client-crowd.ts';
 import { connectClient } from '../harness/relay-client.ts';
 import { type System, startSystem } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -46,11 +46,7 @@ beforeAll(async () => {
     },
   );
   const { relayUrl, apiKey } = system;
-  const half = CLIENTS / 2;
-  crowds = [
-    createClientCrowd({ relayUrls: [relayUrl], apiKey, size: half, isKeeping: true }),
-    createClientCrowd({ relayUrls: [relayUrl], apiKey, size: half, kind: 'library', isKeeping: true }),
-  ];
+  crowds = createBothCrowds({ relayUrls: [relayUrl], apiKey, size: CLIENTS });
 });
 
 beforeEach(() => allReady(system));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { type ClientCrowd, createBothCrowds } from '../harness/client-crowd.ts';
 import { callsPlayed, foldEntries, judge, type PlayedCall, type ToldCall } from '../harness/ground-truth.ts';
 import { entriesLogged, framesSent, type LoggedEntry } from '../harness/ledger.ts';
 import { type System, startSystem } from '../harness/system.ts';
@@ -76,10 +76,7 @@ beforeAll(async () => {
     },
   );
   const { relayUrl, apiKey } = system;
-  crowds = [
-    createClientCrowd({ relayUrls: [relayUrl], apiKey, size: 5, isKeeping: true }),
-    createClientCrowd({ relayUrls: [relayUrl], apiKey, size: 5, kind: 'library', isKeeping: true }),
-  ];
+  crowds = createBothCrowds({ relayUrls: [relayUrl], apiKey, size: 10 });
 });
 
 afterAll(async () => {

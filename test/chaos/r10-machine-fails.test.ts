@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ClientCrowd, createClientCrowd } from '../harness/client-crowd.ts';
+import { type ClientCrowd, createBothCrowds, createClientCrowd } from '../harness/client-crowd.ts';
 import { createFalseClock, type FalseClock } from '../harness/false-clock.ts';
 import { createSmallDisk, type SmallDisk } from '../harness/small-disk.ts';
 import { type System, startSystem } from '../harness/system.ts';
@@ -51,11 +51,7 @@ beforeAll(async () => {
     },
   );
   const { relayUrl, apiKey } = system;
-  const half = CLIENTS / 2;
-  crowds = [
-    createClientCrowd({ relayUrls: [relayUrl], apiKey, size: half, isKeeping: true }),
-    createClientCrowd({ relayUrls: [relayUrl], apiKey, size: half, kind: 'library', isKeeping: true }),
-  ];
+  crowds = createBothCrowds({ relayUrls: [relayUrl], apiKey, size: CLIENTS });
 });
 
 afterAll(async () => {

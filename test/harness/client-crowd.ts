@@ -82,3 +82,9 @@ export function createClientCrowd(
     },
   };
 }
+
+/** Half of them know the wire alone, the other half are the library; all keep account of what they got. */
+export function createBothCrowds(settings: Pick<CrowdSettings, 'relayUrls' | 'apiKey' | 'size'>): ClientCrowd[] {
+  const half = { ...settings, size: settings.size / 2, isKeeping: true };
+  return [createClientCrowd(half), createClientCrowd({ ...half, kind: 'library' })];
+}
