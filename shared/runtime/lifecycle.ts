@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { ErrorSink } from '../errors/error-sink.ts';
 import { createInternalServer, type InternalServer, type ReadinessCheck } from './internal-server.ts';
 import type { Logger } from './logger.ts';
+import { collectProcessMetrics } from './metrics.ts';
 import { messageOf, OperatorError } from './operator-error.ts';
 import { createReadyMetric } from './ready-metric.ts';
 import { createSystemdNotifier } from './systemd-notify.ts';
@@ -88,6 +89,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
       if (isStopping) return ['stopping'];
       return service ? service.readiness() : ['starting'];
     };
+    collectProcessMetrics(options.registry);
     createReadyMetric(options.registry, readiness);
     const { internalPort: port, internalHost: host, registry } = options;
     internal = await createInternalServer({ port, registry, readiness, ...(host === undefined ? {} : { host }) });

@@ -4,6 +4,13 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 export function createMetrics(service: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
-  collectDefaultMetrics({ register: registry });
   return registry;
+}
+
+/**
+ * Memory, processor and event loop of this process. Once in its life: the timer that watches the event loop cannot be
+ * stopped.
+ */
+export function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
 }
