@@ -9,6 +9,7 @@ import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
  * Looks for the records of calls that have ended. When a row becomes visible nobody knows (3cx.md §3.2), so it is asked
  * for several times after the end and then no more: but for a call that may go on at a phone which we do not see, whose row
  * comes when that conversation ends.
+ * A last look that fails is no look: it is taken again, for as long as an outage of the records may last.
  *
  * The PBX's database serves the phones first: only the seconds around the starts of waiting calls are read, one query at
  * a time, and a database that takes long is asked less often.
@@ -18,6 +19,8 @@ export interface CallCompletionOptions {
   readonly delaysMs: readonly number[];
   /** Calls that may wait; of more than that the earliest go without. */
   readonly maxWaiting: number;
+  /** How long after its end a call waits for records that cannot be read. */
+  readonly giveUpAfterMs: number;
 }
 
 export interface CallCompletionDeps {
@@ -51,6 +54,8 @@ const TOGETHER_MS = 2_000;
 const PATIENT_ATTEMPTS = 2;
 /** When an undecided chain is looked at again, in ms after the end of the call; at the last it is taken as it is. */
 const LATE_LOOKS_MS = [300_000, 900_000, 3_600_000];
+/** When records that could not be read are asked for again. */
+const RETRY_MS = 30_000;
 /** Of the time, the share that the database may be busy with us. */
 const MAX_SHARE = 0.05;
 
@@ -108,6 +113,7 @@ export class CallCompletion {
     this.#armedFor = Number.POSITIVE_INFINITY;
     const startedAt = performance.now();
     const due = [...this.#waiting.values()].filter(waiting => waiting.dueAt <= startedAt + TOGETHER_MS);
+    let hasFailed = false;
     try {
       for (const span of spansOf(due)) {
         if (this.#stopping.signal.aborted) return;
@@ -115,11 +121,12 @@ export class CallCompletion {
       }
       this.#isFailing = false;
     } catch (error) {
+      hasFailed = true;
       const level = this.#isFailing ? 'debug' : 'warn';
-      this.#deps.logger[level](`call records cannot be read, calls stay without them: ${messageOf(error)}`);
+      this.#deps.logger[level](`call records cannot be read, calls wait for them: ${messageOf(error)}`);
       this.#isFailing = true;
     }
-    for (const waiting of due) this.#postpone(waiting);
+    for (const waiting of due) this.#postpone(waiting, { hasFailed });
     this.#restUntil = performance.now() + (performance.now() - startedAt) / MAX_SHARE;
     this.#isRunning = false;
     this.#arm();
@@ -168,10 +175,16 @@ export class CallCompletion {
     }
   }
 
-  #postpone(waiting: Waiting): void {
+  #postpone(waiting: Waiting, { hasFailed }: { hasFailed: boolean }): void {
+    const now = performance.now();
+    const { delaysMs, giveUpAfterMs } = this.#options;
+    if (hasFailed && waiting.attempt >= delaysMs.length - 1 && now - waiting.endedAt < giveUpAfterMs) {
+      waiting.dueAt = now + RETRY_MS;
+      return;
+    }
     waiting.attempt += 1;
     const delay = this.#looksMs[waiting.attempt];
-    const isRegular = waiting.attempt < this.#options.delaysMs.length;
+    const isRegular = waiting.attempt < delaysMs.length;
     if (delay === undefined || !(isRegular || waiting.isPutOff)) this.#waiting.delete(waiting.call.callId);
     else waiting.dueAt = waiting.endedAt + delay;
   }

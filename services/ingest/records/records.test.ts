@@ -45,6 +45,26 @@ describe('a call that was watched', () => {
     expect([shelf.reads, bodies()]).toEqual([reads, []]);
   });
 
+  test('waits for records that cannot be read, and goes without when that lasts too long', async () => {
+    const { records, shelf, bodies } = createDesk();
+    shelf.put(inboundChain());
+    shelf.fail(new Error('the database is away'));
+    records.ended(watchedCall());
+    await vi.advanceTimersByTimeAsync(50_000);
+    shelf.fail(null);
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(bodies()).toMatchObject([{ event: 'call.finalized', call: { cdr: { callHistoryId: ID } } }]);
+
+    const late = createDesk();
+    late.shelf.put(inboundChain());
+    late.shelf.fail(new Error('the database is away'));
+    late.records.ended(watchedCall());
+    await vi.advanceTimersByTimeAsync(150_000);
+    late.shelf.fail(null);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(late.bodies()).toEqual([]);
+  });
+
   test('does not take the records of another number, of other people or of another minute', async () => {
     const { records, shelf, bodies } = createDesk();
     const source = trunk('+4930999999');

@@ -81,7 +81,7 @@ export class Records {
     });
     const claimed = this.#claimed;
     this.#completion = new CallCompletion(
-      { delaysMs: options.delaysMs, maxWaiting: options.maxWaiting },
+      { delaysMs: options.delaysMs, maxWaiting: options.maxWaiting, giveUpAfterMs: options.giveUpAfterMs },
       {
         source,
         matcher,
