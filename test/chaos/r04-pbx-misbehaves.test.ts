@@ -161,10 +161,13 @@ test(
     await waitFor(async () => (await activeCalls()).length === 0, { what: 'the relay to see it', timeoutMs: 30_000 });
     const played = await callsPlayed(system);
     // Records come late, and are looked for a last time after twelve seconds.
-    const settled = async () => judge(played, foldEntries(await entriesLogged(system)));
-    // What a restart cut may be lost for good: it is not waited for.
-    await waitFor(async () => (await settled()).lost.every(call => call.cut), {
-      what: 'every call in the log',
+    const settled = async () => {
+      const { lost, wrong } = judge(played, foldEntries(await entriesLogged(system)));
+      // What a restart cut may be lost for good: it is not waited for.
+      return [...lost, ...wrong.map(({ call }) => call)].every(call => call.cut);
+    };
+    await waitFor(settled, {
+      what: 'every call and its outcome in the log',
       timeoutMs: 40_000,
       everyMs: 1_000,
     }).catch(() => undefined);

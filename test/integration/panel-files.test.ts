@@ -155,11 +155,26 @@ describe('without a build', () => {
     const other = await startTestRelay({ ADMIN_PANEL_DIR: empty });
     try {
       const absent = await fetch(`${other.url}/admin/`);
-      expect(absent.status).toBe(404);
+      expect(absent.status).toBe(503);
+      expect(absent.headers.get('retry-after')).not.toBeNull();
       expect(((await absent.json()) as { detail: string }).detail).toContain('npm run build -w admin-ui');
       await mkdir(empty);
       await writeFile(join(empty, 'index.html'), page('built'));
       expect(await (await fetch(`${other.url}/admin/`)).text()).toBe(page('built'));
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('tells a browser that it is being built, by a page that looks again and runs nothing', async () => {
+    const other = await startTestRelay({ ADMIN_PANEL_DIR: join(root, 'nowhere') });
+    try {
+      const absent = await fetch(`${other.url}/admin/`, { headers: { accept: 'text/html,*/*;q=0.8' } });
+      expect([absent.status, absent.headers.get('content-type')]).toEqual([503, 'text/html; charset=utf-8']);
+      expect(absent.headers.get('cache-control')).toBe('no-store');
+      expect(absent.headers.get('content-security-policy')).toContain("default-src 'none'");
+      const text = await absent.text();
+      expect(text).toMatch(/http-equiv="refresh".*being built.*npm run build -w admin-ui/s);
     } finally {
       await other.stop();
     }

@@ -9,9 +9,10 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
  * The built panel, whole in memory. A request is looked up by its exact name in a map, so no path can leave the folder.
  * The build has left each file's encodings beside it (`x.js.br`, `x.js.gz`), so neither a start nor a request compresses.
  *
- * The page's modification time is compared whenever the page is asked for: a build that ends after the relay has
- * started (the launcher runs both at once) or a later one is taken up without a restart. Until a new page is there the
- * old one is served, for a build begins by emptying its folder and writes the page last.
+ * It is read when it is asked for first: most relays that start serve no panel soon, and a hundred files cost as much as
+ * the rest of a start. The page's modification time is compared whenever the page is asked for: a build that ends after
+ * the relay has started (the launcher runs both at once) or a later one is taken up without a restart. Until a new page
+ * is there the old one is served, for a build begins by emptying its folder and writes the page last.
  */
 export interface PanelFile {
   /** With its dot: `.html`. */
@@ -44,9 +45,8 @@ const ENCODED = /\.(?:br|gz)$/;
 const fromBrotli = promisify(brotliDecompress);
 const fromGzip = promisify(gunzip);
 
-/** Begins to read at once; whoever asks meanwhile waits for it. */
 export function createPanelFiles(folder: string, logger: Logger): PanelFiles {
-  let current = load(null);
+  let current: Promise<Build | null> | null = null;
 
   async function load(previous: Build | null): Promise<Build | null> {
     const pageWrittenMs = await modifiedMs(join(folder, PAGE));
@@ -64,10 +64,11 @@ export function createPanelFiles(folder: string, logger: Logger): PanelFiles {
   return {
     async page() {
       // Chained, not started beside: two requests must not read the folder twice.
-      current = current.then(load);
+      current = current === null ? load(null) : current.then(load);
       return (await current)?.files.get(PAGE) ?? null;
     },
     async asset(name) {
+      current ??= load(null);
       return (await current)?.files.get(name) ?? null;
     },
   };

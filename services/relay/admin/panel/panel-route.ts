@@ -4,6 +4,7 @@ import type { RelayState } from '../../public/require-permission.ts';
 import { PAGE, type PanelFile, type PanelFiles } from './panel-files.ts';
 
 const PREFIX = '/admin/';
+const LOOK_AGAIN_S = 2;
 
 /**
  * The panel under `/admin/`. It answers only names that the build has and passes everything else on, so that the admin
@@ -21,8 +22,33 @@ export function servePanel(files: PanelFiles): Middleware<RelayState> {
     const file = isPage ? await files.page() : await files.asset(name);
     if (file) return answer(context, file);
     if (!isPage) return next();
-    throw new ProblemError('not_found', 'the panel has not been built: run "npm run build -w admin-ui", then reload');
+    sayThatItIsNotBuilt(context);
   };
+}
+
+/** At the very first start it is being built beside the relay. A browser looks again by itself. */
+function sayThatItIsNotBuilt(context: Context): void {
+  const hint = 'if it stays so, run "npm run build -w admin-ui" and see what it says';
+  if (context.accepts('json', 'html') !== 'html') {
+    throw new ProblemError('unavailable', `the panel is not there yet: it is being built; ${hint}`);
+  }
+  context.status = 503;
+  context.set('retry-after', String(LOOK_AGAIN_S));
+  context.set('cache-control', 'no-store');
+  context.set('content-security-policy', "default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+  context.type = 'html';
+  context.body = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="refresh" content="${LOOK_AGAIN_S}">
+<title>3CX Relay: the panel is being built</title>
+<h1>The panel is being built</h1>
+<p>That takes some ten seconds at the first start. This page looks again by itself, and the relay works meanwhile.
+<p>If it stays so, run <code>npm run build -w admin-ui</code> and see what it says.
+</html>
+`;
 }
 
 function answer(context: Context, file: PanelFile): void {
