@@ -5,6 +5,7 @@ import { makeBackup } from './backup/make-backup.ts';
 import { parseOptions, wholeNumber } from './options.ts';
 import { formatBytes } from './print.ts';
 import { requireSettings, type Settings } from './settings.ts';
+import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const BACKUP_USAGE = `usage: 3cx-relay backup [--out FILE] [--with-secrets] [--keep N] [--json]
@@ -29,7 +30,7 @@ const backupConfig = { BACKUP_KEEP: integer({ min: 1, max: 1_000, default: 14 })
 const keepOf = (given: string | undefined) => (given === undefined ? null : wholeNumber('keep', given));
 
 /** Resolves with the exit code. */
-export async function backup(args: readonly string[], settings: Settings): Promise<number> {
+export async function backup(args: readonly string[], settings: Settings, terminal: Terminal): Promise<number> {
   const { values, positionals } = parseOptions(args, {
     out: { type: 'string' },
     'with-secrets': { type: 'boolean' },
@@ -38,7 +39,7 @@ export async function backup(args: readonly string[], settings: Settings): Promi
     json: { type: 'boolean' },
   });
   if (values.help) {
-    process.stdout.write(BACKUP_USAGE);
+    terminal.stdout.write(BACKUP_USAGE);
     return 0;
   }
   if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is one word too many: --out names the file.`);
@@ -49,13 +50,13 @@ export async function backup(args: readonly string[], settings: Settings): Promi
   const out = values.out === undefined ? newBackupPath(folder) : resolve(values.out);
   const manifest = await makeBackup(settings, out, values['with-secrets'] ?? false);
   const removed = keep === null ? [] : pruneBackups(folder, keep);
-  if (values.json) process.stdout.write(`${JSON.stringify({ file: out, removed, manifest })}\n`);
+  if (values.json) terminal.stdout.write(`${JSON.stringify({ file: out, removed, manifest })}\n`);
   else {
     const rows = Object.values(manifest.rows).reduce((sum, count) => sum + count, 0);
     const waiting = Object.values(manifest.log).reduce((sum, { entries }) => sum + entries, 0);
     const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-    process.stdout.write(`${out}: ${rows} rows and ${waiting} entries of the log, ${formatBytes(bytes)}\n`);
-    for (const path of removed) process.stdout.write(`removed ${path}\n`);
+    terminal.stdout.write(`${out}: ${rows} rows and ${waiting} entries of the log, ${formatBytes(bytes)}\n`);
+    for (const path of removed) terminal.stdout.write(`removed ${path}\n`);
   }
   return 0;
 }

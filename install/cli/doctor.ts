@@ -4,6 +4,7 @@ import { openContext } from './doctor/context.ts';
 import { CHECKS, exitCodeOf, type Result, runChecks } from './doctor/run-checks.ts';
 import { parseOptions } from './options.ts';
 import type { Settings } from './settings.ts';
+import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const DOCTOR_USAGE = `usage: 3cx-relay doctor [--json] [--only NAME,…]
@@ -25,15 +26,15 @@ const MARKS: Readonly<Record<Level, string>> = {
 };
 
 /** Resolves with the exit code. */
-export async function doctor(args: readonly string[], settings: Settings): Promise<number> {
+export async function doctor(args: readonly string[], settings: Settings, terminal: Terminal): Promise<number> {
   const { values, positionals } = parseOptions(args, { json: { type: 'boolean' }, only: { type: 'string' } });
   if (values.help) {
-    process.stdout.write(DOCTOR_USAGE);
+    terminal.stdout.write(DOCTOR_USAGE);
     return 0;
   }
   if (positionals.length > 0) throw new UsageError(`"${positionals[0]}": name checks with --only.`);
   const results = await diagnose(settings, values.only?.split(','));
-  process.stdout.write(values.json ? `${JSON.stringify({ checks: results })}\n` : format(results));
+  terminal.stdout.write(values.json ? `${JSON.stringify({ checks: results })}\n` : format(results));
   return exitCodeOf(results);
 }
 

@@ -10,6 +10,7 @@ import { formatTable } from './print.ts';
 import { requireSettings, type Settings } from './settings.ts';
 import { tellAudit } from './shell-audit.ts';
 import { openPostgres, silent } from './stores.ts';
+import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const KEY_USAGE = `usage: 3cx-relay key create --name NAME --permissions read,history,write,monitor [restrictions]
@@ -43,10 +44,10 @@ const OPTIONS = {
 type Values = ReturnType<typeof parseOptions<typeof OPTIONS>>['values'];
 
 /** Resolves with the exit code. */
-export async function key(args: readonly string[], settings: Settings): Promise<number> {
+export async function key(args: readonly string[], settings: Settings, terminal: Terminal): Promise<number> {
   const { values, positionals } = parseOptions(args, OPTIONS);
   if (values.help) {
-    process.stdout.write(KEY_USAGE);
+    terminal.stdout.write(KEY_USAGE);
     return 0;
   }
   const [command, ...more] = positionals;
@@ -59,7 +60,7 @@ export async function key(args: readonly string[], settings: Settings): Promise<
   const onOperation = (operation: KeyOperation) => void operations.push(operation);
   const manager = new APIKeyManager({ pool, adminSecret, passwordHash, logger: silent, onOperation });
   try {
-    process.stdout.write(await work(manager));
+    terminal.stdout.write(await work(manager));
     for (const operation of operations) {
       await tellAudit(settings, toKeyAudit(operation), `${operation.action} of key ${operation.id}`);
     }

@@ -13,6 +13,7 @@ import { parseOptions } from './options.ts';
 import { requireSettings, type Settings } from './settings.ts';
 import { tellAudit } from './shell-audit.ts';
 import { openPostgres, openRedis, storeConfig } from './stores.ts';
+import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const RESTORE_USAGE = `usage: 3cx-relay restore --verify-only FILE [--json]
@@ -26,16 +27,17 @@ export const RESTORE_USAGE = `usage: 3cx-relay restore --verify-only FILE [--jso
 `;
 
 type Unpacked = { folder: string; manifest: BackupManifest };
+type Say = (text: string) => void;
 
 /** Resolves with the exit code. */
-export async function restore(args: readonly string[], settings: Settings): Promise<number> {
+export async function restore(args: readonly string[], settings: Settings, terminal: Terminal): Promise<number> {
   const { values, positionals } = parseOptions(args, {
     'verify-only': { type: 'boolean' },
     yes: { type: 'boolean' },
     json: { type: 'boolean' },
   });
   if (values.help) {
-    process.stdout.write(RESTORE_USAGE);
+    terminal.stdout.write(RESTORE_USAGE);
     return 0;
   }
   const [file, ...more] = positionals;
@@ -43,14 +45,19 @@ export async function restore(args: readonly string[], settings: Settings): Prom
   if (Boolean(values['verify-only']) === Boolean(values.yes))
     throw new UsageError('Say --verify-only to try the backup, or --yes to replace what is there.');
   return withBackup(resolve(file), async backup => {
-    if (values.yes) await replaceAll(settings, backup);
-    else await verifyOnly(settings, backup, values.json ?? false);
+    const say = (text: string) => void terminal.stdout.write(text);
+    if (values.yes) await replaceAll(settings, backup, say);
+    else await verifyOnly(settings, backup, { isJson: values.json ?? false, say });
     return 0;
   });
 }
 
 /** @throws Error that names what differs */
-async function verifyOnly(settings: Settings, { folder, manifest }: Unpacked, isJson: boolean): Promise<void> {
+async function verifyOnly(
+  settings: Settings,
+  { folder, manifest }: Unpacked,
+  { isJson, say }: { isJson: boolean; say: Say },
+): Promise<void> {
   const { DATABASE_URL } = requireSettings(settings, storeConfig);
   await withScratchDatabase(settings.values.SCRATCH_DATABASE_URL ?? DATABASE_URL, async ({ url, pool }) => {
     await restorePostgres(url, join(folder, FILES.database));
@@ -63,7 +70,7 @@ async function verifyOnly(settings: Settings, { folder, manifest }: Unpacked, is
     if (audit.broken) throw new Error(`The audit in the backup is broken: ${audit.broken.message}.`);
     const total = Object.values(rows).reduce((sum, count) => sum + count, 0);
     const { createdAt, version, schema } = manifest;
-    process.stdout.write(
+    say(
       isJson
         ? `${JSON.stringify({ isGood: true, createdAt, version, schema, rows, auditEntries: audit.entries })}\n`
         : `The backup of ${createdAt} (version ${version}) is good: ${total} rows, ${audit.entries} entries of the audit proved.\n`,
@@ -71,7 +78,7 @@ async function verifyOnly(settings: Settings, { folder, manifest }: Unpacked, is
   });
 }
 
-async function replaceAll(settings: Settings, { folder, manifest }: Unpacked): Promise<void> {
+async function replaceAll(settings: Settings, { folder, manifest }: Unpacked, say: Say): Promise<void> {
   const { DATABASE_URL, PBX_ID } = requireSettings(settings, storeConfig);
   if (manifest.pbxId !== PBX_ID)
     throw new Error(`The backup is of PBX_ID ${manifest.pbxId}, and PBX_ID is ${PBX_ID} here: set the same one.`);
@@ -87,7 +94,7 @@ async function replaceAll(settings: Settings, { folder, manifest }: Unpacked): P
       const entries = await restoreLog(redis, { manifest, files }, persisted);
       const details = { createdAt: manifest.createdAt, version: manifest.version, entries };
       await tellAudit(settings, { action: 'backup.restore', target: null, details }, 'the restore');
-      process.stdout.write(`The backup of ${manifest.createdAt} is in place, with ${entries} entries of the log.\n`);
+      say(`The backup of ${manifest.createdAt} is in place, with ${entries} entries of the log.\n`);
     });
   } finally {
     await redis.stop();

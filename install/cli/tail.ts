@@ -9,6 +9,7 @@ import { findRelay } from './find-relay.ts';
 import type { Settings } from './settings.ts';
 import { parseTailArguments } from './tail-arguments.ts';
 import { formatItem } from './tail-format.ts';
+import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const TAIL_USAGE = `usage: 3cx-relay tail [options]
@@ -27,10 +28,10 @@ export const TAIL_USAGE = `usage: 3cx-relay tail [options]
 `;
 
 /** Resolves with the exit code. What is shown goes to stdout, what is said about the connection to stderr. */
-export async function tail(args: readonly string[], settings: Settings): Promise<number> {
+export async function tail(args: readonly string[], settings: Settings, { stdout, stderr }: Terminal): Promise<number> {
   const { after, channels, filters, isJson, isHelp, ...options } = parseTailArguments(args);
   if (isHelp) {
-    process.stdout.write(TAIL_USAGE);
+    stdout.write(TAIL_USAGE);
     return 0;
   }
   const { url, apiKey } = findRelay({ ...options, keyFile: fromUser(options.keyFile) }, settings);
@@ -40,17 +41,17 @@ export async function tail(args: readonly string[], settings: Settings): Promise
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   // Whoever reads has gone, as "head" does when it has enough.
-  process.stdout.on('error', stop);
+  stdout.on('error', stop);
 
   try {
     const items = createRelayClient({ url, apiKey }).events({
       ...{ after, channels, ...filters, signal: stopped.signal },
       ...(file === undefined ? {} : { positions: filePositions(file) }),
-      onState: state => sayState(state, url),
+      onState: state => sayState(state, { url, stderr }),
     });
     for await (const item of items) {
       const line = isJson ? JSON.stringify(item) : formatItem(item);
-      if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain', { signal: stopped.signal });
+      if (!stdout.write(`${line}\n`)) await once(stdout, 'drain', { signal: stopped.signal });
     }
     return 0;
   } catch (error) {
@@ -68,11 +69,11 @@ function fromUser(path: string | undefined): string | undefined {
   return path === undefined ? undefined : resolve(process.env.INIT_CWD ?? process.cwd(), path);
 }
 
-function sayState(state: ConnectionState, url: string): void {
-  if (state.state === 'open') process.stderr.write(`${paint('dim', `  connected to ${url}`)}\n`);
+function sayState(state: ConnectionState, { url, stderr }: { url: string } & Pick<Terminal, 'stderr'>): void {
+  if (state.state === 'open') stderr.write(`${paint('dim', `  connected to ${url}`)}\n`);
   if (state.state !== 'waiting') return;
   const seconds = (state.retryInMs / 1000).toFixed(1);
-  process.stderr.write(`${paint('dim', `  … ${state.reason}; continuing behind the last event in ${seconds} s`)}\n`);
+  stderr.write(`${paint('dim', `  … ${state.reason}; continuing behind the last event in ${seconds} s`)}\n`);
 }
 
 function explain({ code, message }: RelayError): string {

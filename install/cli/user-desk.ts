@@ -17,6 +17,7 @@ import { relayConfig } from '../../services/relay/config.ts';
 import { requireSettings, type Settings } from './settings.ts';
 import { tellAudit } from './shell-audit.ts';
 import { openPostgres, openRedis } from './stores.ts';
+import type { Terminal } from './terminal.ts';
 
 const SETUP_CODE_MS = 3_600_000;
 const EXIT_EXISTS = 3;
@@ -33,8 +34,9 @@ interface AskedUser {
  * The panel's own operations on users, for whoever has a shell and cannot sign in. Each answers with its exit code, says
  * on stdout what came of it as one line of JSON, and is audited.
  */
-export function openUserDesk(settings: Settings) {
+export function openUserDesk(settings: Settings, { stdout, stderr }: Pick<Terminal, 'stdout' | 'stderr'>) {
   const { pool, stop } = openPostgres(settings);
+  const print = (result: object) => void stdout.write(`${JSON.stringify(result)}\n`);
   type Hash = (password: string) => Promise<string>;
 
   async function find(username: string): Promise<ListedAdminUser> {
@@ -72,7 +74,7 @@ export function openUserDesk(settings: Settings) {
       const temporaryUntil = isTemporary ? endOfTemporary() : null;
       const created = await createAdminUser({ pool, hash }, { ...asked, temporaryUntil, createdBy: COMMAND_LINE });
       if (!created.ok) {
-        process.stderr.write(`a user named ${asked.username} exists already, nothing was changed\n`);
+        stderr.write(`a user named ${asked.username} exists already, nothing was changed\n`);
         return EXIT_EXISTS;
       }
       const { madePassword } = created;
@@ -87,9 +89,7 @@ export function openUserDesk(settings: Settings) {
 
     async makeSetupCode(): Promise<number> {
       if (await hasAdminUsers(pool)) {
-        process.stderr.write(
-          'there is a user already: sign in as one with the role admin, or make one with "create"\n',
-        );
+        stderr.write('there is a user already: sign in as one with the role admin, or make one with "create"\n');
         return EXIT_EXISTS;
       }
       const setupCode = randomReadableCode();
@@ -145,8 +145,4 @@ export function openUserDesk(settings: Settings) {
       return 0;
     },
   };
-}
-
-function print(result: object): void {
-  process.stdout.write(`${JSON.stringify(result)}\n`);
 }

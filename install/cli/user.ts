@@ -5,6 +5,7 @@ import { createPasswordHash } from '../../services/relay/passwords/password-hash
 import { parseOptions } from './options.ts';
 import { formatTable } from './print.ts';
 import type { Settings } from './settings.ts';
+import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 import { openUserDesk } from './user-desk.ts';
 
@@ -25,7 +26,7 @@ export const USER_USAGE = `usage: 3cx-relay user create --username NAME --role a
 `;
 
 /** Resolves with the exit code. A password comes on stdin: arguments are visible to every user of the machine. */
-export async function user(args: readonly string[], settings: Settings): Promise<number> {
+export async function user(args: readonly string[], settings: Settings, terminal: Terminal): Promise<number> {
   const { values, positionals } = parseOptions(args, {
     username: { type: 'string' },
     role: { type: 'string' },
@@ -34,58 +35,55 @@ export async function user(args: readonly string[], settings: Settings): Promise
     temporary: { type: 'boolean' },
   });
   if (values.help) {
-    process.stdout.write(USER_USAGE);
+    terminal.stdout.write(USER_USAGE);
     return 0;
   }
   const [command, ...more] = positionals;
   const { username, role, address } = values;
+  const withDesk = (work: (desk: Desk) => Promise<number>): Promise<number> => {
+    const desk = openUserDesk(settings, terminal);
+    return work(desk).finally(desk.stop);
+  };
   if (more.length > 0) throw new UsageError(`"${more[0]}" is one word too many.`);
   switch (command) {
     case 'create':
-      return withDesk(settings, async desk => {
+      return withDesk(async desk => {
         const isTemporary = values.temporary === true;
         // A terminal would be waited for.
-        const given = isTemporary && process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
+        const given = isTemporary && terminal.stdin.isTTY ? '' : (await text(terminal.stdin)).replace(/\r?\n$/, '');
         const password = isTemporary && given === '' ? null : given;
         const passwordHash = createPasswordHash();
         const asked = { username: required('username', username), role: required('role', role), password, isTemporary };
         return desk.create(asked, passwordHash.hash).finally(passwordHash.stop);
       });
     case 'list':
-      return withDesk(settings, async desk => {
+      return withDesk(async desk => {
         const users = await desk.list();
-        process.stdout.write(values.json ? `${JSON.stringify({ users })}\n` : formatUsers(users));
+        terminal.stdout.write(values.json ? `${JSON.stringify({ users })}\n` : formatUsers(users));
         return 0;
       });
     case 'setup-code':
-      return withDesk(settings, desk => desk.makeSetupCode());
+      return withDesk(desk => desk.makeSetupCode());
     case 'reset-password':
-      return withDesk(settings, async desk => {
+      return withDesk(async desk => {
         const passwordHash = createPasswordHash();
         return desk.resetPassword(required('username', username), passwordHash.hash).finally(passwordHash.stop);
       });
     case 'reset-second-factor':
-      return withDesk(settings, desk => desk.resetSecondFactor(required('username', username)));
+      return withDesk(desk => desk.resetSecondFactor(required('username', username)));
     case 'set-role':
-      return withDesk(settings, desk => desk.setRole(required('username', username), roleOf(role)));
+      return withDesk(desk => desk.setRole(required('username', username), roleOf(role)));
     case 'unlock':
       if ((username === undefined) === (address === undefined))
         throw new UsageError('Say who: --username or --address.');
       if (address !== undefined && !isIP(address)) throw new UsageError(`--address: "${address}" is no IP address.`);
-      return withDesk(settings, desk =>
-        desk.unlock(username === undefined ? { address: address ?? '' } : { username }),
-      );
+      return withDesk(desk => desk.unlock(username === undefined ? { address: address ?? '' } : { username }));
     default:
       throw new UsageError(command === undefined ? 'Say what to do.' : `There is no "user ${command}".`);
   }
 }
 
 type Desk = ReturnType<typeof openUserDesk>;
-
-async function withDesk(settings: Settings, work: (desk: Desk) => Promise<number>): Promise<number> {
-  const desk = openUserDesk(settings);
-  return work(desk).finally(desk.stop);
-}
 
 function required(name: string, value: string | undefined): string {
   if (value) return value;

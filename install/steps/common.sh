@@ -107,7 +107,7 @@ random_secret() { head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
 # setting FILE KEY: its value, without quotes; empty when it is not set.
 setting() {
   [ -f "$1" ] || return 0
-  sed -n "s/^[[:space:]]*$2=//p" "$1" | tail -n 1 | sed -e "s/^'\(.*\)'\$/\1/" -e 's/^"\(.*\)"$/\1/'
+  sed -n "/^[[:space:]]*$2=/{s///;s/^'\(.*\)'\$/\1/;s/^\"\(.*\)\"\$/\1/;h;};\${x;p;}" "$1"
 }
 
 has_setting() { [ -f "$1" ] && grep -q "^[[:space:]]*$2=." "$1"; }

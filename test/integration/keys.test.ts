@@ -1,13 +1,14 @@
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { insertApiKey } from '@3cx-relay/shared/store/api-keys.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { createAdminUser } from '../../services/relay/admin/users/new-user.ts';
 import { prefixOf, randomApiKey } from '../../services/relay/keys/api-key-format.ts';
 import { APIKeyManager } from '../../services/relay/keys/api-key-manager.ts';
 import { type KeyOperation, toKeyAudit } from '../../services/relay/keys/key-audit.ts';
 import { createKeyDigest } from '../../services/relay/keys/key-digest.ts';
 import { createPasswordHash, type PasswordHash } from '../../services/relay/passwords/password-hash.ts';
+import { cheapHash } from '../harness/cheap-hash.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
 
@@ -24,12 +25,16 @@ let now: number;
 let operations: KeyOperation[];
 const managers: APIKeyManager[] = [];
 
-beforeEach(async () => {
+beforeAll(async () => {
   database = await createTestDatabase();
+});
+
+beforeEach(async () => {
   proxy = await startTcpProxy(database.url);
   store = createPool({ databaseUrl: proxy.url, name: 'test', max: 5, logger });
+  await store.pool.query('DELETE FROM api_keys');
   // The real bcrypt at its lowest cost: what it costs is the subject of the first test alone.
-  bcrypt = createPasswordHash({ cost: 4 });
+  bcrypt = cheapHash;
   comparisons = 0;
   now = Date.now();
   operations = [];
@@ -37,10 +42,11 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await Promise.all(managers.splice(0).map(manager => manager.stop()));
-  await Promise.all([bcrypt.stop(), store.stop()]);
+  await store.stop();
   await proxy.stop();
-  await database.drop();
 });
+
+afterAll(() => database?.drop());
 
 function createManager(adminSecret = SECRET): APIKeyManager {
   const passwordHash: PasswordHash = {
@@ -63,6 +69,7 @@ function lastDigitChanged(apiKey: string): string {
 
 test('a generated key is valid, is stored as bcrypt, and costs none to check', async () => {
   bcrypt = createPasswordHash();
+  onTestFinished(bcrypt.stop);
   const { id, apiKey, prefix } = await createManager().generateKey('CRM', ['write', 'read', 'read'], 'admin');
   expect(apiKey).toMatch(/^3cxr_[0-9a-f]{64}$/);
   const { rows } = await store.pool.query('SELECT * FROM api_keys');

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { sessionAnswer } from '@3cx-relay/shared/wire/admin/session.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inheritedEnvironment } from '../../harness/processes.ts';
+import { callCommandLine, type Ran } from '../../harness/command-line.ts';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { askAdmin } from '../../harness/sign-in.ts';
 
@@ -15,14 +13,12 @@ beforeAll(async () => {
 
 afterAll(() => relay?.stop());
 
-async function setupCode(): Promise<string> {
+function askShell(): Promise<Ran> {
   const stores = { DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId };
-  const env = { ...inheritedEnvironment(), ...stores };
-  const { stdout } = await promisify(execFile)(process.execPath, ['install/cli/main.ts', 'user', 'setup-code'], {
-    env,
-  });
-  return JSON.parse(stdout).setupCode;
+  return callCommandLine(['user', 'setup-code'], stores);
 }
+
+const setupCode = async (): Promise<string> => JSON.parse((await askShell()).output).setupCode;
 
 const ask = () => askAdmin(relay.url);
 const ada = { username: 'ada', password: 'six purple elephants' };
@@ -49,10 +45,7 @@ test('whoever has a shell makes the first user in the panel, with a code that is
 test('from the first user on there is no setup any more', async () => {
   expect((await ask()('GET', '/admin/setup')).body).toEqual({ needed: false, session: null });
   expect(await setUp('0000-0000-0000-0000')).toMatchObject({ status: 409, body: { code: 'setup_done' } });
-  await expect(setupCode()).rejects.toMatchObject({
-    code: 3,
-    stderr: expect.stringContaining('there is a user already'),
-  });
+  expect(await askShell()).toMatchObject({ code: 3, errors: expect.stringContaining('there is a user already') });
 });
 
 test('a code is not good for longer than an hour', async () => {

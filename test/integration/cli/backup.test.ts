@@ -14,7 +14,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fillAuditChain } from '../../../services/worker/persist/tables/fill-audit-chain.ts';
-import { runCommandLine } from '../../harness/command-line.ts';
+import { callCommandLine, runCommandLine } from '../../harness/command-line.ts';
 import { type DebianPostgres, hasDebianPostgres, startDebianPostgres } from '../../harness/debian-postgres.ts';
 import { createTestRedis } from '../../harness/redis.ts';
 
@@ -123,7 +123,7 @@ describe.skipIf(!hasDebianPostgres())('with pg_dump', () => {
       const at = bytes.indexOf('PGDMP');
       bytes[at + 2_000] = (bytes[at + 2_000] ?? 0) ^ 0xff;
       writeFileSync(damaged, bytes);
-      const refused = await runCommandLine(['restore', '--verify-only', damaged], env);
+      const refused = await callCommandLine(['restore', '--verify-only', damaged], env);
       expect([refused.code, refused.errors]).toEqual([
         1,
         expect.stringContaining('database.dump is not what the manifest says'),
@@ -131,8 +131,8 @@ describe.skipIf(!hasDebianPostgres())('with pg_dump', () => {
 
       await pool.query("ALTER TABLE audit_log DISABLE TRIGGER USER; UPDATE audit_log SET target = '102' WHERE seq = 2");
       const broken = join(dir, 'broken.backup');
-      await runCommandLine(['backup', '--out', broken], env);
-      const found = await runCommandLine(['restore', '--verify-only', broken], env);
+      await callCommandLine(['backup', '--out', broken], env);
+      const found = await callCommandLine(['restore', '--verify-only', broken], env);
       expect([found.code, found.errors]).toEqual([1, expect.stringContaining('The audit in the backup is broken')]);
     },
     TIMEOUT_MS,
@@ -178,13 +178,13 @@ describe.skipIf(!hasDebianPostgres())('with pg_dump', () => {
       writeFileSync(join(dir, 'etc/install.env'), `PREFIX=${dir}\nBACKUP_DIR=${dir}\n`);
       const installed = { ...env, RELAY_CONFIG_DIR: join(dir, 'etc') };
       file = join(dir, 'without.backup');
-      await runCommandLine(['backup', '--out', file], installed);
+      await callCommandLine(['backup', '--out', file], installed);
       const without = await entryOf('settings.env');
       expect(without).toContain('FQDN=pbx.example.com');
       expect(without).toContain('# CLIENT_SECRET is a secret and not in this backup');
       expect(without).not.toContain('planted-secret');
       file = join(dir, 'with.backup');
-      await runCommandLine(['backup', '--out', file, '--with-secrets'], installed);
+      await callCommandLine(['backup', '--out', file, '--with-secrets'], installed);
       expect(await entryOf('settings.env')).toContain('CLIENT_SECRET=planted-secret');
     },
     TIMEOUT_MS,

@@ -1,18 +1,15 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { selectAdminUserByName } from '@3cx-relay/shared/store/admin-users.ts';
 import { insertApiKey, type ListedApiKey, listApiKeys } from '@3cx-relay/shared/store/api-keys.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { callCommandLine, runCommandLine } from '../../harness/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '../../harness/database.ts';
-import { inheritedEnvironment } from '../../harness/processes.ts';
 import { createTestRedis, type TestRedis } from '../../harness/redis.ts';
 
-/** Keys and users from a shell. Each command is a process of its own, which takes its time on a busy machine. */
+/** Keys and users from a shell: what the launcher asks for as processes of their own, which take their time. */
 const TIMEOUT_MS = 90_000;
-const PROGRAM = new URL('../../../install/cli/main.ts', import.meta.url).pathname;
 const SECRET = 'a secret of thirty-two characters or more';
 
 let database: TestDatabase;
@@ -34,26 +31,14 @@ afterAll(async () => {
   await database?.drop();
 });
 
-interface Ran {
-  readonly code: number;
-  readonly output: string;
-  readonly errors: string;
+/** With `REDIS_URL: undefined` in `more` the command knows of no Redis. */
+function environmentWith(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const stores = { DATABASE_URL: database.url, REDIS_URL: server.url, PBX_ID: server.pbxId };
+  return { ADMIN_SECRET: SECRET, ...stores, ...more };
 }
 
-/** With `REDIS_URL: undefined` in `more` the command knows of no Redis. */
-async function run(
-  command: string,
-  args: string[],
-  more: { input?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Ran> {
-  const stores = { DATABASE_URL: database.url, REDIS_URL: server.url, PBX_ID: server.pbxId };
-  const env = { ...inheritedEnvironment(), ADMIN_SECRET: SECRET, ...stores, ...more.env };
-  const child = spawn(process.execPath, [PROGRAM, command, ...args], { env });
-  child.stdin.end(more.input ?? '');
-  const exit = new Promise<number>(resolve => child.once('exit', code => resolve(code ?? -1)));
-  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
-  return { code, output, errors };
-}
+const run = (args: string[], input = '') => runCommandLine(args, environmentWith(), { input });
+const call = (args: string[], input = '') => callCommandLine(args, environmentWith(), { input });
 
 async function keyOf(id: number): Promise<ListedApiKey | undefined> {
   return (await listApiKeys(store.pool)).find(key => key.id === id);
@@ -67,21 +52,20 @@ async function audit(): Promise<object[]> {
 test(
   'the commands of the launcher print one line of JSON and tell an existing admin by exit code 3',
   async () => {
-    const args = ['create', '--name', 'local', '--permissions', 'read,write'];
-    const created = await run('key', args);
+    const created = await run(['key', 'create', '--name', 'local', '--permissions', 'read,write']);
     expect(created).toMatchObject({ code: 0, errors: '' });
     const { id, apiKey } = JSON.parse(created.output);
     expect(created.output).toBe(`${JSON.stringify({ id, apiKey })}\n`);
 
-    const user = ['create', '--username', 'admin', '--role', 'admin'];
-    const first = await run('user', user, { input: 'correct horse\n' });
+    const user = ['user', 'create', '--username', 'admin', '--role', 'admin'];
+    const first = await run(user, 'correct horse\n');
     expect(first).toMatchObject({ code: 0, output: `${JSON.stringify({ id: 1, username: 'admin' })}\n` });
     expect((await audit()).at(-1)).toMatchObject({
       action: 'user.create',
       target: 'user:1',
       details: { username: 'admin' },
     });
-    const again = await run('user', user, { input: 'correct horse\n' });
+    const again = await run(user, 'correct horse\n');
     expect(again).toMatchObject({ code: 3, output: '' });
   },
   TIMEOUT_MS,
@@ -91,7 +75,7 @@ test(
   'a user whose password somebody else knows must change it, and one is made when none is given',
   async () => {
     const create = (username: string, input: string) =>
-      run('user', ['create', '--username', username, '--role', 'viewer', '--temporary'], { input });
+      call(['user', 'create', '--username', username, '--role', 'viewer', '--temporary'], input);
     const [given, made] = [await create('ada', 'quiet river violet stone\n'), await create('grace', '')];
     const [ada, grace] = [JSON.parse(given.output), JSON.parse(made.output)];
     expect(ada).toEqual({ id: expect.any(Number), username: 'ada', expiresAt: expect.any(String) });
@@ -105,7 +89,7 @@ test(
     const chosen = await selectAdminUserByName(store.pool, 'admin');
     expect(chosen).toMatchObject({ mustChangePassword: false, passwordExpiresAt: null });
     expect(JSON.stringify(await audit())).not.toContain(grace.temporaryPassword);
-    const withoutPassword = await run('user', ['create', '--username', 'kim', '--role', 'viewer']);
+    const withoutPassword = await call(['user', 'create', '--username', 'kim', '--role', 'viewer']);
     expect(withoutPassword).toMatchObject({ code: 1, output: '' });
   },
   TIMEOUT_MS,
@@ -124,7 +108,7 @@ test(
       '10.0.0.0/8,::1',
       ...limits,
     ];
-    const created = await run('key', ['create', '--name', 'CRM', '--permissions', 'read', ...narrow]);
+    const created = await call(['key', 'create', '--name', 'CRM', '--permissions', 'read', ...narrow]);
     const { id, apiKey } = JSON.parse(created.output);
     const restrictions = {
       dns: ['101', '102'],
@@ -134,14 +118,14 @@ test(
     };
     expect(await keyOf(id)).toMatchObject({ ...restrictions, expiresAt: new Date('2099-01-01T00:00:00Z') });
 
-    const rotated = await run('key', ['rotate', '--id', String(id), '--overlap-hours', '0.5']);
+    const rotated = await call(['key', 'rotate', '--id', String(id), '--overlap-hours', '0.5']);
     expect(rotated).toMatchObject({ code: 0, errors: '' });
     const successor = JSON.parse(rotated.output);
     expect(successor).toMatchObject({ replaces: id, apiKey: expect.stringMatching(/^3cxr_/) });
     expect(Date.parse(successor.replacedExpiresAt) - Date.now()).toBeLessThanOrEqual(30 * 60_000);
     expect(await keyOf(successor.id)).toMatchObject(restrictions);
 
-    const revoked = await run('key', ['revoke', '--id', String(successor.id)]);
+    const revoked = await call(['key', 'revoke', '--id', String(successor.id)]);
     expect(JSON.parse(revoked.output)).toEqual({ id: successor.id, revoked: true });
     const records = await audit();
     expect(records.slice(-3)).toMatchObject([
@@ -162,7 +146,7 @@ test.each([
   const none = { expiresAt: null, dns: null, addresses: null, maxConnections: null, requestsPerSecond: null };
   const key = { clientName: 'CRM', permissions: ['read'], createdBy: 'test' };
   const id = await insertApiKey(store.pool, { ...key, ...secret, ...none });
-  const { code, output, errors } = await run('key', ['revoke', '--id', String(id)], { env });
+  const { code, output, errors } = await runCommandLine(['key', 'revoke', '--id', String(id)], environmentWith(env));
   expect({ code, result: JSON.parse(output) }).toEqual({ code: 0, result: { id, revoked: true } });
   expect(errors).toContain(`api_key.revoke of key ${id} was done, but is not in the audit`);
   expect(errors).toContain(reason);
@@ -170,8 +154,8 @@ test.each([
 
 test('what is wrong is named, and how a command is called', async () => {
   const [wrong, incomplete] = await Promise.all([
-    run('key', ['create', '--name', 'CRM', '--permissions', 'read', '--addresses', '10.0.0.0/99']),
-    run('key', ['rotate', '--id', '1']),
+    call(['key', 'create', '--name', 'CRM', '--permissions', 'read', '--addresses', '10.0.0.0/99']),
+    call(['key', 'rotate', '--id', '1']),
   ]);
   expect(wrong).toMatchObject({
     code: 1,
