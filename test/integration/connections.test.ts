@@ -2,7 +2,7 @@ import { connectForJobs } from '@3cx-relay/shared/jobs/connection.ts';
 import { createJobQueue, type JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ServiceProcess } from '../harness/processes.ts';
 import { startService } from '../harness/processes.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -21,7 +21,7 @@ let worker: ServiceProcess | undefined;
 let connection: RedisConnection;
 let queue: JobQueue<'pbx'>;
 
-beforeEach(async () => {
+beforeAll(async () => {
   stand = await createIngestStand();
   relay = await startTestRelay({ PBX_ID: stand.keys.pbxId });
   postgres = await startTcpProxy(relay.databaseUrl);
@@ -29,7 +29,7 @@ beforeEach(async () => {
   queue = createJobQueue('pbx', { connection, keys: stand.keys, logger });
 });
 
-afterEach(async () => {
+afterAll(async () => {
   if (worker?.isAlive()) await worker.stop();
   worker = undefined;
   await queue.stop();
@@ -39,7 +39,8 @@ afterEach(async () => {
   await relay.stop();
 });
 
-const startIngest = () => stand.start({ DATABASE_URL: postgres.url });
+/** The one that runs, if one does; nothing of what was told before is read any more. */
+const ingestFollows = () => stand.renew({ DATABASE_URL: postgres.url });
 
 async function startWorker(): Promise<void> {
   worker = await startService('worker', {
@@ -99,60 +100,24 @@ async function relayHealth(): Promise<Health> {
   return (await response.json()) as Health;
 }
 
-test('the schedule of the worker brings one sample of every component', { timeout: 60_000 }, async () => {
-  await startIngest();
-  await startWorker();
-  await becomes('websocket', 'up');
-  const names = ['database', 'event_loop', 'postgres', 'redis', 'websocket', 'xapi'];
-  const samples = await waitFor(
-    async () => {
-      const found = await health('health.sample');
-      return names.every(name => found.some(({ component }) => component === name)) && found;
-    },
-    { what: 'a sample of every component' },
-  );
-  const first = new Map(samples.map(sample => [sample.component, sample]));
-  expect([...first.keys()].sort()).toEqual(names);
-  expect(first.get('postgres')).toMatchObject({ state: 'up', error: null, latencyMs: expect.any(Number) });
-  expect(first.get('redis')).toMatchObject({ state: 'up' });
-  // No database of a PBX is on this host, which is no alarm.
-  expect(first.get('database')).toMatchObject({ state: 'absent', error: null });
-  await waitFor(async () => (await health('health.sample')).length > samples.length, {
-    what: 'the next look',
-    timeoutMs: 15_000,
-  });
-});
-
-test('what fails is told as a change, degrades the relay and leaves the others up', { timeout: 60_000 }, async () => {
-  await startIngest();
-  await startWorker();
+test('a restart of ingest is no change, and states keep their age', { timeout: 60_000 }, async () => {
+  const ingest = await ingestFollows();
   await becomesConnected();
   await check();
-  expect((await relayHealthWith('xapi', 'up')).status).toBe('ok');
-  await stand.sim.post('/sim/faults', { kind: 'http-error', status: 500, path: '/xapi', ms: 600_000 });
+  const before = await becomes('redis', 'up');
+  await ingest.stop();
+  await stand.start({ DATABASE_URL: postgres.url });
+  await becomesConnected();
   await check();
-  const degraded = await relayHealthWith('xapi', 'down');
-  expect(degraded.status).toBe('degraded');
-  expect(degraded.components).toMatchObject({
-    websocket: { state: 'up' },
-    database: { state: 'absent' },
-    pbx: { state: 'up' },
-  });
-  expect(await health('health.state_change')).toMatchObject([
-    { component: 'xapi', previous: 'up', state: 'down', error: expect.stringMatching(/./) },
-  ]);
-  await stand.sim.request('DELETE', '/sim/faults');
-  await waitFor(async () => (await reconnect('xapi')).kind === 'answered' && lastIs('xapi', 'up'), {
-    what: 'xapi to be back',
-    timeoutMs: 15_000,
-  });
-  expect((await relayHealthWith('xapi', 'up')).status).toBe('ok');
+  const samples = (await health('health.sample')).filter(each => each.component === 'redis');
+  expect(samples.map(({ since }) => since)).toEqual([before.since, before.since]);
+  expect((await health('health.state_change')).filter(({ component }) => component !== 'event_loop')).toEqual([]);
 });
 
 test('PostgreSQL that froze is down within its deadline, and the others are told at once', {
   timeout: 60_000,
 }, async () => {
-  await startIngest();
+  await ingestFollows();
   await becomesConnected();
   await check();
   await becomes('postgres', 'up');
@@ -164,12 +129,13 @@ test('PostgreSQL that froze is down within its deadline, and the others are told
   await checking;
   expect(await looksAt('postgres')).toBe(2);
   expect(await lastSample('postgres')).toMatchObject({ state: 'down', error: 'no answer within 2000 ms' });
+  await postgres.restore();
 });
 
 test('the socket is reconnected on request: the PBX sees a new one, and the result is the real one', {
   timeout: 60_000,
 }, async () => {
-  await startIngest();
+  await ingestFollows();
   await becomesConnected();
   const sockets = async () => ((await stand.sim.get('/sim/sockets')).body as { sockets: unknown[] }).sockets.length;
   const before = await sockets();
@@ -197,22 +163,8 @@ test('the socket is reconnected on request: the PBX sees a new one, and the resu
   ]);
 });
 
-test('a restart of ingest is no change, and states keep their age', { timeout: 60_000 }, async () => {
-  const ingest = await startIngest();
-  await becomesConnected();
-  await check();
-  const before = await becomes('redis', 'up');
-  await ingest.stop();
-  await startIngest();
-  await becomesConnected();
-  await check();
-  const samples = (await health('health.sample')).filter(each => each.component === 'redis');
-  expect(samples.map(({ since }) => since)).toEqual([before.since, before.since]);
-  expect((await health('health.state_change')).filter(({ component }) => component !== 'event_loop')).toEqual([]);
-});
-
 test('without the worker ingest looks by itself and says so', { timeout: 60_000 }, async () => {
-  await startIngest();
+  await ingestFollows();
   const drivenBy = async () => {
     const status = await stand.redis.get(stand.keys.ingestStatus);
     return (JSON.parse(status ?? '{}') as { checksDrivenBy?: string }).checksDrivenBy;
@@ -222,6 +174,54 @@ test('without the worker ingest looks by itself and says so', { timeout: 60_000 
   await waitFor(async () => (await health('health.sample')).length > 0, { what: 'a sample' });
   await startWorker();
   await waitFor(async () => (await drivenBy()) === 'schedule', { what: 'the schedule', timeoutMs: 20_000 });
+});
+
+test('the schedule of the worker brings one sample of every component', { timeout: 60_000 }, async () => {
+  await ingestFollows();
+  await becomes('websocket', 'up');
+  const names = ['database', 'event_loop', 'postgres', 'redis', 'websocket', 'xapi'];
+  const samples = await waitFor(
+    async () => {
+      const found = await health('health.sample');
+      return names.every(name => found.some(({ component }) => component === name)) && found;
+    },
+    { what: 'a sample of every component' },
+  );
+  const first = new Map(samples.map(sample => [sample.component, sample]));
+  expect([...first.keys()].sort()).toEqual(names);
+  expect(first.get('postgres')).toMatchObject({ state: 'up', error: null, latencyMs: expect.any(Number) });
+  expect(first.get('redis')).toMatchObject({ state: 'up' });
+  // No database of a PBX is on this host, which is no alarm.
+  expect(first.get('database')).toMatchObject({ state: 'absent', error: null });
+  await waitFor(async () => (await health('health.sample')).length > samples.length, {
+    what: 'the next look',
+    timeoutMs: 15_000,
+  });
+});
+
+test('what fails is told as a change, degrades the relay and leaves the others up', { timeout: 60_000 }, async () => {
+  await ingestFollows();
+  await becomesConnected();
+  await check();
+  expect((await relayHealthWith('xapi', 'up')).status).toBe('ok');
+  await stand.sim.post('/sim/faults', { kind: 'http-error', status: 500, path: '/xapi', ms: 600_000 });
+  await check();
+  const degraded = await relayHealthWith('xapi', 'down');
+  expect(degraded.status).toBe('degraded');
+  expect(degraded.components).toMatchObject({
+    websocket: { state: 'up' },
+    database: { state: 'absent' },
+    pbx: { state: 'up' },
+  });
+  expect(await health('health.state_change')).toMatchObject([
+    { component: 'xapi', previous: 'up', state: 'down', error: expect.stringMatching(/./) },
+  ]);
+  await stand.sim.request('DELETE', '/sim/faults');
+  await waitFor(async () => (await reconnect('xapi')).kind === 'answered' && lastIs('xapi', 'up'), {
+    what: 'xapi to be back',
+    timeoutMs: 15_000,
+  });
+  expect((await relayHealthWith('xapi', 'up')).status).toBe('ok');
 });
 
 async function lastIs(component: string, state: string): Promise<boolean> {

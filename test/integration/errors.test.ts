@@ -13,7 +13,7 @@ import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { drainChannel } from '../../services/worker/persist/persist.ts';
 import { createPersistMetrics } from '../../services/worker/persist/persist-metrics.ts';
 import { sameDays } from '../../services/worker/retention/history-days.ts';
@@ -34,7 +34,7 @@ let filler: LogFiller;
 let service: ServiceErrors;
 let errors: ErrorSink;
 
-beforeEach(async () => {
+beforeAll(async () => {
   relay = await startTestRelay();
   tracker = relay.tracker;
   keys = createLogKeys(relay.pbxId);
@@ -42,17 +42,30 @@ beforeEach(async () => {
   await waitFor(() => connection.redis.ping(), { what: 'Redis to answer' });
   store = createPool({ databaseUrl: relay.databaseUrl, name: 'test', max: 4, logger });
   filler = createLogFiller(relay);
-  service = createServiceErrors({ redis: connection.redis, keys }, { service: 'ingest', logger });
-  errors = service.errors;
 });
 
-afterEach(async () => {
-  await service.stop(1_000);
+afterAll(async () => {
   await filler.stop();
   await connection.stop();
   await store.stop();
   await relay.stop();
 });
+
+beforeEach(async () => {
+  await forget();
+  service = createServiceErrors({ redis: connection.redis, keys }, { service: 'ingest', logger });
+  errors = service.errors;
+});
+
+afterEach(() => service.stop(1_000));
+
+/** What the tests before have told is copied, so that nobody keeps it in memory, and then in no table either. */
+async function forget(): Promise<void> {
+  for (const channel of ['errors', 'audit'] as const) await drain(channel);
+  await store.pool.query('DELETE FROM error_log');
+  await store.pool.query('DELETE FROM events');
+  await waitFor(async () => (await list()).length === 0, { what: 'no error to be known' });
+}
 
 async function drain(channel: 'errors' | 'audit' = 'errors'): Promise<number> {
   const deps = {
@@ -234,19 +247,6 @@ describe('an acknowledgement', () => {
     await second.stop();
   });
 
-  test('outlives Redis', async () => {
-    errors.logError('redis', 'error', 'away');
-    await seen(1);
-    const [group] = await list();
-    await drain();
-    await tracker.acknowledgeError(group?.id ?? '', 'ada');
-    await drain();
-    await connection.redis.del(keys.log('errors'), keys.meta('errors'));
-    const second = await startSecond();
-    expect(await list(second.tracker)).toMatchObject([{ id: group?.id, acknowledged: true, acknowledgedBy: 'ada' }]);
-    await second.stop();
-  });
-
   test('of several, of all that match, and of what nobody knows', async () => {
     for (const component of ['a', 'b', 'c']) errors.logError(component, 'error', 'went wrong');
     await seen(3);
@@ -269,12 +269,13 @@ describe('an acknowledgement', () => {
 describe('PostgreSQL', () => {
   test('has each error once, whenever the worker is killed', { timeout: 120_000 }, async () => {
     const program = fileURLToPath(new URL('./fixtures/drain-and-die.ts', import.meta.url));
+    const before = Number(await connection.redis.hget(keys.meta('errors'), 'seq'));
     let written = 0;
     for (const moment of ['before', 'sent']) {
       for (let nth = 1; nth <= 8; nth += 1) {
         for (let n = 0; n < 3; n += 1) errors.logError(`c${nth}`, 'error', `${moment} ${n}`);
         written += 3;
-        await waitFor(async () => Number(await connection.redis.hget(keys.meta('errors'), 'seq')) >= written, {
+        await waitFor(async () => Number(await connection.redis.hget(keys.meta('errors'), 'seq')) >= before + written, {
           what: 'the entries to be written',
         });
         const args = [program, relay.pbxId, relay.redisUrl, relay.databaseUrl, String(nth), moment, 'errors'];
@@ -326,4 +327,17 @@ describe('PostgreSQL', () => {
     const { rows } = await store.pool.query('SELECT severity FROM error_log');
     expect(rows).toEqual([{ severity: 'error' }, { severity: 'error' }, { severity: 'error' }]);
   });
+});
+
+test('an acknowledgement outlives Redis', async () => {
+  errors.logError('redis', 'error', 'away');
+  await seen(1);
+  const [group] = await list();
+  await drain();
+  await tracker.acknowledgeError(group?.id ?? '', 'ada');
+  await drain();
+  await connection.redis.del(keys.log('errors'), keys.meta('errors'));
+  const second = await startSecond();
+  expect(await list(second.tracker)).toMatchObject([{ id: group?.id, acknowledged: true, acknowledgedBy: 'ada' }]);
+  await second.stop();
 });

@@ -1,7 +1,7 @@
 import { connectForJobs } from '@3cx-relay/shared/jobs/connection.ts';
 import { createJobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestRedis } from '../harness/redis.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { createIngestStand, type IngestStand } from './fixtures/ingest-stand.ts';
@@ -12,11 +12,11 @@ const logger = createLogger({ name: 'test', level: 'silent' });
 let stand: IngestStand;
 const also: (() => Promise<unknown>)[] = [];
 
-beforeEach(async () => {
+beforeAll(async () => {
   stand = await createIngestStand();
 });
 
-afterEach(async () => {
+afterAll(async () => {
   for (const end of also.splice(0).reverse()) await end();
   await stand.stop();
 });
@@ -73,7 +73,7 @@ test('an XAPI that goes down is told once, its return once, and a killed ingest 
 }, 60_000);
 
 test('a second ingest on the same spool folder ends at once and says why; a killed one leaves the folder', async () => {
-  const first = await stand.start();
+  const first = await stand.renew();
   await expect(stand.start()).rejects.toThrow(/spool folder .* is in use by another ingest \(pid \d+/);
   expect(first.isAlive()).toBe(true);
   await first.kill();

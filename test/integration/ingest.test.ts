@@ -1,40 +1,89 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRedis } from '../../install/dev/redis.ts';
+import type { ServiceProcess } from '../harness/processes.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { ASKED_MS } from './fixtures/awkward-pbx.ts';
-import { type Body, createIngestStand, type IngestStand } from './fixtures/ingest-stand.ts';
+import { type Body, createIngestStand, type IngestStand, type IngestStandOptions } from './fixtures/ingest-stand.ts';
 
 let stand: IngestStand;
+let hasUsualSettings = false;
 const also: (() => Promise<void> | void)[] = [];
 
-afterEach(async () => {
-  await stand.stop();
+// Records of a call are asked for long after the test that it belongs to.
+const env = { INGEST_RECORDS_DELAYS_MS: '3600000' };
+
+afterAll(endStand);
+
+async function endStand(): Promise<void> {
+  await stand?.stop();
+  hasUsualSettings = false;
   for (const stop of also.splice(0)) await stop();
-});
+}
+
+/** A PBX that nobody has followed yet, and an empty log. */
+async function openStand(options: IngestStandOptions = {}): Promise<void> {
+  await endStand();
+  stand = await createIngestStand({ ...options, env: { ...env, ...options.env } });
+  hasUsualSettings = Object.keys(options).length === 0;
+}
+
+/** One that follows a PBX without calls: that of the test before, where there is one. */
+async function usualIngest(): Promise<ServiceProcess> {
+  if (!hasUsualSettings) await openStand();
+  return stand.renew();
+}
 
 async function settled(): Promise<{ logged: unknown[]; delivered: unknown[] }> {
   return waitFor(
     async () => {
-      const [logged, delivered] = [await stand.logged(), await stand.delivered()];
+      const delivered = await stand.delivered();
+      const logged = (await stand.length()) >= delivered.length ? await stand.logged() : [];
       return logged.length >= delivered.length && { logged, delivered };
     },
     { what: 'as many frames in the log as were sent', everyMs: 100 },
   );
 }
 
-async function bodyWhere(what: string, matches: (body: Body) => boolean): Promise<Body> {
-  return waitFor(async () => (await stand.bodies()).find(matches), { what, everyMs: 50 });
-}
+const bodyWhere = (what: string, matches: (body: Body) => boolean) => stand.bodyWhere(what, matches);
 
 const isConnected = async () => ((await stand.sim.get('/sim/health')).body as { sockets: number }).sockets > 0;
 
+describe('a log that has not begun', () => {
+  test('an ingest that was never let in has missed nothing, and one that was may have', async () => {
+    await openStand();
+    const begun = () => stand.redis.hget(stand.keys.meta('calls'), 'begun');
+    await stand.sim.post('/sim/faults', { kind: 'reject-upgrade', ms: 600_000, status: 401 });
+    const starting = stand.start();
+    await waitFor(async () => (await stand.entries('errors')).some(({ body }) => body.includes('(401)')), {
+      what: 'the refusal to be told',
+    });
+    expect(await begun()).toBeNull();
+    await stand.sim.request('DELETE', '/sim/faults');
+    await starting;
+    await waitFor(begun, { what: 'the begin to be noted' });
+  });
+
+  test('a first ingest that died before its first entry is missed all the same', async () => {
+    await openStand();
+    const first = await stand.start();
+    process.kill(first.pid, 'SIGSTOP');
+    await stand.burst(100, 1_000);
+    expect(await stand.delivered()).toHaveLength(100);
+    await first.kill();
+    expect(await stand.entries()).toEqual([]);
+    await stand.start();
+    const gap = await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    const [sent] = await stand.frames();
+    expect(Date.parse(gap.from ?? '')).toBeLessThanOrEqual(sent?.at ?? 0);
+  });
+});
+
 describe('frames', () => {
   test('a burst of 10,000 frames at 5,000/s is in the log frame by frame, in order, repeats included', async () => {
-    stand = await createIngestStand();
-    await stand.start();
+    await usualIngest();
     await stand.burst(10_000, 5_000);
     const { logged, delivered } = await settled();
     expect(delivered).toHaveLength(10_000);
@@ -42,8 +91,7 @@ describe('frames', () => {
   });
 
   test('a call is told from ringing to its end, with the frame that caused each step', async () => {
-    stand = await createIngestStand();
-    await stand.start();
+    await usualIngest();
     await stand.sim.post('/sim/calls', {
       scenario: 'inbound',
       dn: '101',
@@ -69,15 +117,15 @@ describe('frames', () => {
   });
 
   test('the log says of every call what the PBX knows of it', async () => {
-    stand = await createIngestStand();
-    await stand.start();
+    await usualIngest();
+    const { totals } = (await stand.sim.get('/sim/state')).body as { totals: { ended: number } };
     for (const scenario of ['inbound', 'missed', 'outbound', 'internal'] as const) {
       await stand.sim.post('/sim/calls', { scenario, ringMs: ASKED_MS, talkMs: ASKED_MS });
     }
     await waitFor(async () => (await stand.bodies()).filter(body => body.event === 'call.ended').length === 4, {
       what: 'four ended calls',
     });
-    const truth = (await stand.sim.get('/sim/calls')).body as {
+    const truth = (await stand.sim.get(`/sim/calls?after=${totals.ended}`)).body as {
       calls: { callid: number; direction: string; disposition: string }[];
     };
     const ended = (await stand.bodies()).filter(body => body.event === 'call.ended').map(body => body.call);
@@ -90,22 +138,8 @@ describe('frames', () => {
     );
   });
 
-  test('an entity that is not answered holds the log up for the deadline and no longer', async () => {
-    stand = await createIngestStand({ env: { INGEST_GET_DEADLINE_MS: '400' } });
-    await stand.start();
-    await stand.sim.post('/sim/faults', { kind: 'slow', ms: 5_000, count: 1, path: '/callcontrol/' });
-    const startedAt = Date.now();
-    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 100 });
-    const late = await bodyWhere('an entry without its participant', body => body.unresolved === 'deadline');
-    expect(Date.now() - startedAt).toBeLessThan(2_500);
-    expect(late.participant).toBeNull();
-    const { logged, delivered } = await settled();
-    expect(logged).toEqual(delivered);
-  });
-
   test('garbage becomes errors entries with its bytes, and the stream goes on', async () => {
-    stand = await createIngestStand();
-    await stand.start();
+    await usualIngest();
     await stand.sim.post('/sim/faults', { kind: 'garbage', count: 16 });
     await stand.sim.post('/sim/calls', { scenario: 'missed', dn: '101', ringMs: ASKED_MS });
     await bodyWhere('the call after the garbage', body => body.event === 'call.ended');
@@ -119,8 +153,7 @@ describe('frames', () => {
   });
 
   test('a frame of two megabytes becomes an errors entry and costs one reconnect', async () => {
-    stand = await createIngestStand();
-    await stand.start();
+    await usualIngest();
     await stand.sim.post('/sim/faults', { kind: 'garbage', bytes: 2_000_000 });
     await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
     const errors = (await stand.entries('errors')).map(entry => JSON.parse(entry.body).data.message);
@@ -131,8 +164,7 @@ describe('frames', () => {
 
 describe('outages of the PBX', () => {
   test('after a drop there is a gap with its times, then the differences, and no call stays open', async () => {
-    stand = await createIngestStand();
-    await stand.start();
+    await usualIngest();
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000, talkMs: 100 });
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '102', ringMs: ASKED_MS, talkMs: ASKED_MS });
     await bodyWhere('both calls', body => body.event === 'call.answered');
@@ -147,8 +179,7 @@ describe('outages of the PBX', () => {
   });
 
   test('an expired token costs one new token and one reconnect', async () => {
-    stand = await createIngestStand();
-    const ingest = await stand.start();
+    const ingest = await usualIngest();
     await stand.sim.post('/sim/faults', { kind: 'expire-token' });
     await stand.sim.post('/sim/faults', { kind: 'drop' });
     await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
@@ -157,18 +188,8 @@ describe('outages of the PBX', () => {
     expect((await fetch(`${ingest.internalUrl}/readyz`)).status).toBe(200);
   });
 
-  test('a line that answers pings but sends no frames is given up when a snapshot shows it', async () => {
-    stand = await createIngestStand({ env: { INGEST_RECONCILE_MS: '1000' } });
-    await stand.start();
-    await stand.sim.post('/sim/faults', { kind: 'stall', ms: 60_000 });
-    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000 });
-    await bodyWhere('the call, found by a snapshot', body => body.origin === 'reconcile' && body.events !== undefined);
-    await bodyWhere('the gap of the new connection', body => body.reason === 'pbx_disconnected');
-  });
-
   test('a restart of the PBX ends the old calls, and new calls with the same numbers are other calls', async () => {
-    stand = await createIngestStand();
-    await stand.start();
+    await usualIngest();
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: 60_000 });
     const before = await bodyWhere('the first call', body => body.event === 'call.answered');
     await stand.sim.post('/sim/restart', {});
@@ -188,8 +209,7 @@ describe('outages of the PBX', () => {
 
 describe('outages of our own', () => {
   test('ingest killed and started again covers the time with a gap and ends what ended, once', async () => {
-    stand = await createIngestStand();
-    const first = await stand.start();
+    const first = await usualIngest();
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: ASKED_MS });
     await bodyWhere('the answered call', body => body.event === 'call.answered');
     await first.kill();
@@ -213,23 +233,8 @@ describe('outages of our own', () => {
     expect(logged).toEqual(delivered);
   });
 
-  test('a first ingest that died before its first entry is missed all the same', async () => {
-    stand = await createIngestStand();
-    const first = await stand.start();
-    process.kill(first.pid, 'SIGSTOP');
-    await stand.burst(100, 1_000);
-    expect(await stand.delivered()).toHaveLength(100);
-    await first.kill();
-    expect(await stand.entries()).toEqual([]);
-    await stand.start();
-    const gap = await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
-    const [sent] = await stand.frames();
-    expect(Date.parse(gap.from ?? '')).toBeLessThanOrEqual(sent?.at ?? 0);
-  });
-
   test('the gap of an ingest that stood still begins before that, not when it read what was left in its socket', async () => {
-    stand = await createIngestStand();
-    const ingest = await stand.start();
+    const ingest = await usualIngest();
     await stand.burst(1, 1_000);
     await settled();
     process.kill(ingest.pid, 'SIGSTOP');
@@ -246,101 +251,8 @@ describe('outages of our own', () => {
     expect(logged).toEqual(delivered);
   });
 
-  test('an ingest that was never let in has missed nothing, and one that was may have', async () => {
-    stand = await createIngestStand();
-    const begun = () => stand.redis.hget(stand.keys.meta('calls'), 'begun');
-    await stand.sim.post('/sim/faults', { kind: 'reject-upgrade', ms: 600_000, status: 401 });
-    const starting = stand.start();
-    await waitFor(async () => (await stand.entries('errors')).some(({ body }) => body.includes('(401)')), {
-      what: 'the refusal to be told',
-    });
-    expect(await begun()).toBeNull();
-    await stand.sim.request('DELETE', '/sim/faults');
-    await starting;
-    await waitFor(begun, { what: 'the begin to be noted' });
-  });
-
-  test('Redis killed in the middle of a burst and started again holds every frame once, in order', async () => {
-    const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
-    const first = await startRedis({ dir });
-    let server = first;
-    also.push(() => server.stop());
-    also.push(() => rm(dir, { recursive: true, force: true }));
-    stand = await createIngestStand({ redisUrl: first.url });
-    const ingest = await stand.start();
-    const burst = stand.burst(8_000, 2_000);
-    await waitFor(async () => (await stand.redis.xlen(stand.keys.log('calls'))) > 1_000, {
-      what: 'a part of the burst',
-    });
-    first.kill();
-    await waitFor(async () => (await fetch(`${ingest.internalUrl}/readyz`)).status === 503, { what: 'not ready' });
-    await burst;
-    const readiness = await (await fetch(`${ingest.internalUrl}/readyz`)).text();
-    expect(readiness).toContain('spooling');
-    server = await startRedis({ dir, port: first.port });
-    const { logged, delivered } = await settled();
-    expect(delivered).toHaveLength(8_000);
-    expect(logged).toEqual(delivered);
-    await waitFor(async () => (await fetch(`${ingest.internalUrl}/readyz`)).ok, { what: 'ready again' });
-  });
-
-  test('what a killed ingest left in the spool comes first, and the gap begins after it', async () => {
-    const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
-    const first = await startRedis({ dir });
-    let server = first;
-    also.push(() => server.stop());
-    also.push(() => rm(dir, { recursive: true, force: true }));
-    stand = await createIngestStand({ redisUrl: first.url });
-    const ingest = await stand.start();
-    await stand.burst(500, 1_000);
-    await settled();
-    first.kill();
-    await stand.burst(1_000, 1_000);
-    await waitFor(async () => (await stand.spooled()) >= 1_000, { what: 'everything to be spooled' });
-    await ingest.kill();
-    server = await startRedis({ dir, port: first.port });
-    await stand.start();
-    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
-    const { logged, delivered } = await settled();
-    expect(delivered).toHaveLength(1_500);
-    expect(logged).toEqual(delivered);
-    const bodies = await stand.bodies();
-    const gapAt = bodies.findIndex(body => body.reason === 'pbx_disconnected');
-    expect(bodies.findLastIndex(body => body.data !== null && body.data !== undefined)).toBeLessThan(gapAt);
-  });
-
-  test('a full spool closes the PBX connection, and when Redis is back a gap says what that cost', async () => {
-    const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
-    const first = await startRedis({ dir });
-    let server = first;
-    also.push(() => server.stop());
-    also.push(() => rm(dir, { recursive: true, force: true }));
-    stand = await createIngestStand({ redisUrl: first.url, env: { SPOOL_MAX_BYTES: '1048576' } });
-    await stand.start();
-    await stand.burst(200, 1_000);
-    first.kill();
-    const burst = stand.burst(6_000, 3_000);
-    await waitFor(async () => !(await isConnected()), { what: 'the connection to be closed' });
-    await burst;
-    await stand.burst(10, 1_000);
-    server = await startRedis({ dir, port: first.port });
-    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
-    const errors = (await stand.entries('errors')).map(entry => JSON.parse(entry.body).data);
-    expect(errors).toContainEqual(expect.objectContaining({ severity: 'critical' }));
-    const bodies = await stand.bodies();
-    const gap = bodies.find(body => body.reason === 'pbx_disconnected');
-    const logged = new Set((await stand.logged()).map(data => JSON.stringify(data)));
-    const missing = (await stand.frames()).filter(({ frame }) => !logged.has(JSON.stringify(frame)));
-    expect(missing.length).toBeGreaterThan(0);
-    for (const { at } of missing) {
-      expect(at).toBeGreaterThanOrEqual(Date.parse(gap?.from ?? ''));
-      expect(at).toBeLessThanOrEqual(Date.parse(gap?.to ?? ''));
-    }
-  });
-
   test('a log that was deleted under way gets its state written again', async () => {
-    stand = await createIngestStand();
-    await stand.start();
+    await usualIngest();
     await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000 });
     await bodyWhere('the first call', body => body.events?.[0] === 'call.started');
     const before = await stand.redis.hgetall(stand.keys.calls);
@@ -355,10 +267,9 @@ describe('outages of our own', () => {
   });
 
   test('a stopped ingest leaves nothing that it received unwritten', async () => {
-    stand = await createIngestStand();
-    const ingest = await stand.start();
+    const ingest = await usualIngest();
     await stand.sim.post('/sim/burst', { events: 4_000, perSecond: 2_000 });
-    await waitFor(async () => (await stand.redis.xlen(stand.keys.log('calls'))) > 500, { what: 'a part of the burst' });
+    await waitFor(async () => (await stand.entries()).length > 500, { what: 'a part of the burst' });
     await ingest.stop();
     const logged = await stand.logged();
     const delivered = await stand.delivered();
@@ -366,8 +277,7 @@ describe('outages of our own', () => {
   });
 
   test('an ingest that is stopped while the PBX owes it a snapshot writes what stands behind that, and ends in time', async () => {
-    stand = await createIngestStand();
-    const ingest = await stand.start();
+    const ingest = await usualIngest();
     await stand.sim.post('/sim/faults', { kind: 'slow', ms: 30_000, count: 1_000, path: '/callcontrol' });
     await stand.sim.post('/sim/faults', { kind: 'drop' });
     await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
@@ -376,6 +286,111 @@ describe('outages of our own', () => {
     await waitFor(async () => (await stand.delivered()).length >= 2, { what: 'the frames of the call' });
     await ingest.stop();
     expect(await stand.logged()).toEqual(await stand.delivered());
+  });
+});
+
+describe('outages of Redis', () => {
+  let redis: { kill(): void; start(): Promise<void> };
+
+  beforeAll(async () => {
+    const dir = await mkdtemp(join(tmpdir(), '3cx-relay-test-ingest-redis-'));
+    let server = await startRedis({ dir });
+    const { url, port } = server;
+    await openStand({ redisUrl: url });
+    also.push(() => server.stop());
+    also.push(() => rm(dir, { recursive: true, force: true }));
+    redis = {
+      kill: () => server.kill(),
+      async start() {
+        server = await startRedis({ dir, port });
+      },
+    };
+  });
+
+  test('Redis killed in the middle of a burst and started again holds every frame once, in order', async () => {
+    const ingest = await stand.renew();
+    const burst = stand.burst(8_000, 2_000);
+    await waitFor(async () => (await stand.redis.xlen(stand.keys.log('calls'))) > 1_000, {
+      what: 'a part of the burst',
+    });
+    redis.kill();
+    await waitFor(async () => (await fetch(`${ingest.internalUrl}/readyz`)).status === 503, { what: 'not ready' });
+    await burst;
+    const readiness = await (await fetch(`${ingest.internalUrl}/readyz`)).text();
+    expect(readiness).toContain('spooling');
+    await redis.start();
+    const { logged, delivered } = await settled();
+    expect(delivered).toHaveLength(8_000);
+    expect(logged).toEqual(delivered);
+    await waitFor(async () => (await fetch(`${ingest.internalUrl}/readyz`)).ok, { what: 'ready again' });
+  });
+
+  test('what a killed ingest left in the spool comes first, and the gap begins after it', async () => {
+    const ingest = await stand.renew();
+    await stand.burst(500, 1_000);
+    await settled();
+    redis.kill();
+    await stand.burst(1_000, 1_000);
+    await waitFor(async () => (await stand.spooled()) >= 1_000, { what: 'everything to be spooled' });
+    await ingest.kill();
+    await redis.start();
+    await stand.start();
+    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    const { logged, delivered } = await settled();
+    expect(delivered).toHaveLength(1_500);
+    expect(logged).toEqual(delivered);
+    const bodies = await stand.bodies();
+    const gapAt = bodies.findIndex(body => body.reason === 'pbx_disconnected');
+    expect(bodies.findLastIndex(body => body.data !== null && body.data !== undefined)).toBeLessThan(gapAt);
+  });
+
+  test('a full spool closes the PBX connection, and when Redis is back a gap says what that cost', async () => {
+    await (await stand.renew()).stop();
+    await stand.start({ SPOOL_MAX_BYTES: '1048576' });
+    await stand.renew();
+    await stand.burst(200, 1_000);
+    redis.kill();
+    const burst = stand.burst(6_000, 3_000);
+    await waitFor(async () => !(await isConnected()), { what: 'the connection to be closed' });
+    await burst;
+    await stand.burst(10, 1_000);
+    await redis.start();
+    await bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    const errors = (await stand.entries('errors')).map(entry => JSON.parse(entry.body).data);
+    expect(errors).toContainEqual(expect.objectContaining({ severity: 'critical' }));
+    const bodies = await stand.bodies();
+    const gap = bodies.find(body => body.reason === 'pbx_disconnected');
+    const logged = new Set((await stand.logged()).map(data => JSON.stringify(data)));
+    const missing = (await stand.frames()).filter(({ frame }) => !logged.has(JSON.stringify(frame)));
+    expect(missing.length).toBeGreaterThan(0);
+    for (const { at } of missing) {
+      expect(at).toBeGreaterThanOrEqual(Date.parse(gap?.from ?? ''));
+      expect(at).toBeLessThanOrEqual(Date.parse(gap?.to ?? ''));
+    }
+  });
+});
+
+describe('limits of time', () => {
+  test('an entity that is not answered holds the log up for the deadline and no longer', async () => {
+    await openStand({ env: { INGEST_GET_DEADLINE_MS: '400' } });
+    await stand.start();
+    await stand.sim.post('/sim/faults', { kind: 'slow', ms: 5_000, count: 1, path: '/callcontrol/' });
+    const startedAt = Date.now();
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 100 });
+    const late = await bodyWhere('an entry without its participant', body => body.unresolved === 'deadline');
+    expect(Date.now() - startedAt).toBeLessThan(2_500);
+    expect(late.participant).toBeNull();
+    const { logged, delivered } = await settled();
+    expect(logged).toEqual(delivered);
+  });
+
+  test('a line that answers pings but sends no frames is given up when a snapshot shows it', async () => {
+    await openStand({ env: { INGEST_RECONCILE_MS: '1000' } });
+    await stand.start();
+    await stand.sim.post('/sim/faults', { kind: 'stall', ms: 60_000 });
+    await stand.sim.post('/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 60_000 });
+    await bodyWhere('the call, found by a snapshot', body => body.origin === 'reconcile' && body.events !== undefined);
+    await bodyWhere('the gap of the new connection', body => body.reason === 'pbx_disconnected');
   });
 });
 

@@ -4,13 +4,13 @@ import { promisify } from 'node:util';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readPage } from '@3cx-relay/shared/log/page.ts';
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startService } from '../harness/processes.ts';
 import { createTestRedis } from '../harness/redis.ts';
 import { adminSecret, startTestRelay } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
-import { createIngestStand } from './fixtures/ingest-stand.ts';
-import { startTcpProxy } from './fixtures/tcp-proxy.ts';
+import { createIngestStand, type IngestStand } from './fixtures/ingest-stand.ts';
+import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
 
 /** What each service, as the process it is, writes into channel errors. */
 const execute = promisify(execFile);
@@ -73,31 +73,35 @@ test('PostgreSQL away and back is told by the worker, whose copies fail, and by 
 });
 
 describe('ingest', () => {
+  let stand: IngestStand;
+  let proxy: TcpProxy;
+
+  beforeAll(async () => {
+    proxy = await startTcpProxy((await createTestRedis()).url);
+    stand = await createIngestStand({ redisUrl: proxy.url });
+  });
+  afterAll(async () => {
+    await stand.stop();
+    await proxy.stop();
+  });
+
+  const read = async () =>
+    (await stand.entries('errors')).map(entry => (JSON.parse(entry.body) as { data: Told }).data);
+
   test('tells of a connection that was lost and of its return', async () => {
-    const stand = await createIngestStand();
-    also.push(() => stand.stop());
     await stand.start();
     await stand.sim.post('/sim/faults', { kind: 'drop', ms: 500 });
-    const read = async () =>
-      (await stand.entries('errors')).map(entry => (JSON.parse(entry.body) as { data: Told }).data);
     await toldBy(read, ['ingest websocket warning', 'ingest websocket info']);
   });
 
   test('tells of an outage of the log when it is over, with the times at which it was', async () => {
-    const { url } = await createTestRedis();
-    const proxy = await startTcpProxy(url);
-    also.push(() => proxy.stop());
-    const stand = await createIngestStand({ redisUrl: proxy.url });
-    also.push(() => stand.stop());
-    await stand.start();
+    await stand.renew();
     await proxy.cut();
     const cutAt = Date.now();
     await stand.sim.post('/sim/calls', { scenario: 'missed', dn: '101', ringMs: 50 });
     await waitFor(async () => (await stand.spooled()) > 0, { what: 'frames in the spool' });
     const restoredAt = Date.now();
     await proxy.restore();
-    const read = async () =>
-      (await stand.entries('errors')).map(entry => (JSON.parse(entry.body) as { data: Told }).data);
     await toldBy(read, ['ingest log critical', 'ingest log info']);
     const critical = (await stand.entries('errors')).find(entry => entry.event === 'error.critical');
     expect(critical?.at).toBeGreaterThanOrEqual(cutAt);

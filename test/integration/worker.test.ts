@@ -2,12 +2,12 @@ import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 import { type ServiceProcess, startService } from '../harness/processes.ts';
 import { createTestRedis, type TestRedis } from '../harness/redis.ts';
 import { waitFor } from '../harness/wait-for.ts';
-import { createLogWriter, entries } from './fixtures/log-writer.ts';
+import { createLogWriter, entries, type LogWriter } from './fixtures/log-writer.ts';
 import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -17,19 +17,22 @@ let postgresProxy: TcpProxy;
 let redisProxy: TcpProxy;
 let connection: RedisConnection;
 let store: PostgresPool;
+let writer: LogWriter;
 let worker: ServiceProcess;
+let written = 0;
 
-beforeEach(async () => {
+beforeAll(async () => {
   [database, server] = await Promise.all([createTestDatabase(), createTestRedis()]);
   [postgresProxy, redisProxy] = await Promise.all([startTcpProxy(database.url), startTcpProxy(server.url)]);
   connection = connectRedis(server.url, { name: 'test', logger });
   await waitFor(() => connection.redis.ping(), { what: 'Redis to answer' });
   store = createPool({ databaseUrl: database.url, name: 'test', max: 2, logger });
+  writer = createLogWriter(connection.redis, createLogKeys(server.pbxId));
   const env = { PBX_ID: server.pbxId, REDIS_URL: redisProxy.url, DATABASE_URL: postgresProxy.url };
   worker = await startService('worker', env);
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await worker.stop();
   await store.stop();
   await connection.stop();
@@ -37,11 +40,16 @@ afterEach(async () => {
   await database.drop();
 });
 
+async function append(count: number): Promise<void> {
+  await writer.append(entries(written + 1, written + count));
+  written += count;
+}
+
 /** Of the calls alone: what the worker has to say of an outage is copied, too. */
-async function rowsReach(total: number, timeoutMs = 20_000): Promise<void> {
+async function allAreRows(timeoutMs = 20_000): Promise<void> {
   const statement = "SELECT count(*)::integer AS n FROM events WHERE channel = 'calls'";
-  const count = async () => (await store.pool.query(statement)).rows[0]?.n === total;
-  await waitFor(count, { what: `${total} rows`, timeoutMs });
+  const count = async () => (await store.pool.query(statement)).rows[0]?.n === written;
+  await waitFor(count, { what: `${written} rows`, timeoutMs });
 }
 
 async function readyz(): Promise<{ status: number; text: string }> {
@@ -51,43 +59,41 @@ async function readyz(): Promise<{ status: number; text: string }> {
 
 test('schedules that were lost together with the data of Redis come back', { timeout: 60_000 }, async () => {
   const keys = createLogKeys(server.pbxId);
-  const writer = createLogWriter(connection.redis, keys);
-  await writer.append(entries(1, 5));
-  await rowsReach(5);
+  await append(5);
+  await allAreRows();
   const lost = await connection.redis.keys(`${keys.jobs}:*`);
   expect(lost.length).toBeGreaterThan(0);
   await connection.redis.del(...lost);
-  await writer.append(entries(6, 9));
-  await rowsReach(9, 40_000);
+  await append(4);
+  await allAreRows(40_000);
 });
 
 test('PostgreSQL away turns the worker red, and on return it catches up by itself', { timeout: 60_000 }, async () => {
-  const writer = createLogWriter(connection.redis, createLogKeys(server.pbxId));
   await postgresProxy.cut();
-  await writer.append(entries(1, 300));
+  await append(300);
   const red = await waitFor(async () => ((await readyz()).status === 503 ? readyz() : null), { what: 'red' });
   expect(red.text).toMatch(/PostgreSQL has not answered for \d+ s: /);
   await postgresProxy.restore();
-  await rowsReach(300);
+  await allAreRows();
   await waitFor(async () => (await readyz()).status === 200, { what: 'green' });
 });
 
 test('a Redis that froze turns the worker red, and on return it goes on', { timeout: 60_000 }, async () => {
-  const writer = createLogWriter(connection.redis, createLogKeys(server.pbxId));
   redisProxy.freeze();
   const red = await waitFor(async () => ((await readyz()).status === 503 ? readyz() : null), { what: 'red' });
   expect(red.text).toMatch(/Redis has not answered for \d+ s: /);
-  await writer.append(entries(1, 300));
+  await append(300);
   await redisProxy.cut();
   await redisProxy.restore();
-  await rowsReach(300, 30_000);
+  await allAreRows(30_000);
   await waitFor(async () => (await readyz()).status === 200, { what: 'green' });
 });
 
 test('told to stop in the middle of a backlog, it ends with 0 and rows and position agree', async () => {
-  const writer = createLogWriter(connection.redis, createLogKeys(server.pbxId));
-  for (let n = 1; n <= 20_000; n += 1_000) await writer.append(entries(n, n + 999));
-  await waitFor(async () => (await store.pool.query('SELECT 1 FROM events LIMIT 1')).rows.length > 0, {
+  const before = written;
+  for (let n = 0; n < 20; n += 1) await append(1_000);
+  const isBegun = "SELECT 1 FROM events WHERE channel = 'calls' AND seq > $1 LIMIT 1";
+  await waitFor(async () => (await store.pool.query(isBegun, [before])).rows.length > 0, {
     what: 'the first batch',
     everyMs: 5,
   });
@@ -97,5 +103,5 @@ test('told to stop in the middle of a backlog, it ends with 0 and rows and posit
   );
   expect(rows[0]?.agree).toBe(true);
   worker = await startService('worker', { PBX_ID: server.pbxId, REDIS_URL: server.url, DATABASE_URL: database.url });
-  await rowsReach(20_000);
+  await allAreRows();
 });

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
 import { ASKED_MS, type AwkwardPbx, createAwkwardPbx } from '../fixtures/awkward-pbx.ts';
 import type { IngestStandOptions } from '../fixtures/ingest-stand.ts';
@@ -42,9 +42,13 @@ const refusals = [
   { status: 404, help: /3CX V20 with an Enterprise licence/ },
 ];
 
-describe.concurrent('C12: call control is refused', () => {
+describe('C12: call control is refused', () => {
+  let pbx: AwkwardPbx;
+  beforeAll(async () => {
+    pbx = await open({ env: { INGEST_RECONCILE_MS: '1000' } });
+  });
+
   test('401, 403 and 404 on the upgrade each say what to do, in health and in errors, and end by themselves', async () => {
-    const pbx = await open();
     let starting: Promise<unknown> | null = null;
     for (const { status, help } of refusals) {
       await pbx.mend();
@@ -75,8 +79,8 @@ describe.concurrent('C12: call control is refused', () => {
   });
 
   test('401, 403 and 404 on GET /callcontrol degrade an open socket, each with its own help, and end by themselves', async () => {
-    const pbx = await open({ env: { INGEST_RECONCILE_MS: '1000' } });
-    await pbx.start();
+    await pbx.renew();
+    const sockets = await pbx.sockets();
     const helps = { 401: /API client of its own/, 403: /Enterprise licence, the tick/, 404: /V20 with an Enterprise/ };
     for (const [status, help] of Object.entries(helps)) {
       await pbx.mend();
@@ -88,12 +92,11 @@ describe.concurrent('C12: call control is refused', () => {
     await pbx.mend();
     await pbx.errorLike(/the PBX shows its calls again/);
     await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
-    expect(await pbx.sockets()).toBe(1);
+    expect(await pbx.sockets()).toBe(sockets);
   });
 
   test('a licence that is taken away and comes back needs no restart of ours', async () => {
-    const pbx = await open();
-    const ingest = await pbx.start();
+    const ingest = await pbx.renew();
     await pbx.sim.post('/sim/licence', { enterprise: false, status: 403 });
     await pbx.fault({ kind: 'drop' });
     await pbx.errorLike(/forbids the call-control socket \(403\)/);
@@ -107,18 +110,38 @@ describe.concurrent('C12: call control is refused', () => {
   });
 });
 
-describe.concurrent('§1.2: the token itself is refused', () => {
-  test.each([400, 401])('a wrong secret, answered with %s, is told once and mended without a restart', async status => {
-    const pbx = await open();
+describe('§1.2: the token itself is refused', () => {
+  let pbx: AwkwardPbx;
+  beforeAll(async () => {
+    pbx = await open();
+  });
+
+  const refuse = async (status: number) => {
     await pbx.sim.post('/sim/token', { badClientStatus: status });
     await pbx.sim.post('/sim/clients', { id: 'relay', secret: 'another one' });
-    const starting = startRefused(pbx);
+  };
+
+  async function expectToldOnceAndMended(status: number): Promise<void> {
     const told = await pbx.errorLike(new RegExp(`refused CLIENT_ID and CLIENT_SECRET \\(${status}\\)`));
     expect(told).toMatchObject({ severity: 'critical', message: expect.stringContaining('Integrations → API') });
     await pbx.sim.post('/sim/clients', { id: 'relay', secret: pbx.credentials.clientSecret });
-    await starting;
     await pbx.errorLike(/gives out a token again/);
     const repeated = (await pbx.told()).filter(({ message }) => message.includes('CLIENT_ID'));
     expect(repeated).toHaveLength(1);
+  }
+
+  test('a wrong secret, answered with 400, is told once and mended without a restart', async () => {
+    await refuse(400);
+    const starting = startRefused(pbx);
+    await expectToldOnceAndMended(400);
+    await starting;
+  });
+
+  test('one that is wrong from now on, answered with 401, too', async () => {
+    await pbx.renew();
+    await refuse(401);
+    await pbx.fault({ kind: 'expire-token' });
+    await pbx.fault({ kind: 'drop' });
+    await expectToldOnceAndMended(401);
   });
 });

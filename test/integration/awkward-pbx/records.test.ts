@@ -18,7 +18,7 @@ afterAll(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function open(layout: 'v20' | 'spec' | null): Promise<AwkwardPbx> {
+async function create(layout: 'v20' | 'spec' | null): Promise<AwkwardPbx> {
   let pbx: AwkwardPbx;
   if (layout === null) {
     pbx = await createAwkwardPbx({ env, simulator: { lateness } });
@@ -36,6 +36,11 @@ async function open(layout: 'v20' | 'spec' | null): Promise<AwkwardPbx> {
     });
   }
   stops.push(() => pbx.stop());
+  return pbx;
+}
+
+async function open(layout: 'v20' | 'spec' | null): Promise<AwkwardPbx> {
+  const pbx = await create(layout);
   await pbx.start();
   await pbx.connected();
   return pbx;
@@ -98,9 +103,10 @@ describe.concurrent.each([
 
 describe.concurrent('C10: CallHistoryView', () => {
   test.each(['stale', 'broken'] as const)('that is %s is passed over for GetCallLogData', async callHistory => {
-    const pbx = await open(null);
+    const pbx = await create(null);
     await pbx.sim.post('/sim/xapi', { callHistory });
-    await pbx.ended(await pbx.play({ scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: ASKED_MS }));
+    await pbx.play({ scenario: 'inbound', dn: '101', ringMs: 100, talkMs: 100 });
+    await waitFor(async () => (await pbx.played()).length === 1, { what: 'the call to end' });
     await pbx.sim.post('/sim/clients', { id: 'reader', secret: 's' });
     const xapi = new XAPIClient(pbx.pbxUrl, 'reader', 's');
     stops.push(() => xapi.stop());

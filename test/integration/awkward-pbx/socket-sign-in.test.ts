@@ -2,7 +2,7 @@ import { createCallControlApi } from '@3cx-relay/ingest/pbx/callcontrol/callcont
 import { CallControlWebSocket, type SocketNews } from '@3cx-relay/ingest/pbx/callcontrol/callcontrol-websocket.ts';
 import { createOAuthToken } from '@3cx-relay/ingest/pbx/oauth-token.ts';
 import { createPbxHttp } from '@3cx-relay/ingest/pbx/pbx-http.ts';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { createSimulatorClient } from '../../simulator/simulator-client.ts';
@@ -22,12 +22,31 @@ async function open(options: IngestStandOptions = {}): Promise<AwkwardPbx> {
   return pbx;
 }
 
-describe.concurrent('C4: Bearer on the upgrade', () => {
-  test('the token travels in the header of the upgrade and in no address', async () => {
-    const pbx = await open();
-    const tap = await startWireTap(pbx.pbxUrl);
+describe('one ingest, whose requests are seen', () => {
+  const clientId = 'relay desk@7';
+  let pbx: AwkwardPbx;
+  let tap: Awaited<ReturnType<typeof startWireTap>>;
+
+  beforeAll(async () => {
+    pbx = await open({ credentials: { clientId, clientSecret: 'a secret of the simulator' } });
+    tap = await startWireTap(pbx.pbxUrl);
     stops.push(() => tap.stop());
     await pbx.start({ PBX_URL: tap.url });
+    await pbx.connected();
+  });
+
+  test('§1.3: frames flow without a subscription, without a hello, and without a request of ours (C5)', async () => {
+    expect(await pbx.frames()).toEqual([]);
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
+    // An answer of type 4 would show that something was asked over the socket, in whatever spelling.
+    const types = (await pbx.frames()).map(
+      ({ frame }) => (frame as { event: { event_type: number } }).event.event_type,
+    );
+    expect(new Set(types)).toEqual(new Set([0, 1]));
+  });
+
+  test('the token travels in the header of the upgrade and in no address', async () => {
+    await pbx.renew();
     await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
     const upgrade = tap.heads.find(head => head.startsWith('GET /callcontrol/ws HTTP/1.1\r\n'));
     const token = /authorization: Bearer (\S+)/i.exec(upgrade ?? '')?.[1] ?? '';
@@ -38,6 +57,28 @@ describe.concurrent('C4: Bearer on the upgrade', () => {
     expect(tap.heads.filter(head => /authorization: basic/i.test(head))).toEqual([]);
   });
 
+  test('§1.3: a stale token at the upgrade is replaced once, and the loop of 401 that others fell into does not begin', async () => {
+    await pbx.renew();
+    const [minted, refused] = [await pbx.minted(), await pbx.refused()];
+    await pbx.fault({ kind: 'expire-token' });
+    await pbx.fault({ kind: 'drop' });
+    await pbx.bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
+    expect(await pbx.minted()).toBe(minted + 1);
+    expect((await pbx.refused()) - refused).toBeLessThanOrEqual(1);
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
+    // One 401 is the usual end of an old token and no news.
+    expect((await pbx.told()).filter(({ message }) => message.includes('401'))).toEqual([]);
+  });
+
+  test('C11: ingest follows a call on the route point of a client whose id is any text', async () => {
+    await pbx.renew();
+    const callid = await pbx.play({ scenario: 'prompt', dn: clientId, ringMs: ASKED_MS, talkMs: ASKED_MS });
+    expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered', answeredBy: clientId });
+    expect((await pbx.about(callid)).filter(body => body.unresolved)).toEqual([]);
+  });
+});
+
+describe.concurrent('C4: Bearer on the upgrade', () => {
   test('a PBX that takes Basic and nothing else gets it after a fresh token was refused, too', async () => {
     const pbx = await open();
     await pbx.sim.post('/sim/token', { socketScheme: 'basic' });
@@ -62,36 +103,6 @@ describe.concurrent('C4: Bearer on the upgrade', () => {
     await pbx.sim.post('/sim/token', { socketScheme: 'bearer' });
     await starting;
     await pbx.errorLike(/the PBX is connected again/);
-  });
-});
-
-describe.concurrent('§1.3: what an open socket is owed', () => {
-  test('frames flow without a subscription, without a hello, and without a request of ours (C5)', async () => {
-    const pbx = await open();
-    await pbx.start();
-    await pbx.connected();
-    expect(await pbx.frames()).toEqual([]);
-    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
-    // An answer of type 4 would show that something was asked over the socket, in whatever spelling.
-    const types = (await pbx.frames()).map(
-      ({ frame }) => (frame as { event: { event_type: number } }).event.event_type,
-    );
-    expect(new Set(types)).toEqual(new Set([0, 1]));
-  });
-
-  test('a stale token at the upgrade is replaced once, and the loop of 401 that others fell into does not begin', async () => {
-    const pbx = await open();
-    await pbx.start();
-    await pbx.connected();
-    const [minted, refused] = [await pbx.minted(), await pbx.refused()];
-    await pbx.fault({ kind: 'expire-token' });
-    await pbx.fault({ kind: 'drop' });
-    await pbx.bodyWhere('the gap', body => body.reason === 'pbx_disconnected');
-    expect(await pbx.minted()).toBe(minted + 1);
-    expect((await pbx.refused()) - refused).toBeLessThanOrEqual(1);
-    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
-    // One 401 is the usual end of an old token and no news.
-    expect((await pbx.told()).filter(({ message }) => message.includes('401'))).toEqual([]);
   });
 });
 
@@ -127,13 +138,5 @@ describe.concurrent('C11: a client id is any text', () => {
     socket.subscribe(each => news.push(each));
     socket.start();
     await waitFor(() => news[0]?.kind === 'open', { what: 'the socket by Basic' });
-  });
-
-  test('ingest follows a call on the route point of such a client', async () => {
-    const pbx = await open({ credentials: { clientId: 'relay desk@7', clientSecret: 's' } });
-    await pbx.start();
-    const callid = await pbx.play({ scenario: 'prompt', dn: 'relay desk@7', ringMs: ASKED_MS, talkMs: ASKED_MS });
-    expect(await pbx.ended(callid)).toMatchObject({ disposition: 'answered', answeredBy: 'relay desk@7' });
-    expect((await pbx.about(callid)).filter(body => body.unresolved)).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { createRelayClient } from '@3cx-relay/shared/client/relay-client.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findFreePort } from '../../../install/dev/system/ports.ts';
 import { createLogFiller, type LogFiller, numberIn } from '../../harness/log-filler.ts';
-import { type ServiceProcess, startService } from '../../harness/processes.ts';
+import { inheritedEnvironment, type ServiceProcess, startService } from '../../harness/processes.ts';
 import { adminSecret, startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { type ScriptedRelay, startScriptedRelay } from '../fixtures/scripted-relay.ts';
@@ -216,7 +216,7 @@ it.each([
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
     cwd: root,
     timeout: 10_000,
-    env: { PATH: process.env.PATH, URL: relay.url, API_KEY: relay.apiKey },
+    env: { ...inheritedEnvironment(), URL: relay.url, API_KEY: relay.apiKey },
   });
   expect([stdout, stderr]).toEqual(['over\n', '']);
 });
