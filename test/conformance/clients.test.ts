@@ -10,27 +10,65 @@ import type { WireMessage } from '../harness/relay-client.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 /**
- * Clients that others wrote, unmodified, against the relay as a process of its own, which is killed under them and
- * started again. The relay in this process only makes the database and the key.
+ * Clients that others wrote, unmodified, against the relay as a process of its own, which is killed under three of them and
+ * started again for those and for all others. The relay in this process only makes the database and the key.
  */
 let home: TestRelay;
 let log: LogFiller;
 let url: string;
 let service: ServiceProcess;
+/** Of those who were there when the relay was killed; the others' are `ends`. */
+const endsOfSurvivors: (() => void)[] = [];
 const ends: (() => void)[] = [];
+const polled: number[] = [];
+const pushed: number[] = [];
+const heard: WireMessage[] = [];
+const sentIds: (string | null)[] = [];
+let pushing: StreamResponse<WireMessage>;
+let kept: { offset: () => string };
+let lastHeard: WireMessage | undefined;
 
 beforeAll(async () => {
   home = await startTestRelay();
   log = createLogFiller(home);
   await log.fill(600);
-  [service, url] = await startRelay({ RELAY_STREAM_SSE_MS: '1500' });
+  const port = String(await findFreePort());
+  url = `http://127.0.0.1:${port}`;
+  service = await startRelay({ PORT: port });
+  await beginToRead();
+  await service.kill();
+  await log.fill(20);
+  service = await startRelay({ PORT: port, RELAY_STREAM_SSE_MS: '1500' });
 });
+
+async function beginToRead(): Promise<void> {
+  follow(await open({ live: 'long-poll' }), polled);
+  pushing = await open({ live: 'sse' });
+  kept = follow(pushing, pushed);
+  const source = new EventSource(`${url}/relay/events/stream?after=start`, {
+    fetch(input, init) {
+      const all = { ...init.headers, ...headers() };
+      sentIds.push(new Headers(all).get('last-event-id'));
+      return fetch(input, { ...init, headers: all });
+    },
+  });
+  source.addEventListener('message', ({ data }) => {
+    const message = JSON.parse(String(data)) as WireMessage;
+    if (message.type === 'call_event') heard.push(message);
+  });
+  endsOfSurvivors.push(...ends.splice(0), () => source.close());
+  for (const each of [polled, pushed, heard]) {
+    await waitFor(async () => each.length === (await written()), { what: 'the history' });
+  }
+  lastHeard = heard.at(-1);
+}
 
 afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
 afterAll(async () => {
+  for (const end of endsOfSurvivors) end();
   await service?.kill();
   await log?.stop();
   await home?.stop();
@@ -41,12 +79,8 @@ const range = (first: number, last: number) => Array.from({ length: last - first
 /** How many events the log has: every test writes some. */
 const written = async () => Number(await log.redis.hget(log.keys.meta('calls'), 'seq'));
 
-async function startRelay(
-  settings: Record<string, string>,
-): Promise<[ServiceProcess, url: string, again: () => Promise<ServiceProcess>]> {
-  const port = await findFreePort();
-  const env = {
-    PORT: String(port),
+function startRelay(settings: Record<string, string>): Promise<ServiceProcess> {
+  return startService('relay', {
     PBX_ID: home.pbxId,
     REDIS_URL: home.redisUrl,
     DATABASE_URL: home.databaseUrl,
@@ -54,17 +88,15 @@ async function startRelay(
     RELAY_CLIENT_BYTES: '32768',
     RELAY_STREAM_LONG_POLL_MS: '2000',
     ...settings,
-  };
-  const start = () => startService('relay', env);
-  return [await start(), `http://127.0.0.1:${port}`, start];
+  });
 }
 
 const headers = () => ({ 'x-api-key': home.apiKey });
 
-type Open = { live: false | 'long-poll' | 'sse'; from?: string; offset?: string; fetch?: typeof fetch };
+type Open = { live: false | 'long-poll' | 'sse'; offset?: string; fetch?: typeof fetch };
 
-function open({ from = url, offset = '-1', ...options }: Open): Promise<StreamResponse<WireMessage>> {
-  return stream({ url: `${from}/relay/streams/calls`, headers: headers(), offset, json: true, ...options });
+function open({ offset = '-1', ...options }: Open): Promise<StreamResponse<WireMessage>> {
+  return stream({ url: `${url}/relay/streams/calls`, headers: headers(), offset, json: true, ...options });
 }
 
 /** Takes what comes until the session ends, as a program would that stores its offset with each batch. */
@@ -83,6 +115,29 @@ async function waitForAll(numbers: readonly number[], timeoutMs = 15_000): Promi
   await waitFor(async () => numbers.length === (await written()), { what: 'everything that is written', timeoutMs });
   expect(numbers).toEqual(range(1, await written()));
 }
+
+describe('while the relay is killed and started again', () => {
+  it('a long poll of @durable-streams/client goes on by itself', () => waitForAll(polled));
+
+  it('its server-sent events, cut off, go on from the offset that was kept', async () => {
+    // Whether the client ends with an error or is let in again depends on how soon it tries.
+    const isOver = pushing.closed.then(
+      () => true,
+      () => true,
+    );
+    const goesOn = waitForAll(pushed).then(() => false);
+    goesOn.catch(() => undefined);
+    if (await Promise.race([isOver, goesOn])) follow(await open({ live: 'sse', offset: kept.offset() }), pushed);
+    await waitForAll(pushed);
+  });
+
+  it('eventsource goes on by itself with Last-Event-ID', async () => {
+    await waitFor(async () => heard.length === (await written()), { what: 'the rest', timeoutMs: 15_000 });
+    expect(heard.map(numberIn)).toEqual(range(1, await written()));
+    expect(sentIds[0]).toBeNull();
+    expect(sentIds.at(-1)).toBe(lastHeard?.id);
+  });
+});
 
 describe('@durable-streams/client', () => {
   it('catches up, a chunk at a time', async () => {
@@ -130,73 +185,6 @@ describe('@durable-streams/client', () => {
   it('is told by an error that its key does not do', async () => {
     const asking = stream({ url: `${url}/relay/streams/calls`, headers: { authorization: 'Bearer 3cxr_wrong' } });
     await expect(asking).rejects.toMatchObject({ status: 401 });
-  });
-});
-
-describe('while the relay is killed and started again', () => {
-  const polled: number[] = [];
-  const pushed: number[] = [];
-  const heard: WireMessage[] = [];
-  const sentIds: (string | null)[] = [];
-  let pushing: StreamResponse<WireMessage>;
-  let kept: { offset: () => string };
-  let lastHeard: WireMessage | undefined;
-  const mine: (() => void)[] = [];
-  let from: string;
-  let mortal: ServiceProcess;
-
-  beforeAll(async () => {
-    const [first, address, again] = await startRelay({});
-    mortal = first;
-    from = address;
-    follow(await open({ live: 'long-poll', from }), polled);
-    pushing = await open({ live: 'sse', from });
-    kept = follow(pushing, pushed);
-    const source = new EventSource(`${from}/relay/events/stream?after=start`, {
-      fetch(input, init) {
-        const all = { ...init.headers, ...headers() };
-        sentIds.push(new Headers(all).get('last-event-id'));
-        return fetch(input, { ...init, headers: all });
-      },
-    });
-    source.addEventListener('message', ({ data }) => {
-      const message = JSON.parse(String(data)) as WireMessage;
-      if (message.type === 'call_event') heard.push(message);
-    });
-    mine.push(...ends.splice(0), () => source.close());
-    for (const each of [polled, pushed, heard]) {
-      await waitFor(async () => each.length === (await written()), { what: 'the history' });
-    }
-    lastHeard = heard.at(-1);
-    await mortal.kill();
-    await log.fill(20);
-    mortal = await again();
-  });
-
-  afterAll(async () => {
-    for (const end of mine) end();
-    await mortal?.kill();
-  });
-
-  it('a long poll of @durable-streams/client goes on by itself', () => waitForAll(polled));
-
-  it('its server-sent events, cut off, go on from the offset that was kept', async () => {
-    // Whether the client ends with an error or is let in again depends on how soon it tries.
-    const isOver = pushing.closed.then(
-      () => true,
-      () => true,
-    );
-    const goesOn = waitForAll(pushed).then(() => false);
-    goesOn.catch(() => undefined);
-    if (await Promise.race([isOver, goesOn])) follow(await open({ live: 'sse', from, offset: kept.offset() }), pushed);
-    await waitForAll(pushed);
-  });
-
-  it('eventsource goes on by itself with Last-Event-ID', async () => {
-    await waitFor(async () => heard.length === (await written()), { what: 'the rest', timeoutMs: 15_000 });
-    expect(heard.map(numberIn)).toEqual(range(1, await written()));
-    expect(sentIds[0]).toBeNull();
-    expect(sentIds.at(-1)).toBe(lastHeard?.id);
   });
 });
 

@@ -2,14 +2,15 @@ import { connectForJobs } from '@3cx-relay/shared/jobs/connection.ts';
 import { createJobQueue, type JobQueue } from '@3cx-relay/shared/jobs/job-queue.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectClient, type RelayClient } from '../harness/relay-client.ts';
 import { type System, startSystem } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 /**
- * The PBX's database, XAPI and socket taken away one at a time: the one is down, told and mended by itself; the other
- * two stay up, are looked at on schedule and do their work.
+ * One call from its ring to its end, as a client sees it, and an outage of the PBX. Then the PBX's database, XAPI and socket
+ * are taken away one at a time: the one is down, told and mended by itself; the other two stay up, are looked at on schedule
+ * and do their work.
  */
 type Component = 'database' | 'xapi' | 'websocket';
 type Health = { at: string; component: string; state: string; previous?: string; error: string | null };
@@ -44,6 +45,59 @@ afterAll(async () => {
   await queue?.stop();
   await connection?.stop();
   await system?.stop();
+});
+
+describe('one call', () => {
+  test('is seen to ring, be answered and end, under one call id', async () => {
+    const client = await connectClient(system.relayUrl, system.apiKey);
+    await client.waitForMessage('caught_up');
+    await system.sim('POST', '/sim/calls', { scenario: 'inbound', dn: '101', ringMs: 300, talkMs: 300 });
+    const ended = await waitFor(() => client.entries().find(message => message.event === 'call.ended'), {
+      what: 'the end of the call',
+      timeoutMs: 15_000,
+    });
+    const call = ended.call as { callId: string; direction: string; disposition: string; answeredBy: unknown };
+    expect(call).toMatchObject({ direction: 'inbound', disposition: 'answered' });
+    const own = client
+      .entries()
+      .filter(message => (message.call as { callId?: string } | null)?.callId === call.callId);
+    const told = own.flatMap(message => (message.events as string[] | undefined) ?? [String(message.event)]);
+    const order = ['call.started', 'call.ringing', 'call.answered', 'call.ended'].map(name => told.indexOf(name));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(order).not.toContain(-1);
+    expect(told.filter(name => name === 'call.ended')).toHaveLength(1);
+    const ringing = own.find(message => message.event === 'call.ringing');
+    expect(ringing?.data).toMatchObject({ event: { event_type: 0, attached_data: null } });
+    expect(ringing?.participant).toMatchObject({ dn: '101', status: 'Ringing' });
+    await client.close();
+  });
+
+  test('that nobody answers ends as missed', async () => {
+    const client = await connectClient(system.relayUrl, system.apiKey);
+    await client.waitForMessage('caught_up');
+    await system.sim('POST', '/sim/calls', { scenario: 'missed', dn: '102', ringMs: 300 });
+    const ended = await waitFor(() => client.entries().find(message => message.event === 'call.ended'), {
+      what: 'the end of the call',
+      timeoutMs: 15_000,
+    });
+    expect(ended.call).toMatchObject({ disposition: 'missed', answeredAt: null });
+    await client.close();
+  });
+});
+
+describe('an outage of the PBX', () => {
+  test('is a gap in the log, and it goes on', async () => {
+    const client = await connectClient(system.relayUrl, system.apiKey);
+    await client.waitForMessage('caught_up');
+    await system.sim('POST', '/sim/faults', { kind: 'drop', ms: 500 });
+    const gap = await waitFor(() => client.entries().find(message => message.type === 'gap'), {
+      what: 'the gap',
+      timeoutMs: 20_000,
+    });
+    expect(gap).toMatchObject({ channel: 'calls', reason: 'pbx_disconnected', lost: null });
+    expect(String(gap.from) < String(gap.to)).toBe(true);
+    await client.close();
+  });
 });
 
 async function relayShows(component: Component, state: string, timeoutMs: number): Promise<Record<string, unknown>> {
