@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createSocketIoClient } from '../chaos/socket-io/socket-io-client.ts';
 import { startTcpProxy } from '../integration/fixtures/tcp-proxy.ts';
 import type { ClientKind, CrowdSettings, Jitter } from './client-crowd.ts';
-import { createLibraryClient } from './library-client.ts';
-import { createResumingClient, type ResumingClient, type ResumingClientOptions } from './resuming-client.ts';
+import type { ResumingClient, ResumingClientOptions } from './resuming-client.ts';
 
 /** The process behind client-crowd.ts: runs the clients, cuts one when told, and answers with what they got. */
 const { relayUrls, apiKey, size, after, kind, isKeeping, jitter } = JSON.parse(
   process.argv[2] ?? '{}',
 ) as CrowdSettings;
-const CREATE: Record<ClientKind, (options: ResumingClientOptions) => ResumingClient> = {
-  wire: createResumingClient,
-  library: createLibraryClient,
-  'socket-io': createSocketIoClient,
+/** Only what is used is loaded: many of these processes are started. */
+const LOAD: Record<ClientKind, () => Promise<(options: ResumingClientOptions) => ResumingClient>> = {
+  wire: async () => (await import('./resuming-client.ts')).createResumingClient,
+  library: async () => (await import('./library-client.ts')).createLibraryClient,
+  'socket-io': async () => (await import('../chaos/socket-io/socket-io-client.ts')).createSocketIoClient,
 };
 
+const createClient = await LOAD[kind]();
 const clients = await Promise.all(
   Array.from({ length: size }, async (_, index) => {
     const relayUrl = relayUrls[index % relayUrls.length] ?? '';
     const url = jitter === null ? relayUrl : await jitteringWay(relayUrl, jitter, index / size);
-    return CREATE[kind]({ relayUrl: url, apiKey, after, isKeeping });
+    return createClient({ relayUrl: url, apiKey, after, isKeeping });
   }),
 );
 
