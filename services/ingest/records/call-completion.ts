@@ -1,5 +1,6 @@
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { createBackoff } from '@3cx-relay/shared/runtime/retry.ts';
 import { type Call, firstSightOf } from '../call-model/call.ts';
 import type { CdrSource } from '../pbx/cdr.ts';
 import { type Matcher, type Moment, momentsOf } from './match.ts';
@@ -12,7 +13,7 @@ import { type RecordedCall, readRecordedCall } from './recorded-call.ts';
  * A last look that fails is no look: it is taken again, for as long as an outage of the records may last.
  *
  * The PBX's database serves the phones first: only the seconds around the starts of waiting calls are read, one query at
- * a time, and a database that takes long is asked less often.
+ * a time, and a database that takes long, or gives no records at all, is asked less often.
  */
 export interface CallCompletionOptions {
   /** When to ask, in ms after the end of a call. */
@@ -54,8 +55,8 @@ const TOGETHER_MS = 2_000;
 const PATIENT_ATTEMPTS = 2;
 /** When an undecided chain is looked at again, in ms after the end of the call; at the last it is taken as it is. */
 const LATE_LOOKS_MS = [300_000, 900_000, 3_600_000];
-/** When records that could not be read are asked for again. */
-const RETRY_MS = 30_000;
+/** How long nobody asks after a look that failed, whose calls then come together. */
+const RETRY = { firstMs: 1_000, maxMs: 30_000 };
 /** Of the time, the share that the database may be busy with us. */
 const MAX_SHARE = 0.05;
 
@@ -65,12 +66,12 @@ export class CallCompletion {
   readonly #looksMs: readonly number[];
   readonly #waiting = new Map<string, Waiting>();
   readonly #stopping = new AbortController();
+  readonly #backoff = createBackoff(RETRY);
   #timer: NodeJS.Timeout | undefined;
   /** When the timer comes; looking for the earliest at every end of a call would cost more than the call. */
   #armedFor = Number.POSITIVE_INFINITY;
   #restUntil = 0;
   #isRunning = false;
-  #isFailing = false;
 
   constructor(options: CallCompletionOptions, deps: CallCompletionDeps) {
     this.#options = options;
@@ -113,21 +114,21 @@ export class CallCompletion {
     this.#armedFor = Number.POSITIVE_INFINITY;
     const startedAt = performance.now();
     const due = [...this.#waiting.values()].filter(waiting => waiting.dueAt <= startedAt + TOGETHER_MS);
-    let hasFailed = false;
+    let retryInMs = 0;
     try {
       for (const span of spansOf(due)) {
         if (this.#stopping.signal.aborted) return;
         this.#assign(due, await this.#read(span));
       }
-      this.#isFailing = false;
+      this.#backoff.reset();
     } catch (error) {
-      hasFailed = true;
-      const level = this.#isFailing ? 'debug' : 'warn';
+      const level = this.#backoff.attempts === 0 ? 'warn' : 'debug';
       this.#deps.logger[level](`call records cannot be read, calls wait for them: ${messageOf(error)}`);
-      this.#isFailing = true;
+      retryInMs = this.#backoff.next();
     }
-    for (const waiting of due) this.#postpone(waiting, { hasFailed });
-    this.#restUntil = performance.now() + (performance.now() - startedAt) / MAX_SHARE;
+    for (const waiting of due) this.#postpone(waiting, { hasFailed: retryInMs > 0 });
+    const now = performance.now();
+    this.#restUntil = now + Math.max(retryInMs, (now - startedAt) / MAX_SHARE);
     this.#isRunning = false;
     this.#arm();
   }
@@ -176,12 +177,9 @@ export class CallCompletion {
   }
 
   #postpone(waiting: Waiting, { hasFailed }: { hasFailed: boolean }): void {
-    const now = performance.now();
     const { delaysMs, giveUpAfterMs } = this.#options;
-    if (hasFailed && waiting.attempt >= delaysMs.length - 1 && now - waiting.endedAt < giveUpAfterMs) {
-      waiting.dueAt = now + RETRY_MS;
-      return;
-    }
+    const isLast = waiting.attempt >= delaysMs.length - 1;
+    if (hasFailed && isLast && performance.now() - waiting.endedAt < giveUpAfterMs) return;
     waiting.attempt += 1;
     const delay = this.#looksMs[waiting.attempt];
     const isRegular = waiting.attempt < delaysMs.length;

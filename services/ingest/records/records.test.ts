@@ -65,6 +65,18 @@ describe('a call that was watched', () => {
     expect(late.bodies()).toEqual([]);
   });
 
+  test('costs a PBX whose records may not be read a few questions a minute, however many calls end', async () => {
+    const { records, shelf } = createDesk();
+    shelf.fail(new Error('no role'));
+    for (let second = 0; second < 600; second += 5) {
+      records.ended({ ...watchedCall(), callId: String(second) });
+      await vi.advanceTimersByTimeAsync(5_000);
+    }
+    // Five while the wait grows to half a minute, of which at least a half is waited.
+    expect(shelf.reads).toBeLessThanOrEqual(5 + 600 / 15);
+    records.stop();
+  });
+
   test('does not take the records of another number, of other people or of another minute', async () => {
     const { records, shelf, bodies } = createDesk();
     const source = trunk('+4930999999');
