@@ -9,10 +9,10 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
  * The built panel, whole in memory. A request is looked up by its exact name in a map, so no path can leave the folder.
  * The build has left each file's encodings beside it (`x.js.br`, `x.js.gz`), so neither a start nor a request compresses.
  *
- * It is read when it is asked for first: most relays that start serve no panel soon, and a hundred files cost as much as
- * the rest of a start. The page's modification time is compared whenever the page is asked for: a build that ends after
- * the relay has started (the launcher runs both at once) or a later one is taken up without a restart. Until a new page
- * is there the old one is served, for a build begins by emptying its folder and writes the page last.
+ * It is read when it is asked for first: clients that come back to a relay that starts should not wait for a hundred
+ * files. The page's modification time is compared whenever the page is asked for: a build that ends after the relay has
+ * started (the launcher runs both at once) or a later one is taken up without a restart. Until a new page is there the
+ * old one is served, for a build begins by emptying its folder and writes the page last.
  */
 export interface PanelFile {
   /** With its dot: `.html`. */
