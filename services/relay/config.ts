@@ -66,6 +66,7 @@ export const relayConfig = {
   RELAY_MAX_MESSAGE_BYTES: integer({ min: KIB, max: 16 * MIB, default: 64 * KIB }),
   RELAY_MAX_MESSAGES_PER_SECOND: integer({ min: 1, max: 10_000, default: 20 }),
   RELAY_MAX_REFUSED_MESSAGES: integer({ min: 1, max: 10_000, default: 10 }),
+  RELAY_CLIENT_STALL_MS: integer({ min: 1_000, max: 86_400_000, default: 600_000 }),
   RELAY_CLIENT_BYTES: integer({ min: 16 * KIB, max: 256 * MIB, default: MIB }),
   RELAY_SEND_BYTES: integer({ min: MIB, max: 65_536 * MIB, default: 256 * MIB }),
   RELAY_COMPRESSION: z.stringbool({ error: 'must be true or false' }).default(false),

@@ -259,6 +259,7 @@ export async function createRelay(
       isCompressing: config.RELAY_COMPRESSION,
       messagesPerSecond: config.RELAY_MAX_MESSAGES_PER_SECOND,
       refusedMessages: config.RELAY_MAX_REFUSED_MESSAGES,
+      stallMs: config.RELAY_CLIENT_STALL_MS,
       onWrite: metrics.wrote,
     },
   );

@@ -52,7 +52,6 @@ const FINAL_ERRORS: ReadonlySet<string> = new Set<ErrorMessage['code']>([
   'invalid_json',
   'invalid_message',
   'invalid_position',
-  'unknown_channel',
   'forbidden_channel',
   'not_subscribed',
 ]);

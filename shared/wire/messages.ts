@@ -91,7 +91,6 @@ export const ERROR_CODES = [
   'invalid_json',
   'invalid_message',
   'invalid_position',
-  'unknown_channel',
   'forbidden_channel',
   'not_subscribed',
   'unavailable',
@@ -100,8 +99,11 @@ export const ERROR_CODES = [
   'invalid_request',
   'unauthenticated',
   'forbidden',
+  'address_not_allowed',
   'too_many_failures',
+  'too_many_requests',
   'too_many_connections',
+  'too_many_key_connections',
   'stopping',
 ] as const;
 

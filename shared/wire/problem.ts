@@ -27,6 +27,7 @@ const CATALOGUE = {
   /** Of this key: more in a second than it may. */
   too_many_requests: { status: 429, title: 'Too Many Requests', retryAfterMs: 1_000 },
   /** Of this key: as many live connections as it may have. */
+  too_many_connections: { status: 429, title: 'Too Many Requests', retryAfterMs: 5_000 },
   too_many_key_connections: { status: 429, title: 'Too Many Requests', retryAfterMs: 5_000 },
   too_many_waiting: { status: 429, title: 'Too Many Requests', retryAfterMs: 2_000 },
   too_many_record_reads: { status: 429, title: 'Too Many Requests', retryAfterMs: 2_000 },
@@ -43,7 +44,6 @@ const CATALOGUE = {
   /** Nobody knows whether it was executed: to try again without the same idempotency key is not safe. */
   pbx_timeout: { status: 504, title: 'Gateway Timeout' },
   internal: { status: 500, title: 'Internal Server Error' },
-  too_many_connections: { status: 503, title: 'Service Unavailable', retryAfterMs: 5_000 },
   stopping: { status: 503, title: 'Service Unavailable', retryAfterMs: 1_000 },
   unavailable: { status: 503, title: 'Service Unavailable', retryAfterMs: 2_000 },
 } as const;

@@ -5,6 +5,7 @@ import { type ClientCrowd, createBothCrowds } from '../harness/client-crowd.ts';
 import { entriesLogged } from '../harness/ledger.ts';
 import { type RedisEngineName, redisEngineName } from '../harness/redis-engine.ts';
 import { type AnotherService, type System, startSystem } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
 import { extent, isFull, limitOf } from './extent.ts';
 import { playBurst } from './load.ts';
 import { report } from './row.ts';
@@ -62,8 +63,9 @@ describe.each(ENGINES)('on %s', engine => {
       if (engine === 'cluster' && !isFull) return;
       await system.redisEngine.stand?.cutReplication();
       const before = (await entriesLogged(system)).length;
+      const copied = await headOf(system);
       const second = playBurst(system, { seconds: SECONDS / 2, perSecond: PER_SECOND });
-      await sleep(700);
+      await waitFor(async () => (await headOf(system)) > copied, { what: 'the master to have what nobody else has' });
       await system.killRedis();
       await second;
       const healed = await judge(system, crowds, { healingSince: performance.now(), isLogLost: true });
@@ -89,6 +91,10 @@ async function expectNothingLostWhenTheSlotMoves(load: string): Promise<void> {
   const { problems, ...figures } = verdict;
   await report({ fault: 'R9 cluster: slot moves twice', load, seconds, ...figures });
   expectNothingLost(verdict);
+}
+
+async function headOf({ redis, keys }: System): Promise<number> {
+  return Number(await redis.hget(keys.meta('calls'), 'seq'));
 }
 
 /** The numbers that the gap leaves out are as many as it says are lost, and they are not given to anything else. */

@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 async function start(settings: Record<string, string>): Promise<{ relay: RelayProcess; log: LogFiller }> {
-  relay = await startRelayProcess({ settings: { RELAY_HEARTBEAT_MS: '120000', ...settings } });
+  relay = await startRelayProcess({ settings });
   log = createLogFiller(relay);
   const body = `{"at":"2026-01-01T00:00:00.000Z","event":"call.updated","data":null,"pad":"${WIDE}"}`;
   await log.fill(BACKLOG, { body });
@@ -127,8 +127,21 @@ it('one client that stops reading costs what it may, the others notice nothing, 
   }
 });
 
+it('a client that takes nothing for ten heartbeats is not cut off for it', { timeout: 60_000 }, async () => {
+  const stage = await start({ RELAY_HEARTBEAT_MS: '200' });
+  const stalled = createCountingClient(stage.relay, { after: 'start' }, { isStalled: true });
+  await waitFor(async () => (await stage.relay.metric('relay_queued_bytes')) > 0, { what: 'the client to stall' });
+  const listener = await connectClient(stage.relay.url, stage.relay.apiKey);
+  await waitFor(() => listener.pings >= 10, { what: 'ten heartbeats' });
+  stalled.resume();
+  await allAt([stalled], BACKLOG);
+  expect(stalled.breaks).toEqual([]);
+  stalled.cut();
+  await listener.close();
+});
+
 it('a client that stops reading for good is cut off, and goes on with its position', { timeout: 60_000 }, async () => {
-  const stage = await start({ RELAY_HEARTBEAT_MS: '400' });
+  const stage = await start({ RELAY_HEARTBEAT_MS: '400', RELAY_CLIENT_STALL_MS: '1000' });
   const stalled = createCountingClient(stage.relay, { after: 'start' }, { isStalled: true });
   await waitFor(async () => (await stage.relay.metric('relay_clients')) === 1, { what: 'the client to be there' });
   await waitFor(async () => (await stage.relay.metric('relay_clients')) === 0, { what: 'the client to be cut off' });

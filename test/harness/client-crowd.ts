@@ -83,8 +83,18 @@ export function createClientCrowd(
   };
 }
 
-/** Half of them know the wire alone, the other half are the library; all keep account of what they got. */
+/** Of two kinds of addresses both are taken. */
+const LEAST_OF_LIBRARY = 2;
+
+/**
+ * Four in five know the wire alone, the others are the library; all keep account of what they got. The library makes
+ * objects of everything: a process of fifty that are a minute behind would need a processor of its own to catch up.
+ */
 export function createBothCrowds(settings: Pick<CrowdSettings, 'relayUrls' | 'apiKey' | 'size'>): ClientCrowd[] {
-  const half = { ...settings, size: settings.size / 2, isKeeping: true };
-  return [createClientCrowd(half), createClientCrowd({ ...half, kind: 'library' })];
+  const library = Math.max(LEAST_OF_LIBRARY, Math.round(settings.size / 5));
+  const keeping = { ...settings, isKeeping: true };
+  return [
+    createClientCrowd({ ...keeping, size: settings.size - library }),
+    createClientCrowd({ ...keeping, size: library, kind: 'library' }),
+  ];
 }

@@ -6,6 +6,8 @@ export type WireMessage = { type: string; id?: string | null; channel?: string; 
 
 export type RelayClient = {
   messages: WireMessage[];
+  /** Heartbeats that came. */
+  readonly pings: number;
   /** Messages that carry an entry of the log. */
   entries(): WireMessage[];
   /** Position of the last entry or position message. */
@@ -37,6 +39,10 @@ export async function connectClient(
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   const socket = new WebSocket(url, 'relay.v1', { headers: { authorization: `Bearer ${apiKey}` } });
   const messages: WireMessage[] = [];
+  let pings = 0;
+  socket.on('ping', () => {
+    pings += 1;
+  });
   socket.on('message', data => messages.push(JSON.parse(String(data)) as WireMessage));
   const closed = new Promise<{ code: number; reason: string }>(resolve => {
     socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }));
@@ -48,6 +54,9 @@ export async function connectClient(
   socket.on('error', () => undefined);
   return {
     messages,
+    get pings() {
+      return pings;
+    },
     entries: () => messages.filter(isEntry),
     position: () => {
       const last = messages.findLast(message => isEntry(message) || message.type === 'position');

@@ -228,6 +228,13 @@ test('the list shows prefix, last use and revocation, and neither hash nor diges
   expect(Object.keys(listed ?? {}).join()).not.toMatch(/hash|digest/i);
 });
 
+test('the list knows of a use at once, before it is written', async () => {
+  const manager = createManager();
+  const { id, apiKey } = await manager.generateKey('CRM', ['read'], 'admin');
+  await manager.validateKey(apiKey);
+  expect(await manager.listKeys()).toMatchObject([{ id, lastUsedAt: new Date(now) }]);
+});
+
 test('what a key is restricted to is stored, listed and part of every answer', async () => {
   const manager = createManager();
   const expiresAt = new Date(now + 60_000);

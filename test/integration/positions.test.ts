@@ -127,6 +127,51 @@ it('a long poll for the first entry there ever is gets it', async () => {
   expect(await (await get).json()).toMatchObject({ events: [{ type: 'audit' }] });
 });
 
+describe('read down, newest first,', () => {
+  async function readDown(query: string): Promise<(number | object)[]> {
+    const told: (number | object)[] = [];
+    for (let before = ''; ; ) {
+      const url = `${relay.url}/relay/events?order=desc&${query}${before}`;
+      const response = await fetch(url, { headers: { 'x-api-key': relay.apiKey } });
+      const { events, next, more } = (await response.json()) as {
+        events: { type: string; id?: string }[];
+        next: string;
+        more: boolean;
+      };
+      told.push(...events.map(event => (event.type === 'gap' ? event : Number(event.id?.slice(9)))));
+      if (!more) return told;
+      before = `&before=${next}`;
+    }
+  }
+  const down = (last: number, first: number) => range(first, last).reverse();
+
+  beforeAll(async () => {
+    const body = `{"at":"2026-03-02T09:00:00.000Z","data":{}}`;
+    const sample = { type: 'health', at: Date.parse('2026-03-02T09:00:00Z'), body } as const;
+    await log.append(
+      Array.from({ length: 10 }, () => sample),
+      'health',
+    );
+    await log.redis.xdel(log.keys.log('health'), '4-0', '5-0', '6-0');
+  });
+
+  it.each([1, 7, 1_000])('pages of %i end with the gap that reading up begins with', async limit => {
+    const gap = { type: 'gap', channel: 'calls', after: at(5), before: at(TRIMMED + 1), lost: 25, reason: 'retention' };
+    expect(await readDown(`limit=${limit}&after=${at(5)}`)).toEqual([...down(HEAD, TRIMMED + 1), gap]);
+    const after = at(5, '00000000');
+    const reset = { type: 'gap', channel: 'calls', after, before: at(TRIMMED + 1), lost: null, reason: 'log_reset' };
+    expect(await readDown(`limit=${limit}&after=${after}`)).toEqual([...down(HEAD, TRIMMED + 1), reset]);
+    expect(await readDown(`limit=${limit}&after=${at(40)}`)).toEqual(down(HEAD, 41));
+    expect(await readDown(`limit=${limit}`)).toEqual(down(HEAD, TRIMMED + 1));
+  });
+
+  it.each([1, 2, 1_000])('pages of %i tell what is missing between two entries where it is missing', async limit => {
+    const gap = { type: 'gap', channel: 'health', lost: 3, reason: 'retention' };
+    const told = await readDown(`channel=health&limit=${limit}`);
+    expect(told).toMatchObject([...down(10, 7), gap, ...down(3, 1)]);
+  });
+});
+
 it('a page with room for one message holds the gap, and the next one goes on behind it', async () => {
   const page = async (after: string) => {
     const url = `${relay.url}/relay/events?limit=1&after=${after}`;

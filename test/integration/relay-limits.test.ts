@@ -69,11 +69,11 @@ it('a relay that stops finishes the requests it has begun', async () => {
   await stopping;
 });
 
-it('a client over the limit of connections is refused with 503, and served when another has left', async () => {
+it('a client over the limit of connections is refused with 429, and served when another has left', async () => {
   relay = await startTestRelay({ RELAY_MAX_CONNECTIONS: '1' });
   const { url, apiKey } = relay;
   const first = await connectClient(url, apiKey);
-  await expect(connectClient(url, apiKey)).rejects.toThrow('503');
+  await expect(connectClient(url, apiKey)).rejects.toThrow('429');
   await first.close();
   const second = await waitFor(() => connectClient(url, apiKey), { what: 'the place to be free' });
   await second.waitForMessage('hello');

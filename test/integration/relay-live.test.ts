@@ -1,3 +1,4 @@
+import { type IncomingMessage, request } from 'node:http';
 import { connect as netConnect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler.ts';
@@ -144,6 +145,51 @@ describe('a client', () => {
     expect(active.calls).toEqual([]);
     expect(active.position).toBe(client.entries()[0]?.id);
     await client.close();
+  });
+
+  it('that asks for one beside another channel gets that channel, too', async () => {
+    const client = await connect({ channels: 'calls,health', snapshot: '1' });
+    await client.waitForMessage('snapshot');
+    await waitFor(() => client.messages.filter(({ type }) => type === 'caught_up').length === 2, { what: 'both' });
+    expect(client.messages.filter(({ type }) => type === 'error')).toEqual([]);
+    await client.close();
+  });
+
+  it('that names a parameter twice is refused, because only one would count', async () => {
+    const url = `${relay.url}/relay/ws?dn=101&dn=102`;
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'x-api-key': relay.apiKey };
+    const key = { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' };
+    const refused = await new Promise<IncomingMessage>((resolve, reject) => {
+      request(url, { headers: { ...upgrade, ...key } })
+        .once('response', resolve)
+        .once('error', reject)
+        .end();
+    });
+    expect(refused.statusCode).toBe(400);
+    expect(JSON.parse(String(await refused.toArray()))).toMatchObject({ code: 'invalid_request', field: 'dn' });
+  });
+
+  it('that asks again and again and does not read is answered when it reads', async () => {
+    const [asked, large] = [18, 600_000];
+    const value = JSON.stringify({ callId: 'c8', pad: 'x'.repeat(large) });
+    const body = '{"at":"2026-01-01T00:00:00.000Z","event":"call.started","data":null}';
+    const entry = { type: 'call_event', at: Date.now(), body } as const;
+    await log.append([{ ...entry, state: [{ of: 'calls', field: 'c8', value }] }]);
+    const [stalled, reading] = [await connect({ channels: '' }), await connect({ channels: '' })];
+    stalled.pause();
+    const ask = (client: RelayClient) => client.send({ type: 'subscribe', channels: { calls: { snapshot: true } } });
+    const snapshots = (client: RelayClient) => client.messages.filter(({ type }) => type === 'snapshot').length;
+    for (let i = 0; i < asked; i += 1) ask(stalled);
+    // As long as it would take to answer the other.
+    for (let i = 1; i <= asked; i += 1) {
+      ask(reading);
+      await waitFor(() => snapshots(reading) === i, { what: `snapshot ${i}`, everyMs: 1 });
+    }
+    expect(await relay.metric('relay_queued_bytes')).toBeLessThan(3 * large);
+    stalled.resume();
+    await waitFor(() => snapshots(stalled) === asked, { what: 'all answers', timeoutMs: 20_000 });
+    await log.append([{ ...entry, state: [{ of: 'calls', field: 'c8', value: null }] }]);
+    await Promise.all([stalled.close(), reading.close()]);
   });
 
   it('can subscribe and unsubscribe channels on one socket', async () => {

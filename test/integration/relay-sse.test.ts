@@ -30,6 +30,16 @@ function numbersOf(client: SseClient): number[] {
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 describe('GET /relay/events/stream', () => {
+  it('answers HEAD with its headers alone, and keeps no client for it', async () => {
+    const before = await relay.metric('relay_clients');
+    const { status, headers } = await fetch(`${relay.url}/relay/events/stream`, {
+      ...{ method: 'HEAD', headers: { 'x-api-key': relay.apiKey } },
+      signal: AbortSignal.timeout(5_000),
+    });
+    expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    expect(await relay.metric('relay_clients')).toBe(before);
+  });
+
   it('gives everything from the start, each with its position as id, and then what happens', async () => {
     const client = await open({ after: 'start' });
     await client.waitForMessage('caught_up');

@@ -186,8 +186,11 @@ export class APIKeyManager {
     this.#cache.learn(keyId, validation);
   }
 
+  /** With the uses that are not written yet. */
   async listKeys(): Promise<ListedApiKey[]> {
-    return listApiKeys(this.#deps.pool);
+    const used = new Map(this.#lastUsed);
+    const keys = await listApiKeys(this.#deps.pool);
+    return keys.map(key => ({ ...key, lastUsedAt: latest(key.lastUsedAt, used.get(key.id)) }));
   }
 
   async stop(): Promise<void> {
@@ -295,6 +298,10 @@ export class APIKeyManager {
 
 function toOperator(author: KeyAuthor): KeyOperator {
   return typeof author === 'string' ? operatorNamed(author) : author;
+}
+
+function latest(stored: Date | null, used: Date | undefined): Date | null {
+  return used && (!stored || used > stored) ? used : stored;
 }
 
 function whyNotRotatable(keyId: number, key: ListedApiKey | undefined): string {

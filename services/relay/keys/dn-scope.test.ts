@@ -31,7 +31,11 @@ test('a key with DNs reads calls and health, and is told why nothing else', () =
 
 test('DNs give no permission that the key does not have', () => {
   const key = { ...keyWith(['101']), permissions: ['read'] as const };
-  expect(refuseChannel(key, 'health')?.detail).toBe('the channel health needs a key with the permission "monitor"');
+  expect(refuseChannel(key, 'errors')?.detail).toBe('the channel errors needs a key with the permission "monitor"');
+  const writer = { ...keyWith(null), permissions: ['write'] as const };
+  expect(refuseChannel(writer, 'health')?.detail).toBe(
+    'the channel health needs a key with the permission "read" or "monitor"',
+  );
   expect(refusePermission(key, 'write')?.detail).toBe('this needs a key with the permission "write"');
 });
 

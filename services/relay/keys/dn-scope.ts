@@ -1,6 +1,6 @@
 import { isObjectText, parseStored } from '@3cx-relay/shared/log/stored-json.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
-import { CHANNEL_PERMISSION, type Permission } from '@3cx-relay/shared/wire/permissions.ts';
+import { CHANNEL_PERMISSIONS, type Permission } from '@3cx-relay/shared/wire/permissions.ts';
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import type { ApiKey } from './validation.ts';
 
@@ -28,9 +28,10 @@ export function channelScopeOf(key: ApiKey, channel: Channel): DnScope | null {
 
 /** Null when the key may read the channel. */
 export function refuseChannel(key: ApiKey, channel: Channel): Problem | null {
-  const needed = CHANNEL_PERMISSION[channel];
-  if (!key.permissions.includes(needed)) {
-    return problem('forbidden', `the channel ${channel} needs a key with the permission "${needed}"`);
+  const needed = CHANNEL_PERMISSIONS[channel];
+  if (!needed.some(permission => key.permissions.includes(permission))) {
+    const names = needed.map(permission => `"${permission}"`).join(' or ');
+    return problem('forbidden', `the channel ${channel} needs a key with the permission ${names}`);
   }
   if (!key.dns || channel === 'calls' || UNDIVIDED.includes(channel)) return null;
   return problem(

@@ -14,6 +14,10 @@ export function parseQuery(query: URLSearchParams): ConnectQuery {
     const field = strange.slice(0, 64);
     return { ok: false, field, message: `${field}: is none of ${[...PARAMETERS].join(', ')}` };
   }
+  const repeated = [...PARAMETERS].find(name => query.getAll(name).length > 1);
+  if (repeated !== undefined) {
+    return { ok: false, field: repeated, message: `${repeated}: is given more than once: separate values by commas` };
+  }
   const names = (query.get('channels') ?? 'calls').split(',').filter(name => name !== '');
   const unknown = names.find(name => !isChannel(name));
   if (unknown !== undefined) {
@@ -33,5 +37,11 @@ export function parseQuery(query: URLSearchParams): ConnectQuery {
     const { field, message } = firstIssue(parsed.error);
     return { ok: false, field, message: `${field}: ${message}` };
   }
-  return { ok: true, channels: new Map(names.filter(isChannel).map(name => [name, parsed.data])) };
+  // One query speaks of all channels, and a snapshot is of calls.
+  const { snapshot: _, ...others } = parsed.data;
+  const isOther = (name: Channel) => name !== 'calls' && names.includes('calls');
+  return {
+    ok: true,
+    channels: new Map(names.filter(isChannel).map(name => [name, isOther(name) ? others : parsed.data])),
+  };
 }

@@ -17,6 +17,8 @@ export interface ConnectionLimits {
   readonly messagesPerSecond: number;
   /** Refused messages before the connection is closed. */
   readonly refusedMessages: number;
+  /** How long a client may take nothing of what waits for it. */
+  readonly stallMs: number;
 }
 
 export interface ConnectionDeps {
@@ -28,6 +30,8 @@ export interface ConnectionDeps {
 }
 
 const MAX_UNANSWERED_PINGS = 2;
+/** Messages that may wait to be carried out before no more is read from the socket. */
+const MAX_WAITING_MESSAGES = 16;
 
 /** One WebSocket client: its socket, its subscriptions, and the manners expected of both sides. */
 export class Connection implements Outlet, LiveClient {
@@ -45,14 +49,19 @@ export class Connection implements Outlet, LiveClient {
   #isClosed = false;
   /** Pings since the client last answered or said anything. */
   #unanswered = 0;
-  /** Bytes that the kernel had taken at the last heartbeat. */
+  /** Bytes that the kernel had taken at the last heartbeat, and when it last took some or nothing waited. */
   #takenBytes = 0;
+  #takenAt = performance.now();
   #refused = 0;
   /** Token bucket of client messages. */
   #tokens: number;
   #tokensAt = performance.now();
-  /** Messages are carried out one after the other, in the order they came. */
+  /**
+   * Messages are carried out one after the other, in the order they came, and each when the client has taken what the ones
+   * before were answered with: who asks and does not read must not gather answers here.
+   */
   #work: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   constructor(ws: WebSocket, socket: Socket, deps: ConnectionDeps) {
     this.encoding = deps.encoding;
@@ -85,12 +94,9 @@ export class Connection implements Outlet, LiveClient {
       if (!this.#takeToken()) return this.close(LIMIT);
       const message = this.#parse(String(data), isBinary);
       if (!message) return;
-      this.#work = this.#work
-        .then(() => handle(message))
-        .catch(err => {
-          this.#logger.warn({ err, session: this.session }, 'a message could not be carried out');
-          this.sendError('unavailable', 'the log cannot be read right now; send the message again');
-        });
+      this.#waiting += 1;
+      if (this.#waiting >= MAX_WAITING_MESSAGES) this.#ws.pause();
+      this.#work = this.#work.then(() => this.#carryOut(message, handle));
     });
     this.#ws.on('close', () => {
       this.#isClosed = true;
@@ -98,6 +104,19 @@ export class Connection implements Outlet, LiveClient {
       this.#queue.close();
       onClose();
     });
+  }
+
+  async #carryOut(message: ClientMessage, handle: (message: ClientMessage) => Promise<void> | void): Promise<void> {
+    try {
+      await this.whenIdle();
+      await handle(message);
+    } catch (err) {
+      this.#logger.warn({ err, session: this.session }, 'a message could not be carried out');
+      this.sendError('unavailable', 'the log cannot be read right now; send the message again');
+    } finally {
+      this.#waiting -= 1;
+      if (this.#ws.isPaused && this.#waiting < MAX_WAITING_MESSAGES) this.#ws.resume();
+    }
   }
 
   /**
@@ -162,11 +181,21 @@ export class Connection implements Outlet, LiveClient {
     this.#ws.terminate();
   }
 
-  /** A client that answers nothing for two heartbeats is gone, whatever TCP says; one that takes bytes is only slow. */
+  /**
+   * A client that answers nothing for two heartbeats is gone, whatever TCP says. One for whom something waits cannot
+   * answer a ping that stands behind it: it is slow, and is waited for much longer. Nor is an answer heard while nothing
+   * is read from it.
+   */
   beat(): void {
+    const isBusy = !this.#queue.isIdle || this.#ws.isPaused;
     const taken = this.#socket.bytesWritten - this.#queue.bytes;
-    if (!this.#queue.isIdle && taken > this.#takenBytes) this.#unanswered = 0;
+    if (!isBusy || taken > this.#takenBytes) this.#takenAt = performance.now();
     this.#takenBytes = taken;
+    if (isBusy) {
+      this.#unanswered = 0;
+      if (performance.now() - this.#takenAt >= this.#limits.stallMs) this.terminate();
+      return;
+    }
     if (this.#unanswered >= MAX_UNANSWERED_PINGS) {
       this.terminate();
       return;

@@ -176,8 +176,8 @@ export function createWebSocketEndpoint(
           });
           end = endOf(connection);
           serve(connection, { ...decision, owner: ownerOf(decision.key, request), record }).catch(err => {
-            logger.error({ err }, 'a connection could not be served');
-            connection.terminate();
+            logger.warn({ err }, 'a connection could not be served');
+            sendAway(connection);
           });
         });
       })
@@ -240,12 +240,14 @@ export function createWebSocketEndpoint(
     beginSubscription(deps.subscribeDeps, plan, {
       client: connection,
       sendText: text => connection.sendText(text),
-      onError: () => {
-        // The client comes back with its position: better than a subscription that stands still.
-        connection.sendError('unavailable', 'the log cannot be read right now; reconnect with your position');
-        connection.close(RESTART);
-      },
+      onError: () => sendAway(connection),
     });
+  }
+
+  /** The client comes back with its position: better than a subscription that stands still. */
+  function sendAway(connection: Connection): void {
+    connection.sendError('unavailable', 'the log cannot be read right now; reconnect with your position');
+    endOf(connection)(RESTART);
   }
 
   async function carryOut(

@@ -1,6 +1,7 @@
 import { type EpochStart, epochOf } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { messageText } from '@3cx-relay/shared/log/message.ts';
+import type { GapReason } from '@3cx-relay/shared/log/resolve-position.ts';
 import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import { toFilter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
@@ -37,12 +38,7 @@ async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Prom
   const start = await startOf(deps, query, info);
   const stop = query.before === undefined ? info.head : Math.min(info.head, numberOf(query.before, info, 'before') - 1);
   const messages: string[] = [];
-  const tellGap = (gap: { after: string | null; seq: number; lost: number | null; reason: string }) => {
-    const before = positionAt(info.epochs, gap.seq, info.head);
-    const { after, lost, reason } = gap;
-    messages.push(JSON.stringify({ type: 'gap', channel, after, before, lost, reason }));
-  };
-  if (start.gap) tellGap({ after, seq: start.cursor + 1, ...start.gap });
+  if (start.gap) messages.push(gapText(info, { after, next: start.cursor + 1, ...start.gap }));
   let cursor = start.cursor;
   if (query.from !== undefined && stop - cursor > MAX_SCANNED) {
     cursor = await numberBefore(deps.log, info, { time: query.from, after: cursor });
@@ -54,10 +50,10 @@ async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Prom
   const isFull = () => messages.length >= limit;
   scan: for await (const block of blocksUp(deps, { channel, epochs: info.epochs, after: cursor, head: stop })) {
     const next = Math.min(block.firstBehind(cursor) ?? block.last + 1, stop + 1);
-    const lost = next - cursor - 1;
-    if (lost > 0 && !info.epochs.some(({ first }) => first === next)) {
-      tellGap({ after: positionAt(info.epochs, cursor, info.head), seq: next, lost, reason: 'retention' });
-      cursor += lost;
+    const hole = holeText(info, cursor, next);
+    if (hole) {
+      messages.push(hole);
+      cursor = next - 1;
     }
     for (const entry of block.behind(cursor)) {
       if (entry.seq > stop) break;
@@ -85,9 +81,11 @@ async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Prom
 async function readDown(deps: BlocksDeps, query: EventsQuery, hot: LogInfo): Promise<EventPage> {
   const { channel } = query;
   const top = query.before === undefined ? hot.head : Math.min(hot.head, numberOf(query.before, hot, 'before') - 1);
-  const bottom = query.after === undefined ? 1 : numberOf(query.after, hot, 'after') + 1;
+  const end = query.after === undefined || query.after === 'start' ? null : await startOf(deps, query, hot);
+  const bottom = end ? end.cursor + 1 : 1;
   const filter = toFilter(query, query.scope);
   const messages: string[] = [];
+  const isFull = () => messages.length >= query.limit;
   let cursor = top + 1;
   let isPastTime = false;
   if (query.to !== undefined && top - bottom > MAX_SCANNED) {
@@ -102,20 +100,34 @@ async function readDown(deps: BlocksDeps, query: EventsQuery, hot: LogInfo): Pro
     for (const entry of entries) {
       isPastTime = query.from !== undefined && entry.at < query.from - CLOCK_SLACK_MS;
       if (isPastTime) break scan;
+      const hole = holeText(hot, entry.seq, cursor);
+      if (hole) {
+        messages.push(hole);
+        cursor = entry.seq + 1;
+        if (isFull()) break scan;
+      }
       cursor = entry.seq;
       const isInTime = entry.at >= (query.from ?? entry.at) && entry.at <= (query.to ?? entry.at);
       if (isInTime && (!filter || filter.matches(entry))) messages.push(messageText(entry, hot.epochs));
-      if (messages.length >= query.limit) break scan;
+      if (isFull()) break scan;
     }
     // Nothing older is in either store.
-    if (entries.length < count && isWhole) cursor = bottom;
+    if (entries.length < count && isWhole) {
+      const hole = end && holeText(hot, bottom - 1, cursor);
+      if (hole) messages.push(hole);
+      cursor = bottom;
+    }
     if (cursor <= scannedUntil) break;
   }
+  const isThrough = cursor <= bottom && !isPastTime;
+  const gap = isThrough && end?.gap ? gapText(hot, { after: query.after ?? null, next: bottom, ...end.gap }) : null;
+  const hasRoom = !isFull();
+  if (gap && hasRoom) messages.push(gap);
   return {
     messages,
     next: positionAt(hot.epochs, cursor, Number.POSITIVE_INFINITY),
     head: positionAt(hot.epochs, hot.head, hot.head),
-    more: cursor > bottom && !isPastTime,
+    more: (cursor > bottom && !isPastTime) || (gap !== null && !hasRoom),
     cursor,
   };
 }
@@ -125,6 +137,21 @@ async function startOf(deps: BlocksDeps, { channel, after = 'start' }: EventsQue
   const resolved = await resolveAfter({ log: deps.log, ring: deps.ring(channel) }, channel, after);
   if (!resolved) throw invalidPosition('after');
   return resolved;
+}
+
+/** What is missing between two entries that a page has, or null; where an epoch begins its first entry says that itself. */
+function holeText(info: LogInfo, from: number, next: number): string | null {
+  const lost = next - from - 1;
+  if (lost <= 0 || info.epochs.some(({ first }) => first === next)) return null;
+  return gapText(info, { after: positionAt(info.epochs, from, info.head), next, lost, reason: 'retention' });
+}
+
+/** `next`: the number that stands behind what is missing. */
+function gapText(
+  { channel, epochs, head }: LogInfo,
+  { after, next, lost, reason }: { after: string | null; next: number; lost: number | null; reason: GapReason },
+): string {
+  return JSON.stringify({ type: 'gap', channel, after, before: positionAt(epochs, next, head), lost, reason });
 }
 
 /** For the far end of a range only the number counts: numbers grow across epochs. */

@@ -35,7 +35,7 @@ export const eventsQuery = z.strictObject({
   channel: z
     .enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` })
     .default('calls')
-    .describe('`calls` needs the permission `read`, every other channel `monitor`.'),
+    .describe('`calls` needs the permission `read`, `health` that or `monitor`, the other channels `monitor`.'),
   after: z
     .string()
     .max(64)

@@ -17,18 +17,18 @@ export interface RelayState {
 
 /**
  * Lets a request pass that carries a valid key with this permission, from where the key may be used and not too often;
- * a 403 names what is missing. `authenticate` is for the route that takes other credentials too.
+ * a 403 names what is missing.
  */
-export function requirePermission(
-  permission: Permission,
-  authenticate?: (context: Context) => Promise<Authenticated>,
-): Middleware<RelayState> {
-  return letPass(permission, authenticate);
+export function requirePermission(permission: Permission): Middleware<RelayState> {
+  return letPass(permission);
 }
 
-/** For a route that decides itself what the key must be allowed to do: it depends on what is asked for. */
-export function requireKey(): Middleware<RelayState> {
-  return letPass(null);
+/**
+ * For a route that decides itself what the key must be allowed to do: it depends on what is asked for. `authenticate` is
+ * for the route that takes other credentials too.
+ */
+export function requireKey(authenticate?: (context: Context) => Promise<Authenticated>): Middleware<RelayState> {
+  return letPass(null, authenticate);
 }
 
 function letPass(

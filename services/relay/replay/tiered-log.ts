@@ -164,8 +164,11 @@ export function createTieredLog(
   return {
     hotInfo,
     async wholeInfo(hot) {
+      const first = firstOf(hot.epochs);
+      // Redis holds everything: PostgreSQL, which may be away, has nothing to add.
+      if (hot.oldest <= first) return hot;
       const oldest = await cold.oldest(hot);
-      return { ...hot, oldest: Math.max(Math.min(hot.oldest, oldest ?? hot.oldest), firstOf(hot.epochs)) };
+      return { ...hot, oldest: Math.max(Math.min(hot.oldest, oldest ?? hot.oldest), first) };
     },
     read: asked => {
       const range = { ...asked, from: Math.max(asked.from, firstOf(asked.epochs)) };

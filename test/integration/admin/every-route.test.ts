@@ -162,7 +162,7 @@ describe('nothing is changed', () => {
     audited = (await auditedUnlock(0)).length;
   });
 
-  test.each([...changes, ['POST /admin/logout', ROUTES['POST /admin/logout'] as RouteRule] as const])(
+  test.each(changes)(
     'by %s without the CSRF token of the same session, or from a page of another site',
     async (route, rule) => {
       const request = await refusedRequestOf([route, rule]);

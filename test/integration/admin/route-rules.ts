@@ -133,6 +133,6 @@ export const ROUTES: Record<string, RouteRule> = {
     ...{ who: 'session', status: 204 },
     body: ({ password: currentPassword }) => ({ currentPassword, newPassword: 'six purple elephants' }),
   },
-  // The last, because it ends the session that asks; also for who has none.
-  'POST /admin/logout': { who: 'anyone', status: 204 },
+  // The last, because it ends the session that asks.
+  'POST /admin/logout': { who: 'session', status: 204 },
 };

@@ -143,16 +143,17 @@ export class Session {
 
   #endAtRelay(): Promise<void> {
     clearTimeout(this.#retry);
-    this.#told = this.api.post('logout').then(
-      () => {
-        this.#leaving.clear();
-        this.unended = null;
-      },
-      error => {
-        this.unended = { problem: toAdminProblem(error), until: this.#until };
-        this.#tellAgain();
-      },
-    );
+    const ended = () => {
+      this.#leaving.clear();
+      this.unended = null;
+    };
+    this.#told = this.api.post('logout').then(ended, error => {
+      const problem = toAdminProblem(error);
+      // It was over before.
+      if (problem.code === 'unauthenticated') return ended();
+      this.unended = { problem, until: this.#until };
+      this.#tellAgain();
+    });
     return this.#told;
   }
 

@@ -122,7 +122,7 @@ export class AdminAuth {
   /** Also for who must choose a password or set up a second factor first; for routes by which he does, and no others. */
   readonly requireSession: Middleware<AdminState> = async (context, next) => {
     const signedIn = await this.verify(context);
-    if (!signedIn) throw new ProblemError('unauthenticated', 'nobody is signed in, or the session is over: sign in');
+    if (!signedIn) throw noSession();
     context.state.signedIn = signedIn;
     try {
       return await next();
@@ -179,6 +179,10 @@ export class AdminAuth {
     const detail = `send the session's token in the header ${CSRF_HEADER}: GET /admin/session tells it`;
     throw new ProblemError('csrf_required', detail);
   }
+}
+
+export function noSession(): ProblemError {
+  return new ProblemError('unauthenticated', 'nobody is signed in, or the session is over: sign in');
 }
 
 /** @throws ProblemError `password_change_required`, `second_factor_setup_required` */

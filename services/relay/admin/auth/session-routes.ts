@@ -6,7 +6,7 @@ import { clientAddress } from '../../public/client-address.ts';
 import { readJsonBody } from '../../public/json-body.ts';
 import { ProblemError } from '../../public/problem-error.ts';
 import { type AdminState, type SignedIn, signedInOf } from '../admin-state.ts';
-import type { AdminAuth } from './admin-auth.ts';
+import { type AdminAuth, noSession } from './admin-auth.ts';
 import { bearerOf } from './bearer.ts';
 import { tooManySignIns } from './confirm-password.ts';
 
@@ -31,11 +31,12 @@ export function addSession(router: Router<AdminState>, { auth }: { auth: AdminAu
     context.body = handOver(context, auth, { signedIn: result.signedIn, answer });
   });
 
-  // Also without a session: whoever leaves must not be told that he was not there.
   router.post('/admin/logout', async context => {
     const signedIn = await auth.verify(context);
-    if (signedIn) await auth.signOut(signedIn, originOf(context));
+    // Also the cookie of a session that is over: whoever leaves keeps nothing.
     setCookie(context, '; Max-Age=0');
+    if (!signedIn) throw noSession();
+    await auth.signOut(signedIn, originOf(context));
     context.status = 204;
   });
 

@@ -52,7 +52,7 @@ export const eventsHistoryQuery = z.strictObject({
   channel: z
     .enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` })
     .default('calls')
-    .describe('`calls` needs the permission `history`, every other channel `monitor`.'),
+    .describe('`calls` needs the permission `history`, `health` `read` or `monitor`, every other channel `monitor`.'),
   dn: list(filters.dn).describe('Extensions that took part, separated by commas.'),
   event: list(filters.event).describe('Events; of `audit`, actions.'),
   number,

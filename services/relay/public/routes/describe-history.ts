@@ -117,7 +117,7 @@ export const describeHistory: readonly RouteDescription[] = [
     summary: 'Entries of the log, by what is in them',
     permission: 'history',
     description:
-      'Of `calls`; every other channel needs the permission `monitor`. The same messages as on the socket, with the same positions. What is younger than a second or so is not here yet: `/relay/events` has it.',
+      'Of `calls`; `health` needs the permission `read` or `monitor`, every other channel `monitor`. The same messages as on the socket, with the same positions. What is younger than a second or so is not here yet: `/relay/events` has it.',
   }),
   describe('audit', {
     operationId: 'listHistoryAudit',

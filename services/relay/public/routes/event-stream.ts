@@ -1,3 +1,4 @@
+import { RESTART } from '@3cx-relay/shared/wire/close-codes.ts';
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { EXAMPLES } from '../../documents/message-examples.ts';
@@ -12,7 +13,7 @@ import type { SendBudget } from '../../live/send-budget.ts';
 import { beginSubscription, planSubscription, type SubscribeDeps } from '../../live/subscribe.ts';
 import { parseStreamQuery, type StreamQuery, streamQuery } from '../events-query.ts';
 import { ProblemError } from '../problem-error.ts';
-import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
+import { keyOf, type RelayState, requireKey } from '../require-permission.ts';
 
 export interface EventStreamDeps {
   readonly authenticate: AuthenticateStream;
@@ -30,7 +31,7 @@ export const describeEventStream: RouteDescription = {
   group: 'Events',
   summary: 'One channel as server-sent events',
   description:
-    'Each event is a message of the socket, unnamed, with its position as `id`. An EventSource that was cut off comes back by itself and goes on behind the last one. A comment comes at every heartbeat. An `error` with the code `closed` ends the stream for good.',
+    'Each event is a message of the socket, unnamed, with its position as `id`. An EventSource that was cut off comes back by itself and goes on behind the last one. A comment comes at every heartbeat. An `error` with the code `closed` ends the stream for good. `calls` needs the permission `read`, `health` that or `monitor`, the other channels `monitor`.',
   permission: 'read',
   takesTicket: true,
   query: streamQuery.omit({ ticket: true }),
@@ -51,6 +52,12 @@ export const describeEventStream: RouteDescription = {
   problems: ['invalid_request', 'invalid_position', 'too_many_connections', 'too_many_key_connections'],
 };
 
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  // nginx would collect events until its buffer is full.
+  'x-accel-buffering': 'no',
+};
 /** How long a browser waits before it comes back by itself. */
 const RETRY_MS = 2_000;
 
@@ -63,7 +70,7 @@ export function addEventStream(
   deps: EventStreamDeps,
   options: { maxConnections: number },
 ): void {
-  router.get(STREAM_PATH, requirePermission('read', deps.authenticate), async context => {
+  router.get(STREAM_PATH, requireKey(deps.authenticate), async context => {
     const key = keyOf(context.state);
     const query = parseStreamQuery(context.query, key);
     if (deps.hub.size >= options.maxConnections) {
@@ -74,6 +81,11 @@ export function addEventStream(
       const code = plan.code === 'invalid_message' ? 'invalid_request' : plan.code;
       throw new ProblemError(code, `${plan.field}: ${plan.message}`, plan.field);
     }
+    if (context.method === 'HEAD') {
+      context.set(HEADERS);
+      context.status = 200;
+      return;
+    }
     const { res } = context;
     if (res.destroyed) return;
     let end: CloseLive = () => res.destroy();
@@ -82,12 +94,7 @@ export function addEventStream(
     res.once('close', leave);
     context.respond = false;
     context.status = 200;
-    context.set({
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      // nginx would collect events until its buffer is full.
-      'x-accel-buffering': 'no',
-    });
+    context.set(HEADERS);
     context.flushHeaders();
     const stream: EventStream = new EventStream(res, { ...deps, onClose: () => deps.hub.remove(stream) });
     end = endOf(stream);
@@ -99,7 +106,7 @@ export function addEventStream(
       onError: () => {
         // It comes back with its position: better than a stream that stands still.
         stream.send({ type: 'error', code: 'unavailable', message: 'the log cannot be read right now' });
-        res.end();
+        end(RESTART);
       },
     });
   });

@@ -7,7 +7,7 @@ import type { Arrivals } from '../../live/arrivals.ts';
 import type { BlocksDeps } from '../../replay/blocks-up.ts';
 import { type EventPage, readEventPage } from '../event-pages.ts';
 import { type EventsQuery, eventsQuery, parseEventsQuery } from '../events-query.ts';
-import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
+import { keyOf, type RelayState, requireKey } from '../require-permission.ts';
 import { untilKeyEnds } from '../until-key-ends.ts';
 
 export const describeEvents: RouteDescription = {
@@ -17,7 +17,7 @@ export const describeEvents: RouteDescription = {
   group: 'Events',
   summary: 'Pages of the log, both ways, and a long poll',
   description:
-    'Go on with `next` as the `after` of the following page. With `wait` the last page becomes a long poll. A page may be short, even empty, while `more` is true.',
+    'Go on with `next` as the `after` of the following page. With `wait` the last page becomes a long poll. A page may be short, even empty, while `more` is true. `calls` needs the permission `read`, `health` that or `monitor`, the other channels `monitor`.',
   permission: 'read',
   query: eventsQuery,
   answers: {
@@ -44,7 +44,7 @@ export function addEvents(
   router: Router<RelayState>,
   deps: { blocks: BlocksDeps; arrivals: Arrivals; liveKeys: LiveKeys },
 ): void {
-  router.get('/relay/events', requirePermission('read'), async context => {
+  router.get('/relay/events', requireKey(), async context => {
     const key = keyOf(context.state);
     const query = parseEventsQuery(context.query, key);
     const left = new AbortController();

@@ -1,6 +1,5 @@
 import { CHANNELS, isChannel } from '@3cx-relay/shared/wire/channels.ts';
 import { logMessage } from '@3cx-relay/shared/wire/messages.ts';
-import { CHANNEL_PERMISSION } from '@3cx-relay/shared/wire/permissions.ts';
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { EXAMPLES } from '../../documents/message-examples.ts';
@@ -14,7 +13,7 @@ import { type ChannelSourceDeps, createChannelSource } from '../../streams/chann
 import { channelStreamQuery, parseReadQuery } from '../../streams/read-query.ts';
 import type { ReadAsked, ReadStream } from '../../streams/read-stream.ts';
 import { ProblemError } from '../problem-error.ts';
-import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
+import { keyOf, type RelayState, requireKey } from '../require-permission.ts';
 import { untilKeyEnds } from '../until-key-ends.ts';
 
 export const describeStreams: RouteDescription = {
@@ -24,7 +23,7 @@ export const describeStreams: RouteDescription = {
   group: 'Events',
   summary: 'A channel as a durable stream',
   description:
-    'The read path of the public Durable Streams protocol in JSON mode, for its client libraries: catch-up, `live=long-poll` and `live=sse`, whose `data` events hold the same arrays. Offsets are positions. `calls` needs the permission `read`, the other channels `monitor`. HEAD tells the offset of the tail.',
+    'The read path of the public Durable Streams protocol in JSON mode, for its client libraries: catch-up, `live=long-poll` and `live=sse`, whose `data` events hold the same arrays. Offsets are positions. `calls` needs the permission `read`, `health` that or `monitor`, the other channels `monitor`. HEAD tells the offset of the tail.',
   permission: 'read',
   params: z.object({ channel: z.enum(CHANNELS).describe('The channel to read.') }),
   query: channelStreamQuery,
@@ -67,7 +66,7 @@ export function addStreams(router: Router<RelayState>, deps: StreamsDeps): void 
         `there is no channel ${JSON.stringify(name)}: it is one of ${CHANNELS.join(', ')}`,
       );
     }
-    await requirePermission(CHANNEL_PERMISSION[name])(context, async () => {
+    await requireKey()(context, async () => {
       const key = keyOf(context.state);
       const refused = refuseChannel(key, name);
       if (refused) throw ProblemError.of(refused);
