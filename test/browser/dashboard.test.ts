@@ -102,7 +102,7 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
       await route.fulfill({ response, json: { ...stats, errors: { ...stats.errors, countedFrom: from } } });
     });
     const chart = page.locator('.card').filter({ hasText: 'Errors per hour' });
-    await chart.getByText(/^Too many to count all of the day: from \d\d:01( [AP]M)? on\.$/).waitFor();
+    await chart.getByText(/^Too many to count all: those from \d\d:01( [AP]M)? on\.$/).waitFor();
     const cells = chart.getByRole('row').locator('td:nth-child(2)');
     expect(await cells.allTextContents()).toEqual([...Array(20).fill('–'), ...Array(4).fill('0')]);
     await page.unrouteAll({ behavior: 'ignoreErrors' });
