@@ -99,12 +99,10 @@ export const auditMessage = z
     data: z.looseObject({
       action: z.string().meta({ description: 'What was done or tried.', examples: ['call.make', 'call.transfer'] }),
       actor: z.looseObject({
-        kind: z
-          .string()
-          .meta({
-            description: '`api_key`, `admin` (signed in to the panel), `system` or `anonymous`.',
-            examples: ['api_key'],
-          }),
+        kind: z.string().meta({
+          description: '`api_key`, `admin` (signed in to the panel), `system` or `anonymous`.',
+          examples: ['api_key'],
+        }),
         id: z.string(),
         name: z.string(),
       }),
