@@ -13,7 +13,7 @@ export async function tellAudit(
   what: string,
 ): Promise<void> {
   const { REDIS_URL: redisUrl, PBX_ID: pbxId } = requireSettings(settings, config);
-  const actor = { kind: 'system', id: COMMAND_LINE, name: COMMAND_LINE };
+  const actor = { kind: 'system', id: COMMAND_LINE, name: COMMAND_LINE } as const;
   const whole = { actor, address: null, outcome: 'done', ...record };
   await auditFromShell(whole, { redisUrl, pbxId, logger: silent, what });
 }

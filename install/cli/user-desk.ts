@@ -9,6 +9,7 @@ import {
   updateAdminUser,
 } from '@3cx-relay/shared/store/admin-users.ts';
 import type { AdminRole } from '@3cx-relay/shared/wire/admin/session.ts';
+import type { AuditAction } from '@3cx-relay/shared/wire/audit-actions.ts';
 import { digestOfReadableCode, randomReadableCode } from '../../services/relay/admin/auth/readable-code.ts';
 import { liftAddressLock, liftLocks } from '../../services/relay/admin/auth/sign-in-limits.ts';
 import { createAdminUser } from '../../services/relay/admin/users/new-user.ts';
@@ -54,7 +55,7 @@ export function openUserDesk(settings: Settings, { stdout, stderr }: Pick<Termin
     return new Date(Date.now() + validMs);
   }
 
-  function tell(action: string, { id, username }: { id: number; username: string }, details: object = {}) {
+  function tell(action: AuditAction, { id, username }: { id: number; username: string }, details: object = {}) {
     const record = { action, target: `user:${id}`, details: { username, ...details } };
     return tellAudit(settings, record, `${action} of ${username}`);
   }

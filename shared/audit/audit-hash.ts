@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { AuditAction } from '../wire/audit-actions.ts';
 import { canonicalJson } from './canonical-json.ts';
 
 /**
@@ -38,8 +39,8 @@ export const GENESIS_HASH = Buffer.alloc(32);
 export const SALT_BYTES = 16;
 
 /** Said of an earlier entry, or of the beginning of the chain; such an entry is never redacted itself. */
-export const REDACT_ACTION = 'audit.redact';
-export const SEAL_ACTION = 'audit.seal';
+export const REDACT_ACTION = 'audit.redact' satisfies AuditAction;
+export const SEAL_ACTION = 'audit.seal' satisfies AuditAction;
 
 /** @throws SyntaxError when the details are no JSON */
 export function contentDigest(salt: Buffer, content: AuditContent): Buffer {

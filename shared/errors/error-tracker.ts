@@ -3,7 +3,9 @@ import type pg from 'pg';
 import type { LogEntry, NewEntry } from '../log/entry.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { messageOf, OperatorError } from '../runtime/operator-error.ts';
+import { within } from '../runtime/within.ts';
 import { selectErrorsByPosition } from '../store/error-log.ts';
+import { MAX_MATCHING } from '../wire/admin/errors.ts';
 import { formatPosition, type LogPosition } from '../wire/position.ts';
 import { type ErrorDetail, findError } from './error-detail.ts';
 import {
@@ -14,9 +16,11 @@ import {
   type ErrorName,
   type ErrorOccurrence,
 } from './error-event.ts';
-import { type ErrorPage, listErrors } from './error-page.ts';
+import { type ErrorGroup, foldErrors } from './error-groups.ts';
+import { type ErrorPage, listErrors, STORE_WITHIN_MS } from './error-page.ts';
 import type { ErrorFilters, ErrorQuery } from './error-query.ts';
 import type { ErrorSink } from './error-sink.ts';
+import { inMergedErrors } from './merged-errors.ts';
 import { countOpen, type OpenErrors } from './open-errors.ts';
 import { RecentEvents } from './recent-events.ts';
 import type { RecentLog } from './recent-log.ts';
@@ -51,15 +55,25 @@ export type Acknowledgeable = string | readonly string[] | { readonly matching: 
 export interface Acknowledged {
   /** Ids that are acknowledged now, those included that were before. */
   readonly acknowledged: readonly string[];
+  /** Those of them that were open until now. */
+  readonly changed: readonly string[];
   /** Ids that name no error. */
   readonly unknown: readonly string[];
+  /** Why some that match may still be open, as a sentence; null when none is. */
+  readonly incomplete: string | null;
+}
+
+interface Resolved extends Pick<Acknowledged, 'unknown' | 'incomplete'> {
+  /** Open ones. */
+  readonly names: readonly ErrorName[];
+  /** Ids of those that were acknowledged before: another entry would change nothing. */
+  readonly before: readonly string[];
 }
 
 export const MAX_IN_MEMORY = 1_000;
 /** Names in one entry of the log. */
 const MAX_NAMES = 200;
 const MATCHING_PAGE = 500;
-const MAX_MATCHING = 10_000;
 
 export class ErrorTracker extends EventEmitter<ErrorTrackerEvents> implements ErrorSink {
   readonly #deps: ErrorTrackerDeps;
@@ -91,14 +105,13 @@ export class ErrorTracker extends EventEmitter<ErrorTrackerEvents> implements Er
 
   /** @throws OperatorError `LOG_AWAY` when it could not be written; those already written stay acknowledged */
   async acknowledgeError(which: Acknowledgeable, by: string): Promise<Acknowledged> {
-    const { names, acknowledged, unknown } = await this.#resolve(which);
-    const done = [...acknowledged];
+    const { names, before, unknown, incomplete } = await this.#resolve(which);
     for (let start = 0; start < names.length; start += MAX_NAMES) {
       const chunk = names.slice(start, start + MAX_NAMES);
       await this.#append(acknowledgementEntry((this.#deps.now ?? Date.now)(), by, chunk));
-      done.push(...chunk.map(({ id }) => id));
     }
-    return { acknowledged: done, unknown };
+    const changed = names.map(({ id }) => id);
+    return { acknowledged: [...before, ...changed], changed, unknown, incomplete };
   }
 
   /** What the log holds when this process starts, or after it was lost; nobody is told of it again. */
@@ -148,43 +161,60 @@ export class ErrorTracker extends EventEmitter<ErrorTrackerEvents> implements Er
     this.take([{ channel: 'errors', dn: null, call: null, event: null, ...entry, ...position }]);
   }
 
-  async #resolve(which: Acknowledgeable): Promise<{ names: ErrorName[]; acknowledged: string[]; unknown: string[] }> {
-    if (typeof which === 'object' && 'matching' in which) {
-      return { names: await this.#openMatching(which.matching), acknowledged: [], unknown: [] };
-    }
+  async #resolve(which: Acknowledgeable): Promise<Resolved> {
+    if (typeof which === 'object' && 'matching' in which) return this.#openMatching(which.matching);
     const wanted = new Set(typeof which === 'string' ? [which] : which);
-    const found = new Map<string, ErrorName>();
-    for (const event of this.#recent.after(null)) {
-      if (event.kind === 'occurrence' && wanted.has(event.id)) found.set(event.id, event);
+    const recent = this.#recent.after(null);
+    const found = new Map<string, { name: ErrorName; isOpen: boolean }>();
+    // What memory knows to be acknowledged is; of a group that began before it, it may not know.
+    const settled = foldErrors([], recent).filter(({ acknowledged }) => acknowledged);
+    for (const event of recent) {
+      if (event.kind !== 'occurrence' || !wanted.has(event.id)) continue;
+      const { id, fingerprint } = event;
+      const isOpen = !settled.some(group => group.fingerprint === fingerprint && group.id <= id && id <= group.lastId);
+      found.set(id, { name: { id, fingerprint }, isOpen });
     }
-    const acknowledged: string[] = [];
     const others = [...wanted].filter(id => !found.has(id));
-    for (const group of others.length === 0 ? [] : await this.#stored(others)) {
-      if (group.acknowledged) acknowledged.push(group.id);
-      else found.set(group.id, group);
+    for (const { id, fingerprint, acknowledged } of others.length === 0 ? [] : await this.#stored(others)) {
+      found.set(id, { name: { id, fingerprint }, isOpen: !acknowledged });
     }
-    const names = [...found.values()].map(({ id, fingerprint }) => ({ id, fingerprint }));
-    const unknown = others.filter(id => !found.has(id) && !acknowledged.includes(id));
-    return { names, acknowledged, unknown };
+    const all = [...found.values()];
+    return {
+      names: all.filter(({ isOpen }) => isOpen).map(({ name }) => name),
+      before: all.filter(({ isOpen }) => !isOpen).map(({ name }) => name.id),
+      unknown: others.filter(id => !found.has(id)),
+      incomplete: null,
+    };
   }
 
-  async #stored(ids: readonly string[]) {
+  /** As they are now: what the log has told since PostgreSQL counts. */
+  async #stored(ids: readonly string[]): Promise<ErrorGroup[]> {
     try {
-      return await selectErrorsByPosition(this.#deps.pool, ids);
+      const reading = inMergedErrors({ ...this.#deps, recent: this.#recent }, async ({ client, changed }) => {
+        const stored = await selectErrorsByPosition(client, ids);
+        return stored.map(group => changed.find(({ id }) => id === group.id) ?? group);
+      });
+      return await within(STORE_WITHIN_MS, reading);
     } catch (cause) {
       const message = `older errors cannot be looked up (${messageOf(cause)}): try again when PostgreSQL answers`;
       throw new OperatorError('STORE_AWAY', message, { cause });
     }
   }
 
-  async #openMatching(filters: ErrorFilters): Promise<ErrorName[]> {
+  async #openMatching(filters: ErrorFilters): Promise<Resolved> {
     const names: ErrorName[] = [];
+    let incomplete: string | null = null;
     let cursor: string | undefined;
     do {
       const page = await this.getErrors({ ...filters, acknowledged: false, limit: MATCHING_PAGE, cursor });
       for (const { id, fingerprint } of page.errors) names.push({ id, fingerprint });
+      incomplete ??= page.incomplete;
       cursor = page.next ?? undefined;
     } while (cursor && names.length < MAX_MATCHING);
-    return names;
+    if (cursor) {
+      const most = MAX_MATCHING.toLocaleString('en');
+      incomplete = `no more than ${most} errors are acknowledged at a time, and more match: acknowledge again`;
+    }
+    return { names, before: [], unknown: [], incomplete };
   }
 }

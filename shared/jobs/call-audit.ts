@@ -1,7 +1,8 @@
 import type { AuditRecord } from '../log/audit-entry.ts';
+import type { AuditAction } from '../wire/audit-actions.ts';
 import type { Actor, CallAction, CallCommand } from './call-command.ts';
 
-const AUDITED_AS: Readonly<Record<CallAction, string>> = {
+const AUDITED_AS: Readonly<Record<CallAction, AuditAction>> = {
   makecall: 'call.make',
   drop: 'call.drop',
   answer: 'call.answer',

@@ -1,10 +1,10 @@
+import type { AuditAction, AuditActorKind } from '../wire/audit-actions.ts';
 import type { NewEntry } from './entry.ts';
 
 /** One sensitive operation for channel `audit`: who did what to whom, and what came of it. Telephone numbers may stand in it, secrets never. */
 export interface AuditRecord {
-  /** For example `call.make`, `connection.reconnect`. */
-  readonly action: string;
-  readonly actor: { readonly kind: string; readonly id: string; readonly name: string };
+  readonly action: AuditAction;
+  readonly actor: { readonly kind: AuditActorKind; readonly id: string; readonly name: string };
   /** IP address the request came from; null when there was none. */
   readonly address: string | null;
   /** What it was done to, for example `101:8107`. */

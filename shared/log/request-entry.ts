@@ -1,6 +1,9 @@
 import type { Channel } from '../wire/channels.ts';
 import type { NewEntry } from './entry.ts';
 
+/** Before the name of somebody who is signed in to the panel, where the name of a key would stand. */
+export const PANEL_CLIENT = 'panel:';
+
 /** One request to the public API for channel `requests`: no query, no header, nothing that a secret could stand in. */
 export interface RequestRecord {
   /**
@@ -15,7 +18,7 @@ export interface RequestRecord {
   /** HTTP status. 499: the client left before it had one. */
   readonly status: number;
   readonly durationMs: number;
-  /** Null without a valid key. */
+  /** Null without a valid key; then `client` may name somebody who is signed in to the panel. */
   readonly keyId: number | null;
   readonly client: string | null;
   readonly address: string | null;

@@ -6,9 +6,12 @@ const ADD = loadSql('add-usage');
 const SELECT = loadSql('select-usage');
 const SELECT_BY_KEY = loadSql('select-requests-by-key');
 
+/** Stands for the panel where use is kept by key: no key has a number below 1. */
+export const PANEL_KEY = -1;
+
 /** One request to the public API, as api_requests has it. */
 export interface ApiRequest {
-  /** Null without a valid key. */
+  /** Null without a valid key, of the panel too. */
   readonly keyId: number | null;
   readonly endpoint: string;
   readonly method: string;
@@ -23,7 +26,7 @@ export interface ApiRequest {
 export interface UsageSum {
   /** Its beginning, UTC. */
   readonly hour: Date;
-  /** 0 without a valid key. */
+  /** 0 without a valid key, `PANEL_KEY` by somebody who is signed in to the panel. */
   readonly keyId: number;
   readonly endpoint: string;
   readonly status: number;
@@ -43,7 +46,7 @@ export async function addUsage(client: pg.ClientBase, sums: readonly UsageSum[])
 }
 
 export interface UsageQuery {
-  /** Null: requests without a valid key. Absent: of all keys and of none. */
+  /** Null: requests of strangers, without a valid key. Absent: of all keys, of the panel and of strangers. */
   readonly keyId?: number | null;
   /** Hours that begin at or after `from` and before `to`. */
   readonly from: Date;

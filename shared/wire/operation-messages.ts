@@ -99,7 +99,10 @@ export const auditMessage = z
     data: z.looseObject({
       action: z.string().meta({ description: 'What was done or tried.', examples: ['call.make', 'call.transfer'] }),
       actor: z.looseObject({
-        kind: z.string().meta({ description: '`api_key`, `admin` or `system`.', examples: ['api_key'] }),
+        kind: z.string().meta({
+          description: '`api_key`, `admin` (signed in to the panel), `system` or `anonymous`.',
+          examples: ['api_key'],
+        }),
         id: z.string(),
         name: z.string(),
       }),
@@ -128,7 +131,10 @@ export const requestMessage = z
       status: z.int().describe('499: the client left before it had an answer.'),
       durationMs: z.number().describe('Of `sse.end` and `ws.end`, how long it was open.'),
       keyId: z.int().nullable().describe('Null without a valid key.'),
-      client: z.string().nullable().describe('The name of the key.'),
+      client: z
+        .string()
+        .nullable()
+        .describe('The name of the key; `panel:` and the name of who is signed in to the panel.'),
       address: z.string().nullable(),
       transport: z.enum(['http', 'sse', 'ws']),
       bytes: z.int().optional().describe('Sent to the client.'),

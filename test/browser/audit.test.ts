@@ -30,7 +30,7 @@ describe.skipIf(!hasBrowser)('the audit', () => {
     for (let n = 1; n <= ENTRIES; n += 1) {
       const name = ACTORS[n % 3] ?? '';
       stand.audit.write({
-        ...{ action: n % 2 === 0 ? 'api_key.revoke' : 'sign_in', actor: { kind: 'user', id: String(n % 3), name } },
+        ...{ action: n % 2 === 0 ? 'api_key.revoke' : 'sign_in', actor: { kind: 'admin', id: String(n % 3), name } },
         ...{ address: '192.0.2.7', target: `thing:${n}`, outcome: n % 5 === 0 ? 'refused' : 'done', details: { n } },
       });
     }
@@ -105,6 +105,13 @@ describe.skipIf(!hasBrowser)('the audit', () => {
     await prove();
     await page.reload();
     await page.getByText('The chain is intact').waitFor();
+    await stand.persist();
+    await page.getByLabel('Action').fill('audit.verify');
+    await page.keyboard.press('Enter');
+    const proof = rows(tab).filter({ hasText: 'Verified the audit' });
+    await proof.locator('.tone-ok', { hasText: 'Intact' }).waitFor();
+    expect(await proof.textContent()).toContain('panel user');
+    await page.getByRole('button', { name: 'Clear filters' }).click();
     // As somebody does who may do anything in the database.
     await stand.pool.query(
       "ALTER TABLE audit_log DISABLE TRIGGER USER; UPDATE audit_log SET actor_name = 'mallory' WHERE seq = 12; ALTER TABLE audit_log ENABLE TRIGGER USER",

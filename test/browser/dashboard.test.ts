@@ -92,6 +92,22 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     ]);
   });
 
+  it('says from when on errors are counted when they are too many, and shows no zero before that', async () => {
+    const { page } = viewer;
+    await page.route('**/admin/stats', async route => {
+      const response = await route.fetch();
+      const stats = await response.json();
+      const hours = stats.errors.last24h as { at: string }[];
+      const from = new Date(Date.parse(hours[20]?.at ?? '') + 60_000).toISOString();
+      await route.fulfill({ response, json: { ...stats, errors: { ...stats.errors, countedFrom: from } } });
+    });
+    const chart = page.locator('.card').filter({ hasText: 'Errors per hour' });
+    await chart.getByText(/^Too many to count all: those from \d\d:01( [AP]M)? on\.$/).waitFor();
+    const cells = chart.getByRole('row').locator('td:nth-child(2)');
+    expect(await cells.allTextContents()).toEqual([...Array(20).fill('–'), ...Array(4).fill('0')]);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  });
+
   it('says of each part of the last day how it was, to who points at it', async () => {
     const bar = admin.page.getByRole('img', { name: '3CX database, the last 24 hours' });
     const { width = 0 } = (await bar.boundingBox()) ?? {};

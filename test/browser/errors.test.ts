@@ -83,6 +83,21 @@ describe.skipIf(!hasBrowser)('the errors', () => {
     await rows(tab.page).getByText('× 4').waitFor();
   });
 
+  it('counts no acknowledgement as new, and no error that the list would not show', async () => {
+    const { page } = viewerTab;
+    await write('paper', ['jam', 'empty']);
+    await viewerTab.open('#/errors?component=paper');
+    await shows(['empty', 'jam'], page);
+    const { body } = await admin.script('GET', '/admin/errors?component=paper');
+    const jam = body.errors.find(({ message }: { message: string }) => message === 'jam');
+    await admin.browser('POST', `/admin/errors/${jam.id}/acknowledge`, {});
+    await write('stove', ['cold']);
+    await write('paper', ['empty']);
+    await page.getByRole('button', { name: '1 new · show', exact: true }).press('Enter');
+    await shows(['empty'], page);
+    expect(await page.getByRole('button', { name: /new · show$/ }).count()).toBe(0);
+  });
+
   it('narrows by severity, component and text, and keeps it in the address', async () => {
     const { page } = tab;
     await tab.open('#/errors');
@@ -90,6 +105,14 @@ describe.skipIf(!hasBrowser)('the errors', () => {
     await shows(['nearly full']);
     expect(address()).toBe('#/errors?severity=warning');
     await page.getByLabel('Severity').selectOption('');
+    // One that no service of ours writes of, because it stood in the list, and one that none has written of yet.
+    const component = page.getByLabel('Component');
+    await component.selectOption('disk');
+    await shows(['nearly full']);
+    expect(address()).toBe('#/errors?component=disk');
+    await component.selectOption('postgres');
+    await page.getByText('No error matches').waitFor();
+    await component.selectOption('');
     await rows(page).filter({ hasText: 'line lost' }).getByRole('button', { name: 'trunk' }).click();
     await shows(['out of order', 'line lost', 'no answer']);
     await page.keyboard.press('/');
@@ -143,6 +166,19 @@ describe.skipIf(!hasBrowser)('the errors', () => {
     await page.getByText('No error matches').waitFor();
     const { body } = await admin.script('GET', '/admin/errors?acknowledged=false&component=desk,disk');
     expect(body.errors.map(({ message }: { message: string }) => message)).toEqual(['three', 'nearly full']);
+  });
+
+  it('says when more match than are acknowledged at a time', async () => {
+    const { page } = tab;
+    await tab.open('#/errors?component=desk');
+    await shows(['three']);
+    await page.route('**/admin/errors/acknowledge', async route => {
+      await route.fulfill({ json: { acknowledged: ['a'], unknown: [], incomplete: 'more match: acknowledge again' } });
+    });
+    await page.getByRole('button', { name: 'All that match…' }).press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Acknowledge' }).press('Enter');
+    await page.getByText('More match: acknowledge again').waitFor();
+    await page.unrouteAll();
   });
 
   it.each(['CSV', 'NDJSON'])('exports all that match as %s', async format => {

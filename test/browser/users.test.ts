@@ -143,6 +143,8 @@ describe.skipIf(!hasBrowser)('the pages of users', () => {
     expect(await other.page.getByRole('button', { name: 'New user' }).count()).toBe(0);
     expect(await other.page.getByRole('link', { name: 'Users' }).count()).toBe(0);
     const { id } = admin.user;
+    await other.open(`#/users/${id}`);
+    await other.page.getByText('Only admins see users').waitFor();
     const refused = [
       await viewer.browser('GET', '/admin/users'),
       await viewer.browser('POST', '/admin/users', { username: 'eve', role: 'admin' }),

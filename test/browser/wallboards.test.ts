@@ -122,6 +122,13 @@ describe.skipIf(!hasBrowser)('wallboards', () => {
     const viewerTab = await openPanelTab(browser, relay.url, await signInAs(relay, { role: 'viewer' }));
     await viewerTab.open('#/');
     expect(await viewerTab.page.getByRole('link', { name: 'Wallboards' }).count()).toBe(0);
+    await viewerTab.open('#/wallboards');
+    await viewerTab.page.getByText('Only admins see the links of wallboards').waitFor();
+    expect(await viewerTab.page.getByRole('button', { name: 'New wallboard' }).count()).toBe(0);
+    expect(await viewerTab.page.getByRole('link', { name: 'Open the wallboard' }).isVisible()).toBe(true);
+    expect(await viewerTab.findings()).toEqual([]);
+    // The browser would say so of every answer of 403: what is not for him is not asked for.
+    expect(viewerTab.complaints).toEqual([]);
     await viewerTab.close();
   });
 

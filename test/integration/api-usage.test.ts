@@ -3,7 +3,7 @@ import { type RequestRecord, requestEntry } from '@3cx-relay/shared/log/request-
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
-import { selectUsage } from '@3cx-relay/shared/store/usage.ts';
+import { PANEL_KEY, selectUsage } from '@3cx-relay/shared/store/usage.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { drainChannel } from '../../services/worker/persist/persist.ts';
 import { createPersistMetrics } from '../../services/worker/persist/persist-metrics.ts';
@@ -104,6 +104,24 @@ test('every answered request is a row of api_requests, the end of a WebSocket is
   const { rows: months } = await store.pool.query('SELECT DISTINCT tableoid::regclass::text AS name FROM api_requests');
   expect(months).toEqual([{ name: `api_requests_${new Date(MIDNIGHT).toISOString().slice(0, 7).replace('-', '_')}` }]);
   expect(await usage({ keyId: null })).toMatchObject([{ requests: 42, bytes: 100 }]);
+});
+
+test('whoever is signed in to the panel is no stranger in what is used', async () => {
+  await filler.append(
+    [
+      request(1, { keyId: null, client: 'panel:ada' }),
+      request(1, { keyId: null, client: null, status: 401 }),
+      request(1, { client: 'panel:of a key' }),
+    ],
+    'requests',
+  );
+  await drain();
+  expect(await usage({ keyId: null, groupBy: 'status' })).toMatchObject([{ status: 401, requests: 1 }]);
+  expect(await usage({ keyId: PANEL_KEY })).toMatchObject([{ requests: 1 }]);
+  expect(await usage({ keyId: 7 })).toMatchObject([{ requests: 1 }]);
+  expect(await usage()).toMatchObject([{ requests: 3 }]);
+  const { rows } = await store.pool.query('SELECT api_key_id AS key FROM api_requests ORDER BY id');
+  expect(rows).toEqual([{ key: null }, { key: null }, { key: 7 }]);
 });
 
 test('use adds up over batches by hour, day, status and endpoint, for one key, none, or all', async () => {

@@ -67,7 +67,7 @@ const day = 24 * 3_600_000;
 const newest = { after: null, before: null, newestFirst: true, limit: 100 };
 
 function record(n: number, more: Partial<AuditRecord> = {}): AuditRecord {
-  const actor = { kind: 'api_key', id: '7', name: 'CRM' };
+  const actor = { kind: 'api_key', id: '7', name: 'CRM' } as const;
   return { action: 'call.make', actor, address: '10.0.0.1', target: '101', outcome: 'done', details: { n }, ...more };
 }
 
@@ -200,7 +200,7 @@ test('a redaction goes through the log first, and the chain proves itself before
   const content = { action, actorKind, actorId, actorName, address, outcome, target: null, details: '{"erased":true}' };
   expect(await redactAuditContent(store.pool, 2)).toBe(false);
 
-  const by = { actor: { kind: 'system', id: 'worker', name: 'worker' }, address: null };
+  const by = { actor: { kind: 'system', id: 'worker', name: 'worker' }, address: null } as const;
   await write(auditEntry(Date.now(), redactionRecord(2, content, by)));
   expect(await verify()).toMatchObject({ isIntact: true, redacted: 0, entries: 4 });
 
@@ -227,7 +227,7 @@ test('a redaction goes through the log first, and the chain proves itself before
 
 test('an entry that attests something cannot be redacted itself', async () => {
   await writeMany(1);
-  const by = { actor: { kind: 'system', id: 'worker', name: 'worker' }, address: null };
+  const by = { actor: { kind: 'system', id: 'worker', name: 'worker' }, address: null } as const;
   const nobody = { actorKind: null, actorId: null, actorName: null, address: null, target: null, outcome: null };
   await write(auditEntry(Date.now(), redactionRecord(1, { ...nobody, action: 'call.make', details: '{}' }, by)));
   await write(auditEntry(Date.now(), redactionRecord(2, { ...nobody, action: 'audit.redact', details: '{}' }, by)));
@@ -322,7 +322,7 @@ test('even the owner is refused every change', async () => {
 
 test('pages of the chain come in either direction and by action, actor, target, outcome and time', async () => {
   const t0 = Date.UTC(2026, 10, 24);
-  const system = { kind: 'system', id: 'worker', name: 'worker' };
+  const system = { kind: 'system', id: 'worker', name: 'worker' } as const;
   await write(
     auditEntry(t0, record(1)),
     auditEntry(t0 + 1_000, record(2, { action: 'call.drop', outcome: 'failed' })),

@@ -11,7 +11,7 @@ const DIGITS = '49307654321987';
 const NUMBER = `+49 30 7654321987`;
 const NAME = 'Zaphod Beeblebrox';
 const FIRST_AT = Date.now() - 40 * 86_400_000;
-const actor = { kind: 'api_key', id: '7', name: 'CRM' };
+const actor = { kind: 'api_key', id: '7', name: 'CRM' } as const;
 const calls = Array.from({ length: 2_500 }, (_, i) => {
   const call = endedCall(i + 1, FIRST_AT + i * 60_000);
   return i % 500 === 3 ? { ...call, caller: { number: NUMBER, name: NAME, dn: null } } : call;
@@ -101,7 +101,7 @@ test('a forgotten number stands nowhere any more, its calls are still told apart
   const sums = await rowsOf('SELECT * FROM call_sums ORDER BY call_sums::text');
   expect((await tablesThatKnow()).length).toBeGreaterThan(5);
   expect(await logKnows()).toBe(true);
-  const by = { kind: 'system', id: 'command line', name: 'command line' };
+  const by = { kind: 'system', id: 'command line', name: 'command line' } as const;
   const { pool, filler } = stand;
   const deps = openErasure({ redis: filler.redis, keys: filler.keys, pool, by }, AbortSignal.timeout(30_000));
 

@@ -225,7 +225,8 @@ describe('an acknowledgement', () => {
     await Promise.all([seen(1), seen(1, second.tracker)]);
     const [group] = await list();
     const id = group?.id ?? '';
-    expect(await tracker.acknowledgeError(id, 'ada')).toEqual({ acknowledged: [id], unknown: [] });
+    const done = { acknowledged: [id], unknown: [], incomplete: null };
+    expect(await tracker.acknowledgeError(id, 'ada')).toEqual({ ...done, changed: [id] });
     expect(await list()).toMatchObject([{ id, acknowledged: true, acknowledgedBy: 'ada' }]);
     await waitFor(async () => (await list(second.tracker))[0]?.acknowledged, { what: 'the other instance' });
     await waitFor(() => client.entries().length === 1, { what: 'the client' });
@@ -245,6 +246,59 @@ describe('an acknowledgement', () => {
     ]);
     await client.close();
     await second.stop();
+  });
+
+  test('of what is acknowledged already writes nothing, wherever that is known from', async () => {
+    const written = async () => Number(await connection.redis.hget(keys.meta('errors'), 'seq'));
+    errors.logError('redis', 'error', 'attempt 1 failed');
+    await seen(1);
+    const id = (await list())[0]?.id ?? '';
+    await tracker.acknowledgeError(id, 'ada');
+    const before = await written();
+    const again = { acknowledged: [id], changed: [], unknown: [], incomplete: null };
+    expect(await tracker.acknowledgeError([id], 'bob')).toEqual(again);
+    await drain();
+    expect(await tracker.acknowledgeError([id], 'bob')).toEqual(again);
+    expect(await written()).toBe(before);
+    expect(await list()).toMatchObject([{ id, acknowledged: true, acknowledgedBy: 'ada' }]);
+  });
+
+  test('of one that only PostgreSQL has, which the log has acknowledged since, writes nothing', async () => {
+    const written = async () => Number(await connection.redis.hget(keys.meta('errors'), 'seq'));
+    errors.logError('redis', 'error', 'attempt 1 failed');
+    await seen(1);
+    await drain();
+    const id = (await list())[0]?.id ?? '';
+    const many = Array.from({ length: 1_200 }, (_, n) => ({
+      ...{ type: 'error_event', at: Date.now() },
+      body: JSON.stringify({
+        at: new Date().toISOString(),
+        data: { component: 'c', severity: 'info', message: `m${n}` },
+      }),
+    }));
+    await filler.append(many, 'errors');
+    await seen(1_001);
+    await drain();
+    await seen(1_201);
+    await tracker.acknowledgeError(id, 'ada');
+    const before = await written();
+    expect(await tracker.acknowledgeError([id], 'bob')).toMatchObject({ acknowledged: [id], changed: [] });
+    expect(await written()).toBe(before);
+  });
+
+  test('of all that match takes ten thousand at a time, and says when there are more', async () => {
+    await store.pool.query(`
+      INSERT INTO error_log (channel, first_position, last_position, fingerprint, timestamp, first_seen, component, severity, message, count)
+      SELECT 'errors', 'm5k2h7qa_' || lpad(n::text, 16, '0'), 'm5k2h7qa_' || lpad(n::text, 16, '0'), 'f' || n,
+        now() - n * interval '1 second', now() - n * interval '1 second', 'many', 'error', 'number ' || n, 1
+      FROM generate_series(1, 10001) AS n`);
+    const all = { matching: { component: ['many'] } };
+    const first = await tracker.acknowledgeError(all, 'ada');
+    expect(first.changed).toHaveLength(10_000);
+    expect(first.incomplete).toContain('10,000');
+    await drain();
+    const rest = await tracker.acknowledgeError(all, 'ada');
+    expect([rest.changed.length, rest.incomplete]).toEqual([1, null]);
   });
 
   test('of several, of all that match, and of what nobody knows', async () => {

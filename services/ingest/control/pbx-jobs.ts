@@ -1,7 +1,7 @@
 import type { JobPayload, JobResult } from '@3cx-relay/shared/jobs/catalogue.ts';
 import { connectForJobs } from '@3cx-relay/shared/jobs/connection.ts';
 import { createJobWorker } from '@3cx-relay/shared/jobs/job-worker.ts';
-import { auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
+import { type AuditRecord, auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf, OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
@@ -73,7 +73,7 @@ export function createPbxJobs(deps: PbxJobsDeps): PbxJobs {
 function toReconnectAudit(
   { component, requestedBy, address }: JobPayload<'reconnect'>,
   { ok, state, error }: JobResult<'reconnect'>,
-) {
+): AuditRecord {
   return {
     action: 'connection.reconnect',
     actor: requestedBy,

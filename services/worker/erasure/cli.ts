@@ -30,7 +30,7 @@ async function eraseAll(numbers: readonly string[]): Promise<void> {
     logger,
   });
   try {
-    const by = { kind: 'system', id: 'command line', name: 'command line' };
+    const by = { kind: 'system', id: 'command line', name: 'command line' } as const;
     const deps = openErasure({ redis, keys, pool, by }, AbortSignal.timeout(WITHIN_MS));
     for (const number of numbers) console.log(JSON.stringify(await eraseNumber(deps, number)));
   } finally {

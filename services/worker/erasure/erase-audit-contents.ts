@@ -15,7 +15,7 @@ export interface ChainWriter {
   readonly audit: (records: readonly AuditRecord[]) => Promise<void>;
   /** Copies everything that the log has into PostgreSQL. */
   readonly persistAll: () => Promise<void>;
-  readonly by: { readonly kind: string; readonly id: string; readonly name: string };
+  readonly by: AuditRecord['actor'];
 }
 
 const PAGE = 500;

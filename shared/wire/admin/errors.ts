@@ -60,6 +60,8 @@ export const errorDetailAnswer = z.object({
 
 export type ErrorDetailAnswer = z.infer<typeof errorDetailAnswer>;
 
+/** Most open errors that one request acknowledges by what they are like. */
+export const MAX_MATCHING = 10_000;
 /** Most errors that one request names. */
 export const MAX_ACKNOWLEDGED = 500;
 const MAX_TEXT_LENGTH = 200;
@@ -110,6 +112,8 @@ export const acknowledgeAnswer = z.object({
   acknowledged: z.array(z.string()),
   /** Those that name no error. */
   unknown: z.array(z.string()),
+  /** Why some that match may still be open, as a sentence; null when none is. */
+  incomplete: z.string().nullable(),
 });
 
 export type AcknowledgeAnswer = z.infer<typeof acknowledgeAnswer>;

@@ -17,6 +17,8 @@ export const statsAnswer = z.object({
     open: z.object(bySeverity),
     /** Occurrences by hour, oldest first; null while PostgreSQL is away. */
     last24h: z.array(z.object({ at: z.iso.datetime(), ...bySeverity })).nullable(),
+    /** There were too many to count: earlier ones are not in `last24h`. Null: all are. */
+    countedFrom: z.iso.datetime().nullable(),
   }),
   /** Calls that ended, in the hour in which they were first seen; oldest first. */
   callsPerHour: z

@@ -166,7 +166,11 @@ test('an admin acknowledges one, several or all that match, and the audit says w
 
   const nobody = 'm5k2h7qa_0000000000000002';
   const several = await admin.browser('POST', '/admin/errors/acknowledge', { ids: [idOf('b'), nobody] });
-  expect(acknowledgeAnswer.parse(several.body)).toEqual({ acknowledged: [idOf('b')], unknown: [nobody] });
+  expect(acknowledgeAnswer.parse(several.body)).toEqual({
+    ...{ acknowledged: [idOf('b')], unknown: [nobody], incomplete: null },
+  });
+  const again = await admin.browser('POST', '/admin/errors/acknowledge', { ids: [idOf('a'), idOf('b')] });
+  expect(again.body.acknowledged.toSorted()).toEqual([idOf('a'), idOf('b')].toSorted());
   const rest = await admin.browser('POST', '/admin/errors/acknowledge', { matching: { component: ['done'] } });
   expect(rest.body.acknowledged.toSorted()).toEqual([idOf('c'), idOf('d')].toSorted());
   expect((await list('component=done&acknowledged=false')).errors).toEqual([]);
@@ -180,9 +184,10 @@ test('an admin acknowledges one, several or all that match, and the audit says w
   );
   expect(entries).toMatchObject([
     { actor: { name: admin.user.username }, target: `error:${idOf('a')}`, details: { errors: 1 } },
-    { details: { errors: 1 } },
+    { target: null, details: { errors: 1, ids: [idOf('b')] } },
     { details: { errors: 2, matching: { component: ['done'] } } },
   ]);
+  expect(entries[2].details.ids.toSorted()).toEqual([idOf('c'), idOf('d')].toSorted());
 });
 
 test('an export has every error that matches, no formula in it, and the audit knows of it', async () => {

@@ -1,6 +1,14 @@
+import { occurrenceEntry } from '@3cx-relay/shared/errors/error-event.ts';
+import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
+import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
+import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { aboutAnswer } from '@3cx-relay/shared/wire/admin/about.ts';
 import { statsAnswer } from '@3cx-relay/shared/wire/admin/stats.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { drainChannel } from '../../../services/worker/persist/persist.ts';
+import { createPersistMetrics } from '../../../services/worker/persist/persist-metrics.ts';
+import { sameDays } from '../../../services/worker/retention/history-days.ts';
+import { createMonths } from '../../../services/worker/retention/months.ts';
 import { createLogFiller, type LogFiller } from '../../harness/log-filler.ts';
 import { adminSecret, startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { type SignedInTester, signInAs } from '../../harness/sign-in.ts';
@@ -105,6 +113,49 @@ test('while PostgreSQL is frozen the numbers of Redis are there within two secon
     await postgres.restore();
   }
 });
+
+test('a day with more errors than are counted says from when on they are', { timeout: 60_000 }, async () => {
+  const EVERY_MS = 2_000;
+  const total = 5_300;
+  const began = Date.now() - total * EVERY_MS;
+  const one = {
+    component: 'many',
+    severity: 'error',
+    message: 'again',
+    details: {},
+    service: 'test',
+    suppressed: 0,
+  } as const;
+  const entries = Array.from({ length: total }, (_, n) =>
+    occurrenceEntry(began + n * EVERY_MS, { ...one, fingerprint: 'many' }),
+  );
+  for (let from = 0; from < total; from += 500) await log.append(entries.slice(from, from + 500), 'errors');
+  await persistErrors();
+  const { errors, missing } = await waitFor(
+    async () => {
+      const answer = await stats();
+      return answer.errors.countedFrom !== null && answer;
+    },
+    { what: 'the count to have an end', everyMs: 500, timeoutMs: 30_000 },
+  );
+  // What the relay itself told of the outages before is among the newest.
+  const oldest = total - 5_000;
+  const counted = (Date.parse(errors.countedFrom ?? '') - began) / EVERY_MS;
+  expect(counted).toBeGreaterThanOrEqual(oldest);
+  expect(counted).toBeLessThan(oldest + 20);
+  const sums = (errors.last24h ?? []).map(({ critical, error, warning, info }) => critical + error + warning + info);
+  expect(sums.reduce((sum, each) => sum + each, 0)).toBe(5_000);
+  expect(missing).toContain('errors of the last 24 hours: only the newest 5,000 entries are counted');
+});
+
+async function persistErrors(): Promise<void> {
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  const store = createPool({ databaseUrl: own.databaseUrl, name: 'test', max: 4, logger });
+  const months = createMonths({ pool: store.pool, logger }, sameDays(400));
+  const metrics = createPersistMetrics(createMetrics('test'));
+  const deps = { redis: log.redis, keys: log.keys, pool: store.pool, logger, months, metrics };
+  await drainChannel(deps, 'errors', AbortSignal.timeout(30_000)).finally(() => store.stop());
+}
 
 test('while Redis is away its numbers are null, and the others are there', { timeout: 20_000 }, async () => {
   await redis.cut();

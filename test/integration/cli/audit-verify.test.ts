@@ -17,8 +17,8 @@ let pool: pg.Pool;
 beforeAll(async () => {
   database = await createTestDatabase();
   pool = new pg.Pool({ connectionString: database.url, max: 1 });
-  const actor = { kind: 'api_key', id: '7', name: 'CRM' };
-  const record = { action: 'call.make', actor, address: null, target: '101', outcome: 'done', details: {} };
+  const actor = { kind: 'api_key', id: '7', name: 'CRM' } as const;
+  const record = { action: 'call.make' as const, actor, address: null, target: '101', outcome: 'done', details: {} };
   const { type, at, body } = auditEntry(Date.UTC(2026, 0, 1), record);
   const rest = { type, at, body, dn: null, call: null, event: null };
   const client = await pool.connect();

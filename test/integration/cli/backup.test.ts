@@ -61,8 +61,8 @@ describe.skipIf(!hasDebianPostgres())('with pg_dump', () => {
   /** An audit of three entries, and five entries of calls of which PostgreSQL has two. */
   async function fill(): Promise<void> {
     const client = await pool.connect();
-    const actor = { kind: 'api_key', id: '7', name: 'CRM' };
-    const record = { action: 'call.make', actor, address: null, target: '101', outcome: 'done', details: {} };
+    const actor = { kind: 'api_key', id: '7', name: 'CRM' } as const;
+    const record = { action: 'call.make' as const, actor, address: null, target: '101', outcome: 'done', details: {} };
     const rest = { ...auditEntry(Date.UTC(2026, 0, 1), record), dn: null, call: null, event: null };
     await fillAuditChain(
       { client },

@@ -10,10 +10,12 @@ export interface KeyCommands {
 interface NewKey {
   readonly apiKey: string;
   readonly permissions: readonly string[];
+  /** Null: restricted to no extension. */
+  readonly dns: readonly string[] | null;
 }
 
 /** `relayUrl`: what stands in front of `relay/`, with its slash. */
-export function keyCommands(relayUrl: string, { apiKey, permissions }: NewKey): KeyCommands {
+export function keyCommands(relayUrl: string, { apiKey, permissions, dns }: NewKey): KeyCommands {
   const may = (permission: Permission) => permissions.includes(permission);
   const header = quote(`Authorization: Bearer ${apiKey}`);
   const ask = (path: string) => `curl -fsS -H ${header} ${quote(`${relayUrl}${path}`)}`;
@@ -32,7 +34,10 @@ export function keyCommands(relayUrl: string, { apiKey, permissions }: NewKey): 
   const wscat = may('read')
     ? { line: listen('calls'), does: 'Call events as they happen' }
     : may('monitor')
-      ? { line: listen('health,errors'), does: 'Health and errors as they happen' }
+      ? // Errors tell of every extension: they are refused to a key that is restricted to some.
+        dns === null
+        ? { line: listen('health,errors'), does: 'Health and errors as they happen' }
+        : { line: listen('health'), does: 'Health as it happens' }
       : null;
   return { curl, wscat };
 }

@@ -42,7 +42,7 @@ export const KEY_PRESETS: readonly KeyPreset[] = [
   {
     name: 'monitoring',
     title: 'Monitoring',
-    does: 'Watches health and errors. Sees no call.',
+    does: 'Watches health and errors. Gets no calls, but reads in the audit who did what, and whom commands called.',
     permissions: ['monitor'],
     advice: null,
   },

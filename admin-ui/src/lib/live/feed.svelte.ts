@@ -3,6 +3,7 @@ import type { RelayClient } from '@3cx-relay/shared/client/relay-client.ts';
 import { CallBoard } from './call-board.ts';
 import { type Connection, type Follower, follow } from './follow.ts';
 import { type Call, decodeCall, decodeMessage, field, type GapMessage } from './messages.ts';
+import { addNewErrors, decodeNewError, type NewError, type NewErrors, NO_NEW_ERRORS } from './new-errors.ts';
 
 /** At most four renderings a second, however fast events arrive; the first after a quiet time shows at once. */
 const RENDER_EVERY_MS = 250;
@@ -14,15 +15,15 @@ export class Feed {
   calls = $state.raw<readonly Call[] | null>(null);
   /** What is missing since the connection was last lost; null when nothing is. */
   gap = $state.raw<GapMessage | null>(null);
-  /** Counts the changes of components and errors, for those who then read more. */
+  /** Counts the changes of components, for those who then read more. */
   healthChanges = $state(0);
-  errorChanges = $state(0);
+  errors = $state.raw<NewErrors>(NO_NEW_ERRORS);
   readonly #board = new CallBoard();
   #follower: Follower | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #renderedAt = Number.NEGATIVE_INFINITY;
   #pendingHealth = 0;
-  #pendingErrors = 0;
+  #pendingErrors: NewError[] = [];
   #isBoardKnown = false;
 
   start(client: RelayClient, listener: { onRefused(error: unknown): void; onLostOrBack(): void }): void {
@@ -86,11 +87,16 @@ export class Feed {
         if (field(item, 'event') === 'health.state_change') this.#pendingHealth += 1;
         break;
       case 'error_event':
-        this.#pendingErrors += 1;
+        this.#takeError(item);
         break;
       default:
     }
     this.#schedule();
+  }
+
+  #takeError(item: RelayItem): void {
+    const error = decodeNewError(item);
+    if (error) this.#pendingErrors.push(error);
   }
 
   #takeGap(item: RelayItem): void {
@@ -109,8 +115,8 @@ export class Feed {
     this.#renderedAt = performance.now();
     if (this.#isBoardKnown) this.calls = this.#board.list();
     this.healthChanges += this.#pendingHealth;
-    this.errorChanges += this.#pendingErrors;
     this.#pendingHealth = 0;
-    this.#pendingErrors = 0;
+    if (this.#pendingErrors.length > 0) this.errors = addNewErrors(this.errors, this.#pendingErrors);
+    this.#pendingErrors = [];
   }
 }

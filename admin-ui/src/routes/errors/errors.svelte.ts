@@ -10,6 +10,7 @@ import type { AdminApi, Query } from '../../lib/api/admin-api.ts';
 import { type AdminProblem, toAdminProblem } from '../../lib/api/admin-problem.ts';
 import { Loaded } from '../../lib/api/loaded.svelte.ts';
 import { rangeOf, type TimeRange } from '../../lib/components/time-range.ts';
+import { countNewErrors, type NewError, type NewErrors } from '../../lib/live/new-errors.ts';
 
 const PAGE = 50;
 const PRESETS_ARE_READ_AT = 60_000;
@@ -37,10 +38,15 @@ export class Errors {
   selected = $state.raw<ReadonlySet<string>>(new Set());
   /** Why acknowledging failed. */
   problem = $state.raw<AdminProblem | null>(null);
+  /** Of what came since, that which the list would show. */
   newCount = $state(0);
+  /** So many came that not all of them were looked at. */
+  isMoreNew = $state(false);
+  /** Those that stood in the list at any time. */
+  components = $state.raw<ReadonlySet<string>>(new Set());
   readonly #api: AdminApi;
   #filter: ErrorFilter;
-  #seenChanges = 0;
+  #seen = 0;
 
   constructor(api: AdminApi, filter: ErrorFilter) {
     this.#api = api;
@@ -52,20 +58,24 @@ export class Errors {
     return [...(this.first.value?.errors ?? []), ...this.later];
   }
 
-  /** Reads from the newest on; `changes` is the feed's count of what came until now. */
-  async load(filter: ErrorFilter, changes: number): Promise<void> {
+  /** Reads from the newest on; `seen` is the feed's count of what came until now. */
+  async load(filter: ErrorFilter, seen: number): Promise<void> {
     this.#filter = filter;
-    this.#seenChanges = changes;
+    this.#seen = seen;
     this.newCount = 0;
+    this.isMoreNew = false;
     await this.first.load();
     this.later = [];
     this.next = this.first.value?.next ?? null;
+    this.#noteComponents();
     const known = new Set(this.list.map(({ id }) => id));
     this.selected = new Set([...untrack(() => this.selected)].filter(id => known.has(id)));
   }
 
-  count(changes: number): void {
-    this.newCount = changes - this.#seenChanges;
+  count(errors: NewErrors): void {
+    const { count, isMore } = countNewErrors(errors, this.#seen, error => isWanted(error, this.#filter));
+    this.newCount = count;
+    this.isMoreNew = isMore;
   }
 
   async readOn(): Promise<void> {
@@ -75,6 +85,7 @@ export class Errors {
       const page = await this.#api.get<ErrorsAnswer>('errors', { ...this.#query(), limit: PAGE, cursor: this.next });
       this.later = [...this.later, ...page.errors];
       this.next = page.next;
+      this.#noteComponents();
     } catch (error) {
       this.first.problem = toAdminProblem(error);
     } finally {
@@ -91,8 +102,10 @@ export class Errors {
     this.selected = selected;
   }
 
-  /** Those named, or all open ones that match. How many it were. @throws AdminProblem */
-  async acknowledge(which: 'matching' | readonly string[]): Promise<number> {
+  /** Those named, or all open ones that match. @throws AdminProblem */
+  async acknowledge(
+    which: 'matching' | readonly string[],
+  ): Promise<{ readonly count: number; readonly incomplete: string | null }> {
     const { severity, component, text, range } = this.#filter;
     const { from, to } = range ? rangeOf(range, Date.now()) : { from: null, to: null };
     const body: AcknowledgeRequest =
@@ -106,9 +119,9 @@ export class Errors {
             },
           }
         : { ids: [...which] };
-    const { acknowledged } = await this.#api.post<AcknowledgeAnswer>('errors/acknowledge', body);
+    const { acknowledged, incomplete } = await this.#api.post<AcknowledgeAnswer>('errors/acknowledge', body);
     this.selected = new Set();
-    return acknowledged.length;
+    return { count: acknowledged.length, incomplete };
   }
 
   /** Address of everything that matches, as a file. */
@@ -118,6 +131,11 @@ export class Errors {
 
   detail(id: string): Loaded<ErrorDetailAnswer> {
     return new Loaded(signal => this.#api.get(`errors/${id}`, {}, signal));
+  }
+
+  #noteComponents(): void {
+    const all = new Set([...untrack(() => this.components), ...this.list.map(({ component }) => component)]);
+    if (all.size > untrack(() => this.components.size)) this.components = all;
   }
 
   #query(): Query {
@@ -130,4 +148,14 @@ export class Errors {
       to: times && new Date(times.to),
     };
   }
+}
+
+/** As the relay narrows the list; a range that is over gets no new ones. */
+function isWanted(error: NewError, { state, severity, component, text, range }: ErrorFilter): boolean {
+  if (state === 'acknowledged' || (range !== null && rangeOf(range, Date.now()).to < Date.now())) return false;
+  return (
+    (!severity || severity.split(',').includes(error.severity)) &&
+    (!component || component.split(',').includes(error.component)) &&
+    (!text || error.message.toLowerCase().includes(text.toLowerCase()))
+  );
 }

@@ -11,6 +11,7 @@ import {
   type TotpOffer,
   totpConfirmation,
 } from '@3cx-relay/shared/wire/admin/account.ts';
+import type { AuditAction } from '@3cx-relay/shared/wire/audit-actions.ts';
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { clientAddress } from '../../public/client-address.ts';
@@ -36,7 +37,7 @@ export function addSecondFactor(router: Router<AdminState>, deps: AccountDeps & 
     return deps.confirmPassword(signedInOf(context.state), given);
   }
 
-  function tell(context: AccountContext, action: string): void {
+  function tell(context: AccountContext, action: AuditAction): void {
     const target = `user:${signedInOf(context.state).user.id}`;
     deps.audit.write({ action, ...actorOf(context), target, outcome: 'done', details: {} });
   }

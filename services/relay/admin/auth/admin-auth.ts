@@ -1,5 +1,6 @@
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import { ADMIN_COOKIE, CSRF_HEADER } from '@3cx-relay/shared/wire/admin/session.ts';
+import type { AuditAction } from '@3cx-relay/shared/wire/audit-actions.ts';
 import type { Context, Middleware } from 'koa';
 import koaJwt from 'koa-jwt';
 import { toAdminActor } from '../../admin-actor.ts';
@@ -154,7 +155,7 @@ export class AdminAuth {
     });
 
   #tell(
-    action: string,
+    action: AuditAction,
     { id, user }: Pick<SignedIn, 'id' | 'user'>,
     what: { from: Pick<SessionOrigin, 'address'>; details: object },
   ): void {

@@ -35,7 +35,7 @@ export interface AttemptedUser {
 }
 
 const WINDOW_MS = 60_000;
-const NOBODY = { kind: 'anonymous', id: 'anonymous', name: 'anonymous' };
+const NOBODY = { kind: 'anonymous', id: 'anonymous', name: 'anonymous' } as const;
 
 /** `password.confirm`: by somebody who is signed in, so that he is known. */
 export function createSignInAudit(

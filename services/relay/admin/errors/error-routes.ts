@@ -19,6 +19,9 @@ export interface ErrorRoutesDeps extends Omit<ErrorExportDeps, 'places'> {
   readonly auth: AdminAuth;
 }
 
+/** Ids in an entry of the audit; how many there were stands beside them. */
+const MAX_AUDITED_IDS = 50;
+
 const ACCEPTABLE: Readonly<Record<string, ErrorFormat>> = {
   'application/json': 'json',
   'application/x-ndjson': 'ndjson',
@@ -50,13 +53,15 @@ export function addErrors(router: Router<AdminState>, deps: ErrorRoutesDeps, opt
   async function acknowledge(context: RouterContext<AdminState>, which: Acknowledgeable): Promise<Acknowledged> {
     const by = actorOf(context);
     const result = await orProblem(tracker.acknowledgeError(which, by.actor.name));
-    const { acknowledged } = result;
-    if (acknowledged.length > 0) {
+    const { changed } = result;
+    // What was acknowledged before is no news for an auditor.
+    if (changed.length > 0) {
       deps.audit.write({
         ...{ action: 'error.acknowledge', ...by, outcome: 'done' },
         target: typeof which === 'string' ? `error:${which}` : null,
         details: {
-          errors: acknowledged.length,
+          errors: changed.length,
+          ids: changed.slice(0, MAX_AUDITED_IDS),
           ...(typeof which === 'object' && 'matching' in which ? { matching: which.matching } : {}),
         },
       });
@@ -66,7 +71,11 @@ export function addErrors(router: Router<AdminState>, deps: ErrorRoutesDeps, opt
 
   router.post('/admin/errors/acknowledge', auth.requireAdmin, async context => {
     const { ids, matching } = await readJsonBody(context.req, acknowledgeRequest);
-    context.body = await acknowledge(context, ids ?? { matching: toFilters(matching ?? {}) });
+    const { acknowledged, unknown, incomplete } = await acknowledge(
+      context,
+      ids ?? { matching: toFilters(matching ?? {}) },
+    );
+    context.body = { acknowledged, unknown, incomplete };
   });
 
   router.post('/admin/errors/:id/acknowledge', auth.requireAdmin, async context => {

@@ -1,3 +1,4 @@
+import { PANEL_CLIENT } from '@3cx-relay/shared/log/request-entry.ts';
 import type { ApiKey } from '../../keys/validation.ts';
 import type { SignedIn } from '../admin-state.ts';
 
@@ -8,7 +9,7 @@ import type { SignedIn } from '../admin-state.ts';
 export function toSessionKey(session: SignedIn): ApiKey {
   return {
     id: session.id,
-    clientName: `panel:${session.user.username}`,
+    clientName: `${PANEL_CLIENT}${session.user.username}`,
     permissions: ['read', 'history', 'monitor'],
     ...{ expiresAt: null, dns: null, addresses: null, maxConnections: null, requestsPerSecond: null },
     session,

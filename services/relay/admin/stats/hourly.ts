@@ -8,12 +8,19 @@ import type pg from 'pg';
 const HOUR_MS = 3_600_000;
 const HOURS = 24;
 const PAGE = 1_000;
-/** A day with more entries than that is counted from its end: the bars on the left are then too short. */
+/** A day with more entries than that is counted from its end. */
 const MAX_PAGES = 5;
 
 export type Hourly<Part extends 'callsPerHour'> = NonNullable<StatsAnswer[Part]>;
 
-type ErrorHours = NonNullable<StatsAnswer['errors']['last24h']>;
+export interface ErrorHours {
+  readonly hours: NonNullable<StatsAnswer['errors']['last24h']>;
+  /** Of what came before nothing is counted; null when all is. */
+  readonly countedFrom: Date | null;
+}
+
+/** Entries of a day that are counted. */
+export const MAX_COUNTED = PAGE * MAX_PAGES;
 
 /** The hour that goes on is the last one. */
 function hoursUntil(now: number): number[] {
@@ -40,6 +47,7 @@ export async function readErrorsPerHour(pool: pg.Pool, now: number): Promise<Err
     ...{ critical: 0, error: 0, warning: 0, info: 0 },
   }));
   let before: LogPosition | null = null;
+  let oldest = now;
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const query = { channel: 'errors', from: hours[0] } as const;
     const { entries, next } = await readEventHistory(pool, query, {
@@ -49,12 +57,13 @@ export async function readErrorsPerHour(pool: pg.Pool, now: number): Promise<Err
       limit: PAGE,
     });
     for (const entry of entries) {
+      oldest = Math.min(oldest, entry.at);
       const event = decodeErrorEvent(entry);
       const cell = cells[Math.floor((entry.at - (hours[0] ?? 0)) / HOUR_MS)];
       if (event?.kind === 'occurrence' && cell) cell[event.severity] += 1 + event.suppressed;
     }
-    if (next === null) break;
+    if (next === null) return { hours: cells, countedFrom: null };
     before = next;
   }
-  return cells;
+  return { hours: cells, countedFrom: new Date(oldest) };
 }

@@ -8,7 +8,7 @@ import type pg from 'pg';
 import type { HealthReport } from '../../health.ts';
 import type { DeliveryWindow } from '../../live/delivery-window.ts';
 import { shareAnswer } from '../../share-answer.ts';
-import { readCallsPerHour, readErrorsPerHour } from './hourly.ts';
+import { MAX_COUNTED, readCallsPerHour, readErrorsPerHour } from './hourly.ts';
 import { readActiveCalls, readRedisStats } from './redis-stats.ts';
 
 export interface StatsDeps {
@@ -46,7 +46,7 @@ export function createStatsReport(deps: StatsDeps): () => Promise<StatsAnswer> {
         return null;
       }
     };
-    const [health, open, active, calls, last24h, memory] = await Promise.all([
+    const [health, open, active, calls, errors, memory] = await Promise.all([
       deps.report(),
       deps.tracker.countOpen(),
       part('active calls: Redis does not answer', readActiveCalls(redis, keys)),
@@ -55,6 +55,11 @@ export function createStatsReport(deps: StatsDeps): () => Promise<StatsAnswer> {
       part('memory: Redis does not answer', redisStats()),
     ]);
     if (open.incomplete !== null) missing.push(`open errors: ${open.incomplete}`);
+    if (errors?.countedFrom) {
+      missing.push(
+        `errors of the last 24 hours: only the newest ${MAX_COUNTED.toLocaleString('en')} entries are counted`,
+      );
+    }
     const lag = persistLag.safeParse(health.components.persist.lag).data ?? null;
     if (lag === null) missing.push('persist lag: nothing is known of it while Redis does not answer');
     return {
@@ -63,7 +68,11 @@ export function createStatsReport(deps: StatsDeps): () => Promise<StatsAnswer> {
       eventsPerSecond: deps.deliveries.rates(),
       clients: { here: health.clients },
       latency: deps.deliveries.latency(),
-      errors: { open: { ...open.counts }, last24h },
+      errors: {
+        open: { ...open.counts },
+        last24h: errors?.hours ?? null,
+        countedFrom: errors?.countedFrom?.toISOString() ?? null,
+      },
       callsPerHour: calls,
       persistLag: lag,
       redis: memory,

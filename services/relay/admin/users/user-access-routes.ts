@@ -1,6 +1,7 @@
 import { removeTotp } from '@3cx-relay/shared/store/admin-second-factor.ts';
 import { listAdminSessions } from '@3cx-relay/shared/store/admin-sessions.ts';
 import { changeAdminPassword } from '@3cx-relay/shared/store/admin-users.ts';
+import type { AuditAction } from '@3cx-relay/shared/wire/audit-actions.ts';
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { ProblemError } from '../../public/problem-error.ts';
@@ -18,7 +19,7 @@ type UserContext = Context & { state: AdminState; params: { readonly id?: string
  */
 export function addUserAccess(router: Router<AdminState>, deps: UserDeps): void {
   const { auth, pool, sessions } = deps;
-  const tell = (context: UserContext, action: string, user: { id: number; username: string }, details = {}) =>
+  const tell = (context: UserContext, action: AuditAction, user: { id: number; username: string }, details = {}) =>
     deps.audit.write({
       ...{ action, ...actorOf(context), target: `user:${user.id}`, outcome: 'done' },
       details: { username: user.username, ...details },

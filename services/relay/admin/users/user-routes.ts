@@ -73,7 +73,7 @@ export function addUsers(router: Router<AdminState>, deps: UserDeps): void {
       ...who,
       target: `user:${id}`,
       details: { username: before.username, ...change },
-    };
+    } as const;
     if (outcome === 'last_admin') {
       audit.write({ ...entry, outcome });
       throw new ProblemError('last_admin', `${before.username} is the last active admin: make another one first`);

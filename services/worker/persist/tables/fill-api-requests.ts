@@ -1,7 +1,13 @@
 import { toSafeText } from '@3cx-relay/shared/errors/details.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
-import type { RequestRecord } from '@3cx-relay/shared/log/request-entry.ts';
-import { type ApiRequest, addUsage, insertApiRequests, type UsageSum } from '@3cx-relay/shared/store/usage.ts';
+import { PANEL_CLIENT, type RequestRecord } from '@3cx-relay/shared/log/request-entry.ts';
+import {
+  type ApiRequest,
+  addUsage,
+  insertApiRequests,
+  PANEL_KEY,
+  type UsageSum,
+} from '@3cx-relay/shared/store/usage.ts';
 import { z } from 'zod';
 import { storeInHalves } from '../in-halves.ts';
 import type { Filling } from './filling.ts';
@@ -32,12 +38,15 @@ const body = z.looseObject({
     durationMs: count,
     // Of a key that is no number of api_keys nobody knows whose it is.
     keyId: z.int().min(1).max(MAX_INTEGER).nullable().catch(null),
+    client: z.string().nullish().catch(null),
     bytes: z.number().nonnegative().transform(Math.round).optional().catch(undefined),
     suppressed: count.optional(),
   }),
 });
 
 interface Request extends ApiRequest {
+  /** By somebody who is signed in to the panel. */
+  readonly isOfPanel: boolean;
   readonly bytes: number;
   readonly entry: LogEntry;
 }
@@ -49,7 +58,7 @@ export async function fillApiRequests({ client, onUnstorable }: Filling, entries
   const store = async (some: readonly Request[]) => {
     await insertApiRequests(
       client,
-      some.map(({ entry: _entry, bytes: _bytes, ...request }) => request),
+      some.map(({ entry: _entry, bytes: _bytes, isOfPanel: _isOfPanel, ...request }) => request),
     );
     await addUsage(client, sumByHour(some));
   };
@@ -59,12 +68,13 @@ export async function fillApiRequests({ client, onUnstorable }: Filling, entries
 
 function sumByHour(requests: readonly Request[]): UsageSum[] {
   const sums = new Map<string, UsageSum>();
-  for (const { at, keyId, endpoint, status, durationMs, bytes, suppressed } of requests) {
+  for (const { at, isOfPanel, endpoint, status, durationMs, bytes, suppressed, ...request } of requests) {
+    const keyId = isOfPanel ? PANEL_KEY : (request.keyId ?? 0);
     const hour = new Date(Math.floor(at.getTime() / HOUR_MS) * HOUR_MS);
     const key = JSON.stringify([hour, keyId, endpoint, status]);
     const sum = sums.get(key) ?? {
       hour,
-      keyId: keyId ?? 0,
+      keyId,
       endpoint,
       status,
       ...{ requests: 0, durationMs: 0, maxDurationMs: 0, bytes: 0 },
@@ -91,9 +101,10 @@ function decodeRequest(entry: LogEntry): Request | null {
   }
   const parsed = body.safeParse(json);
   if (!parsed.success) return null;
-  const { endpoint, method, status, durationMs, keyId, bytes = 0, suppressed = 0 } = parsed.data.data;
+  const { endpoint, method, status, durationMs, keyId, client, bytes = 0, suppressed = 0 } = parsed.data.data;
   return {
     keyId,
+    isOfPanel: keyId === null && (client?.startsWith(PANEL_CLIENT) ?? false),
     endpoint: toSafeText(endpoint, MAX_ENDPOINT),
     method: toSafeText(method, MAX_METHOD),
     status,
