@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Permission } from '@3cx-relay/shared/wire/permissions.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { keyCommands } from '../../admin-ui/src/lib/keys/key-commands.ts';
@@ -38,6 +39,18 @@ test.each([
   // The relay tells all that the key may read.
   expect(Object.keys(hello.channels)).toEqual(expect.arrayContaining(channels));
   socket.close();
+});
+
+test.each([
+  [['read']],
+  [['history']],
+  [['monitor']],
+  [['write']],
+])('the curl line of a key with %j is answered with 200', async permissions => {
+  const { apiKey } = await relay.createKey({ permissions: permissions as Permission[] });
+  const { curl } = keyCommands(`${relay.url}/`, { apiKey, permissions, dns: null });
+  const [, header = '', url = ''] = /-H 'Authorization: (.*)' '(.*)'$/.exec(curl.line) ?? [];
+  expect((await fetch(url, { headers: { authorization: header } })).status).toBe(200);
 });
 
 test('a key that may read no channel gets no line that listens', () => {
