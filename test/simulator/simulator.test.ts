@@ -277,6 +277,20 @@ test('a request over the socket is answered to the one who asked', async () => {
   expect(other.texts).toEqual([]);
 });
 
+test('a scenario is known by any way to write its name, and a blind transfer by that name, too', async () => {
+  const names = {
+    ringGroup: ['ringGroup', 'ring_group', 'ring-group', 'ring group', 'ringgroup', 'Ring Group'],
+    transfer: ['transfer', 'blindTransfer', 'blind_transfer', 'blind-transfer', 'BLIND TRANSFER'],
+    inbound: ['Inbound'],
+  };
+  for (const [scenario, written] of Object.entries(names)) {
+    for (const name of written) {
+      const { status, body } = await client.post('/sim/calls', { scenario: name, ringMs: 1, talkMs: 1 });
+      expect([status, (body as { scenario?: string }).scenario], name).toEqual([201, scenario]);
+    }
+  }
+});
+
 test('bad input names the field and what would be right', async () => {
   for (const [path, body, message] of [
     [
