@@ -51,7 +51,7 @@ export function createIngestion(
   const window = new OrderedWindow({ registry });
   const enricher = new Enricher(
     { concurrency: config.INGEST_GET_CONCURRENCY, deadlineMs: getDeadlineMs },
-    { get: (of, signal) => pbx.api.getParticipant(of, signal), registry },
+    { get: (of, signal) => pbx.api.getParticipant(of, signal), errors: deps.errors, registry },
   );
   const queues = new QueueWatch(
     { graceMs: config.INGEST_END_GRACE_MS, everyMs: config.INGEST_QUEUE_LOOK_MS },
@@ -140,7 +140,7 @@ export function createIngestion(
   });
   const silence = new SilenceWatch(
     { silenceMs: config.INGEST_SILENCE_MS },
-    { socket: pbx.socket, xapi: pbx.xapi, lastFrameAt: () => feed.lastFrameAt, logger },
+    { socket: pbx.socket, xapi: pbx.xapi, lastFrameAt: () => feed.lastFrameAt, logger, errors: deps.errors },
   );
   log.watch({
     onRoom(hasRoom) {

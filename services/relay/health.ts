@@ -1,4 +1,4 @@
-import { componentSample, RECONNECTABLE, type Reconnectable } from '@3cx-relay/shared/jobs/component-state.ts';
+import { componentSample, RECONNECTABLE } from '@3cx-relay/shared/jobs/component-state.ts';
 import { readLease } from '@3cx-relay/shared/log/ingest-lease.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { lagSeconds, readPersistLag } from '@3cx-relay/shared/log/persist-lag.ts';
@@ -10,12 +10,16 @@ import { z } from 'zod';
 import type { Hub } from './live/hub.ts';
 import type { Tail } from './live/tail.ts';
 import { shareAnswer } from './share-answer.ts';
+import { createStateAges } from './state-ages.ts';
 
 export interface ComponentHealth {
   /** `absent`: not configured, and nothing is wrong with that. */
   readonly state: 'up' | 'degraded' | 'down' | 'absent';
   readonly latencyMs?: number;
   readonly error?: string | null;
+  /** ISO 8601: since when it is in this state, and when that was looked at. */
+  readonly since?: string;
+  readonly checkedAt?: string;
   readonly [detail: string]: unknown;
 }
 
@@ -25,9 +29,14 @@ export interface HealthReport {
   readonly version: string;
   /** `pbx` is what ingest's own state says; the connections in it are told one by one once they were looked at. */
   readonly components: Readonly<Record<'redis' | 'log' | 'postgres' | 'persist' | 'ingest' | 'pbx', ComponentHealth>> &
-    Readonly<Partial<Record<Reconnectable, ComponentHealth>>>;
+    Readonly<Partial<Record<Sampled, ComponentHealth>>>;
   readonly clients: number;
 }
+
+/** What ingest alone can look at; Redis and PostgreSQL the relay asks itself, because it is cut off from them by itself. */
+const SAMPLED = [...RECONNECTABLE, 'event_loop'] as const;
+
+type Sampled = (typeof SAMPLED)[number];
 
 export interface HealthDeps {
   readonly redis: Redis;
@@ -46,9 +55,12 @@ const TAIL_SILENT_MS = 4_000;
 const BEHIND_FROM_S = 60;
 const REPORT_VALID_MS = 500;
 const PING_DEADLINE_MS = 1_500;
+/** As often as ingest looks at its connections: a state is to have its age also when nobody asked for it. */
+const LOOK_EVERY_MS = 5_000;
 
 const ingestStatus = z.looseObject({
   state: z.enum(['connected', 'connecting', 'down']),
+  socketSince: z.string().nullable().optional(),
   lastFrameAt: z.unknown().optional(),
   error: z.string().nullable().optional(),
   components: z.array(z.unknown()).default([]),
@@ -56,12 +68,22 @@ const ingestStatus = z.looseObject({
 
 const standbyStatus = z.looseObject({ host: z.string() });
 
-/** Anybody may ask, so that asking often must cost nothing. */
-export function createHealthReport(deps: HealthDeps): () => Promise<HealthReport> {
-  return shareAnswer(() => readHealth(deps), REPORT_VALID_MS);
+export interface HealthWatch {
+  /** Anybody may ask, so that asking often costs nothing. */
+  readonly report: () => Promise<HealthReport>;
+  stop(): void;
 }
 
-async function readHealth(deps: HealthDeps): Promise<HealthReport> {
+export function watchHealth(deps: HealthDeps): HealthWatch {
+  const ages = createStateAges(Date.now);
+  const report = shareAnswer(() => readHealth(deps, ages), REPORT_VALID_MS);
+  const look = () => void report().catch(() => undefined);
+  look();
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  return { report, stop: () => clearInterval(timer) };
+}
+
+async function readHealth(deps: HealthDeps, ages: ReturnType<typeof createStateAges>): Promise<HealthReport> {
   const [redis, postgres, persist, ingest] = await Promise.all([
     readRedis(deps),
     check(deps.pingPostgres),
@@ -73,9 +95,11 @@ async function readHealth(deps: HealthDeps): Promise<HealthReport> {
     silentForMs < TAIL_SILENT_MS
       ? { state: 'up', silentForMs }
       : { state: 'down', silentForMs, error: 'the log has not answered for some time' };
-  const components = { redis, log, postgres, persist, ...ingest };
+  const components = ages.date({ redis, log, postgres, persist, ...ingest });
   const isDown = redis.state === 'down' || log.state === 'down';
-  const isWhole = Object.values(components).every(({ state }) => state === 'up' || state === 'absent');
+  // One that is late at times misses nothing.
+  const needed = Object.entries(components).filter(([name]) => name !== 'event_loop');
+  const isWhole = needed.every(([, { state }]) => state === 'up' || state === 'absent');
   return {
     status: isDown ? 'down' : isWhole ? 'ok' : 'degraded',
     version: deps.version,
@@ -142,9 +166,7 @@ async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
 }
 
 /** Ingest says every second how it is, in a key that expires: no word means that it is not running. */
-async function readIngest(
-  deps: HealthDeps,
-): Promise<Pick<HealthReport['components'], 'ingest' | 'pbx' | Reconnectable>> {
+async function readIngest(deps: HealthDeps): Promise<Pick<HealthReport['components'], 'ingest' | 'pbx' | Sampled>> {
   try {
     const { redis, keys } = deps;
     const [text, lease, standby] = await Promise.all([
@@ -172,6 +194,7 @@ async function readIngest(
         ...details,
         state: state === 'connected' ? 'up' : state === 'down' ? 'down' : 'degraded',
         error: error ?? null,
+        ...(state === 'connected' && status.socketSince && { since: status.socketSince }),
       },
       ...connectionsOf(components),
     };
@@ -189,11 +212,11 @@ function hostOf(said: string | null): string | null {
 }
 
 /** What this version does not know is left out: the other side may be newer. */
-function connectionsOf(components: readonly unknown[]): Partial<Record<Reconnectable, ComponentHealth>> {
-  const connections: Partial<Record<Reconnectable, ComponentHealth>> = {};
+function connectionsOf(components: readonly unknown[]): Partial<Record<Sampled, ComponentHealth>> {
+  const connections: Partial<Record<Sampled, ComponentHealth>> = {};
   for (const each of components) {
     const { data: sample } = componentSample.safeParse(each);
-    const name = RECONNECTABLE.find(known => known === sample?.component);
+    const name = SAMPLED.find(known => known === sample?.component);
     if (!sample || !name) continue;
     const { state, latencyMs, error, since, checkedAt } = sample;
     connections[name] = { state, ...(latencyMs === null ? {} : { latencyMs }), error, since, checkedAt };

@@ -18,7 +18,7 @@ import type { RelayConfig } from './config.ts';
 import { createDocumentSource } from './documents/document-source.ts';
 import { createRelayErrors } from './errors/relay-errors.ts';
 import { watchStores } from './errors/watch-stores.ts';
-import { createHealthReport } from './health.ts';
+import { watchHealth } from './health.ts';
 import { createAccess } from './keys/access.ts';
 import { createAddressList } from './keys/address-list.ts';
 import { createAdmission } from './keys/admission.ts';
@@ -157,7 +157,7 @@ export async function createRelay(
   const pingPostgres = store.ping;
   const storesWatch = watchStores({ tail, pingPostgres }, { logger, errors });
   const status = createStatusReporter({ redis: commands.redis, key: keys.relayStatus });
-  const report = createHealthReport({
+  const health = watchHealth({
     redis: commands.redis,
     keys,
     status,
@@ -166,6 +166,7 @@ export async function createRelay(
     version: packageJson.version,
     pingPostgres,
   });
+  const { report } = health;
   const requests = createRequestLog(
     { redis: commands.redis, keys, registry: deps.registry, logger },
     { maxAnonymousPerSecond: config.RELAY_MAX_ANONYMOUS_REQUEST_ENTRIES_PER_SECOND },
@@ -308,6 +309,7 @@ export async function createRelay(
         deadlineMs: 4_000,
         run: async () => {
           storesWatch.stop();
+          health.stop();
           await status.stop();
           schema.stop();
           liveKeys.stop();

@@ -133,7 +133,7 @@ export const healthReport = z
     components: z
       .record(z.string(), componentHealth)
       .describe(
-        '`redis`, `log`, `postgres`, `persist` (the copying from the one to the other), `ingest`, `pbx`, and the connections of the PBX that were looked at.',
+        '`redis`, `log`, `postgres`, `persist` (the copying from the one to the other), `ingest`, `pbx`, the connections of the PBX that were looked at, and `event_loop`, how late ingest is, of which `status` says nothing.',
       ),
     clients: z.int().nonnegative().describe('Sockets that are open at this relay.'),
   })

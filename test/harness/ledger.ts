@@ -29,7 +29,7 @@ export async function entriesLogged(system: System): Promise<LoggedEntry[]> {
   }
 }
 
-/** Garbage that happens to be a frame: it may be in the log, and what it says is nobody's. */
+/** Garbage that happens to be JSON: it may be in the log, and what it says is nobody's. */
 function garbageIn(frames: readonly Frame[]): ReadonlySet<string> {
   const texts = new Set<string>();
   for (const { raw, encoding } of frames) {

@@ -163,7 +163,14 @@ describe('the public API', () => {
       },
       { what: 'the report to be made anew' },
     );
-    expect(told).toEqual({ state: 'up', error: null, host: 'one', since, standby: 'two' });
+    expect(told).toEqual({
+      state: 'up',
+      error: null,
+      host: 'one',
+      since,
+      checkedAt: expect.any(String),
+      standby: 'two',
+    });
     const open = (await (await get('/relay/health', null)).json()) as { components: Record<string, object> };
     expect(open.components.ingest).toEqual({ state: 'up' });
     await redis.del(keys.ingestLease, keys.ingestStatus, keys.ingestStandby);

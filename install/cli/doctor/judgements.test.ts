@@ -7,7 +7,7 @@ import { judgeHolder } from './ingest-holder.ts';
 import { toIngestWord } from './ingest-word.ts';
 import { listenersOn } from './listeners.ts';
 import { judgeRoom } from './machine.ts';
-import { judgeClock, judgeExtensions } from './pbx.ts';
+import { judgeClock, judgeExtensions, judgeRole } from './pbx.ts';
 import { judgeBackup } from './postgres.ts';
 import { judgePostgresSettings } from './postgres-settings.ts';
 import { publicHostOf } from './relay.ts';
@@ -233,4 +233,16 @@ test('who writes and who stands by is named, and one that is silent or was stopp
   expect(judgeHolder({ ...lease, isReleased: true }, null, now).level).toBe('failure');
   expect(judgeHolder(null, null, now).level).toBe('unknown');
   expect(judgeHolder(null, standby, now).level).toBe('warning');
+});
+
+test('a role that is too small for a part of XAPI is told although XAPI answers', () => {
+  const said = (state: string, error: string | null) =>
+    toIngestWord({ components: [{ component: 'xapi', state, error }] });
+  const refusal = 'the role of the API client is too small for GET Users (403): give it the role System Owner';
+  expect(judgeRole(said('degraded', refusal))).toMatchObject({
+    ...{ level: 'failure', text: refusal },
+    fix: expect.stringContaining('System Owner'),
+  });
+  expect(judgeRole(said('up', null)).level).toBe('ok');
+  expect(judgeRole(said('degraded', 'slow to answer')).level).toBe('unknown');
 });

@@ -56,15 +56,7 @@ export const pbxChecks: readonly Check[] = [
   },
   {
     name: 'pbx-role',
-    run: context =>
-      fromIngest(context, ({ components }) => {
-        const xapi = components.get('xapi');
-        if (xapi?.error && ROLE.test(xapi.error))
-          return failure(xapi.error, 'give the API client the role System Owner and tick Configuration API');
-        return xapi?.state === 'up'
-          ? ok('the API client may use XAPI')
-          : unknown('not known while XAPI does not answer');
-      }),
+    run: context => fromIngest(context, judgeRole),
   },
   {
     name: 'pbx-socket',
@@ -126,6 +118,14 @@ export const pbxChecks: readonly Check[] = [
 async function fromIngest(context: CheckContext, judge: (word: IngestWord) => Finding): Promise<Finding> {
   const word = await context.ingest();
   return word === null ? SILENT : judge(word);
+}
+
+/** Ingest asks for what only the role System Owner may read, and says in the state of XAPI what is refused. */
+export function judgeRole({ components }: Pick<IngestWord, 'components'>): Finding {
+  const xapi = components.get('xapi');
+  if (xapi?.error && ROLE.test(xapi.error))
+    return failure(xapi.error, 'give the API client the role System Owner and tick Configuration API');
+  return xapi?.state === 'up' ? ok('the API client may use XAPI') : unknown('not known while XAPI does not answer');
 }
 
 export function judgeExtensions({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { judgeSettingNames, readSettingNames } from './setting-names.ts';
+import { judgeSettingNames, KNOWN_SETTINGS, readSettingNames } from './setting-names.ts';
 
 const example = readFileSync(fileURLToPath(new URL('../../../.env.example', import.meta.url)), 'utf8');
 
@@ -28,6 +28,12 @@ test('every setting of .env.example but those of the checkout is known, and what
   expect(names.length).toBeGreaterThan(80);
   const finding = judgeSettingNames([...names.filter(name => !ofCheckout.test(name)), 'NODE_EXTRA_CA_CERTS', 'TZ']);
   expect(finding).toEqual({ level: 'ok', text: expect.any(String) });
+});
+
+test('every setting that a service reads has a line in .env.example, where the panel reads what it means', () => {
+  const lines = new Set([...example.matchAll(/^#? ?([A-Z][A-Z_0-9]+)=/gm)].map(([, name = '']) => name));
+  expect(KNOWN_SETTINGS.size).toBeGreaterThan(80);
+  expect([...KNOWN_SETTINGS].filter(name => !lines.has(name))).toEqual([]);
 });
 
 test('names are read from the files that are there: owner.env need not be', () => {

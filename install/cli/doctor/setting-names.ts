@@ -7,7 +7,7 @@ import { workerConfig } from '../../../services/worker/config.ts';
 import { type Finding, ok, warning } from './check.ts';
 
 /** Every setting of every service: relay.env is one file for all of them, so that no service can say this by itself. */
-const KNOWN: ReadonlySet<string> = new Set(
+export const KNOWN_SETTINGS: ReadonlySet<string> = new Set(
   [ingestConfig, relayConfig, workerConfig].flatMap(config => Object.keys(config)),
 );
 /** What else stands in the file is not ours to judge. */
@@ -26,7 +26,7 @@ export function readSettingNames(configFolder: string): string[] {
 
 /** A name that was mistyped, or that a version gave up. */
 export function judgeSettingNames(names: readonly string[]): Finding {
-  const unknown = names.filter(name => OURS.test(name) && !KNOWN.has(name) && !OF_COMMANDS.has(name));
+  const unknown = names.filter(name => OURS.test(name) && !KNOWN_SETTINGS.has(name) && !OF_COMMANDS.has(name));
   if (unknown.length === 0) return ok('every setting has a name that a service knows');
   return warning(
     `no service knows ${unknown.join(', ')}, which has no effect`,

@@ -39,6 +39,7 @@ function createIngest(answers: readonly Posted[], options: { now?: () => number;
   const posts: { path: string; authorization: string }[] = [];
   const audits: { action: string; outcome: string; target: string; details: Record<string, unknown> }[] = [];
   const invalid: string[] = [];
+  const told: string[] = [];
   const commands = createCallCommands({
     marks,
     token: {
@@ -55,12 +56,13 @@ function createIngest(answers: readonly Posted[], options: { now?: () => number;
       },
       stop() {},
     },
+    errors: { logError: (component, severity, message) => told.push(`${component} ${severity}: ${message}`) },
     write: (_, entry: NewEntry) => audits.push(JSON.parse(entry.body).data),
     logger: createLogger({ name: 'test', level: 'silent' }),
     registry: new Registry(),
     now: options.now ?? (() => 1_000),
   });
-  return { commands, posts, audits, invalid };
+  return { commands, posts, audits, invalid, told };
 }
 
 test('a command is put to the PBX and put on record', async () => {
@@ -180,4 +182,40 @@ test('of attached data the record names the members and not what they hold', asy
   const { commands, audits } = createIngest([done]);
   await commands.execute({ ...command, action: 'attach_party_data', attachedData: { pin: '4711' } });
   expect(audits[0]?.details.attachedData).toEqual(['pin']);
+});
+
+test.each([
+  [
+    { kind: 'not_sent', message: 'connect ECONNREFUSED' },
+    /^callcontrol error: the PBX did not get a command \(drop\): .*REFUSED/,
+  ],
+  [
+    { kind: 'no_answer', message: 'socket hang up' },
+    /^callcontrol error: whether .* executed a command \(drop\) is not known/,
+  ],
+  [{ kind: 'answered', status: 500, text: '' }, /^callcontrol error: whether .* \(drop\) is not known: .*500/],
+] satisfies [Posted, RegExp][])('a command that failed at the PBX with %j is an error', async (posted, expected) => {
+  const { commands, told } = createIngest([posted]);
+  await commands.execute(command);
+  await commands.execute(command);
+  expect(told).toEqual([expect.stringMatching(expected)]);
+  expect(told.join()).not.toMatch(/token-|8107/);
+});
+
+test.each([403, 404, 409, 422, 424])(
+  'that the PBX refuses a command with %i is for its caller, and no error',
+  async status => {
+    const { commands, told, audits } = createIngest([{ kind: 'answered', status, text: '' }]);
+    await commands.execute(command);
+    expect([told, audits.length]).toEqual([[], 1]);
+  },
+);
+
+test('neither is a command that was done, came too late or was none', async () => {
+  const { commands, told } = createIngest([done]);
+  await commands.execute(command);
+  await commands.execute({ ...command, commandId: 'cmd_00000003', expiresAt: 0 });
+  const { participantId: _, ...none } = command;
+  await commands.execute({ ...none, commandId: 'cmd_00000004' });
+  expect(told).toEqual([]);
 });

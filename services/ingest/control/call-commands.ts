@@ -1,3 +1,4 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import { toCallAudit } from '@3cx-relay/shared/jobs/call-audit.ts';
 import type { CallCommand, CallCommandResult } from '@3cx-relay/shared/jobs/call-command.ts';
 import { auditEntry } from '@3cx-relay/shared/log/audit-entry.ts';
@@ -28,11 +29,13 @@ export interface CallCommandsDeps {
   readonly token: OAuthToken;
   readonly pbx: PbxPost;
   readonly write: (channel: Channel, entry: NewEntry) => void;
+  readonly errors?: ErrorSink;
   readonly logger: Logger;
   readonly registry: Registry;
   readonly now?: () => number;
 }
 
+const INVALID = 'invalid_command';
 const LOST: CallCommandResult = {
   outcome: 'unknown',
   message: 'ingest was interrupted while it executed the command: it may have been executed, look at the active calls',
@@ -51,6 +54,7 @@ export function createCallCommands(deps: CallCommandsDeps): CallCommands {
     const { outcome, ...details } = result;
     deps.write('audit', auditEntry(now(), toCallAudit(command, { outcome, details })));
     outcomes.inc({ action: command.action, outcome: result.outcome });
+    tellFailure(deps.errors, command, result);
     return result;
   };
 
@@ -83,6 +87,18 @@ export function createCallCommands(deps: CallCommandsDeps): CallCommands {
   };
 }
 
+/** What the PBX refuses is between it and the caller, and in the audit. */
+function tellFailure(errors: ErrorSink | undefined, { action, dn, commandId }: CallCommand, result: CallCommandResult) {
+  const details = { action, dn, commandId };
+  if (result.outcome === 'unknown') {
+    const message = `whether the PBX executed a command (${action}) is not known: ${result.message}`;
+    errors?.logError('callcontrol', 'error', message, details);
+  } else if (result.outcome === 'failed' && result.code !== INVALID) {
+    const message = `the PBX did not get a command (${action}): ${result.message}`;
+    errors?.logError('callcontrol', 'error', message, { ...details, code: result.code });
+  }
+}
+
 /** Null when nobody began the command before. What was finished was told then. */
 function fromMark(mark: Mark): { result: CallCommandResult; isNews: boolean } | null {
   switch (mark.kind) {
@@ -97,7 +113,7 @@ function fromMark(mark: Mark): { result: CallCommandResult; isNews: boolean } | 
 
 async function put({ pbx, token }: CallCommandsDeps, command: CallCommand, bearer: string): Promise<CallCommandResult> {
   const action = toPbxAction(command);
-  if (!action) return { outcome: 'failed', code: 'invalid_command', message: `${command.action} needs a participant` };
+  if (!action) return { outcome: 'failed', code: INVALID, message: `${command.action} needs a participant` };
   const { path, body } = action;
   let posted = await pbx.post(path, { authorization: `Bearer ${bearer}`, body });
   // The PBX looks at the token before anything else, so that a 401 is the one refusal after which trying again is safe.

@@ -57,6 +57,9 @@ export async function createPbxControl(config: IngestConfig, deps: PbxControlDep
     { ...deps, database: pbx.database, xapi: pbx.xapi, socket, toldRefusal: () => pbx.token.refusal },
   );
   const { monitor, schedule } = watched;
+  pbx.failures.quietWhile(name =>
+    monitor.components.some(({ component, state }) => component === name && state === 'down'),
+  );
   const post = createPbxPost(pbxUrlOf(config), {
     timeoutMs: config.INGEST_COMMAND_TIMEOUT_MS,
     maxSockets: COMMAND_SOCKETS,
@@ -68,7 +71,7 @@ export async function createPbxControl(config: IngestConfig, deps: PbxControlDep
     pbx: post,
     write: (channel, entry) => log.write(channel, entry),
   });
-  const records = createRecordPages(pbx);
+  const records = createRecordPages({ ...pbx, errors: pbx.failures });
   const jobs = createPbxJobs({
     ...deps,
     redisUrl: config.REDIS_URL,

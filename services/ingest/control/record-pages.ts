@@ -1,3 +1,4 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { JobResult } from '@3cx-relay/shared/jobs/catalogue.ts';
 import type { CallRecordsRequest, RecordCursor, RecordPageRequest } from '@3cx-relay/shared/jobs/record-page.ts';
 import { messageOf, OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
@@ -23,7 +24,9 @@ export interface RecordPages {
 
 export interface RecordPagesDeps {
   readonly database: Pick<Database3CX, 'isConfigured' | 'segments' | 'agentStates'>;
+  /** Tells by itself what it did not answer. */
   readonly xapi: Pick<XAPIClient, 'historyReader' | 'segments'>;
+  readonly errors?: ErrorSink;
 }
 
 /** The answer lies in Redis until it is read. */
@@ -53,9 +56,18 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
-export function createRecordPages({ database, xapi }: RecordPagesDeps): RecordPages {
+export function createRecordPages({ database, xapi, errors }: RecordPagesDeps): RecordPages {
   const databaseTurn = createSemaphore(DATABASE_READS);
   const xapiTurn = createSemaphore(XAPI_READS);
+
+  const told = async <Result>(reading: Promise<Result>): Promise<Result> => {
+    try {
+      return await reading;
+    } catch (error) {
+      if (!isExpected(error)) errors?.logError('database', 'error', unread(error), { error });
+      throw error;
+    }
+  };
 
   const askDatabase = (request: RecordPageRequest): Promise<Told<CallRecord>> =>
     inTurn(databaseTurn, request, async () => {
@@ -75,15 +87,21 @@ export function createRecordPages({ database, xapi }: RecordPagesDeps): RecordPa
   const readCdr = async (asked: Asked): Promise<Told<CallRecord>> => {
     const { request } = asked;
     const reader = request.cursor?.reader;
-    if (reader === 'database') return askDatabase(request);
+    if (reader === 'database') return told(askDatabase(request));
     if (reader !== undefined || !database.isConfigured) return askXapi('call-log', asked);
     try {
       return await askDatabase(request);
     } catch (error) {
       if (!(error instanceof OperatorError) || error.code === EXPIRED) throw error;
-      return await askXapi('call-log', asked).catch((second: unknown) => {
+      const isNews = !isExpected(error);
+      try {
+        const page = await askXapi('call-log', asked);
+        if (isNews) errors?.logError('database', 'warning', `${unread(error)}; they came from XAPI`, { error });
+        return page;
+      } catch (second) {
+        if (isNews) errors?.logError('database', 'error', unread(error), { error });
         throw second instanceof OperatorError ? bothFailed(error, second) : second;
-      });
+      }
     }
   };
 
@@ -99,11 +117,21 @@ export function createRecordPages({ database, xapi }: RecordPagesDeps): RecordPa
       const known = reader === undefined || reader === 'database' ? null : reader;
       return orRefusal(request.kind === 'cdr' ? readCdr({ request, signal }) : askXapi(known, { request, signal }));
     },
-    agentStates: request => orRefusal(readAgentStates(request)),
+    agentStates: request => orRefusal(told(readAgentStates(request))),
   };
 }
 
 const EXPIRED = 'EXPIRED';
+/** A reader came too late, or this PBX has no such thing. */
+const EXPECTED: ReadonlySet<string> = new Set([EXPIRED, 'PBX_DB_ABSENT', 'PBX_TABLE_ABSENT']);
+
+function isExpected(error: unknown): boolean {
+  return error instanceof OperatorError && EXPECTED.has(error.code);
+}
+
+function unread(error: unknown): string {
+  return `records that were asked for could not be read from the PBX's database: ${messageOf(error)}`;
+}
 
 /** A database that is not there is no news: what XAPI says is. */
 function bothFailed(ofDatabase: OperatorError, ofXapi: OperatorError): OperatorError {

@@ -11,6 +11,11 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'PBX_CERTIFICATE_REFUSED',
 ]);
 
+/** Told once by the token that meets it, and not by everybody who wanted one. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof OperatorError && REFUSALS.has(error.code);
+}
+
 export interface ReportedToken extends OAuthToken {
   /** The refusal that was told and still holds. */
   readonly refusal: string | null;
@@ -33,7 +38,7 @@ export function reportRefusals(
         refusal = null;
         return valid;
       } catch (error) {
-        if (error instanceof OperatorError && REFUSALS.has(error.code) && error.message !== refusal) {
+        if (error instanceof OperatorError && isRefusal(error) && error.message !== refusal) {
           refusal = error.message;
           announce(to, { component: 'xapi', severity: 'critical', message: refusal, details: { code: error.code } });
         }

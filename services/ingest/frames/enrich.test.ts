@@ -1,5 +1,5 @@
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { EntityOutcome } from '../pbx/callcontrol/callcontrol-api.ts';
 import { Enricher } from './enrich.ts';
 
@@ -7,6 +7,7 @@ import { Enricher } from './enrich.ts';
 function stand(concurrency: number) {
   const asked: { key: string; answer: (outcome?: EntityOutcome) => void }[] = [];
   const settled: string[] = [];
+  const told: string[] = [];
   const enricher = new Enricher(
     { concurrency, deadlineMs: 60_000 },
     {
@@ -14,13 +15,14 @@ function stand(concurrency: number) {
         new Promise(resolve => {
           asked.push({ key: `${dn}/${id}`, answer: (outcome = { kind: 'gone' }) => resolve(outcome) });
         }),
+      errors: { logError: (component, severity, message) => told.push(`${component} ${severity}: ${message}`) },
       registry: createMetrics('test'),
     },
   );
   const request = (name: string, of: { dn: string; id: number }, isGivenUp = () => false) =>
     enricher.request({ ...of, isGivenUp, settle: () => settled.push(name) });
   const turn = () => new Promise(resolve => setImmediate(resolve));
-  return { asked, settled, enricher, request, turn };
+  return { asked, settled, told, enricher, request, turn };
 }
 
 const A = { dn: '101', id: 1 };
@@ -75,4 +77,39 @@ test('a pause holds GETs back until the resume', async () => {
   expect(asked).toEqual([]);
   enricher.resume();
   expect(asked).toHaveLength(1);
+});
+
+const FAILED: EntityOutcome = { kind: 'failed', message: 'status 503' };
+
+async function answerAll(outcomes: readonly EntityOutcome[]): Promise<string[]> {
+  const { asked, settled, told, request } = stand(1);
+  request('a', A);
+  for (const [n, outcome] of outcomes.entries()) {
+    await vi.waitFor(() => expect(asked).toHaveLength(n + 1));
+    asked[n]?.answer(outcome);
+  }
+  await vi.waitFor(() => expect(settled).toEqual(['a']));
+  return told;
+}
+
+test.each([
+  [
+    'fails at each try',
+    [FAILED, FAILED, FAILED],
+    ['callcontrol error: the PBX did not tell of a participant: status 503'],
+  ],
+  [
+    'is answered at the second try',
+    [FAILED, { kind: 'gone' }],
+    ['callcontrol warning: the PBX told of a participant only when it was asked again: status 503'],
+  ],
+  [
+    'is not answered in time',
+    [{ kind: 'deadline' }],
+    ['callcontrol error: the PBX did not tell of a participant: no answer in 60000 ms'],
+  ],
+  ['finds that it left', [{ kind: 'gone' }], []],
+  ['is for others', [{ kind: 'refused' }], []],
+] satisfies [string, EntityOutcome[], string[]][])('a GET that %s', async (_, outcomes, expected) => {
+  expect(await answerAll(outcomes)).toEqual(expected);
 });

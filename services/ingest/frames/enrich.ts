@@ -1,3 +1,4 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { EntityOutcome } from '../pbx/callcontrol/callcontrol-api.ts';
@@ -30,6 +31,7 @@ export class Enricher {
   readonly #concurrency: number;
   readonly #deadlineMs: number;
   readonly #get: (of: { dn: string; id: number }, signal: AbortSignal) => Promise<EntityOutcome>;
+  readonly #errors: ErrorSink | undefined;
   readonly #jobs = new Map<string, Job>();
   readonly #ready = new Set<Job>();
   readonly #latency: Histogram;
@@ -41,12 +43,14 @@ export class Enricher {
     options: { concurrency: number; deadlineMs: number },
     deps: {
       get: (of: { dn: string; id: number }, signal: AbortSignal) => Promise<EntityOutcome>;
+      errors?: ErrorSink;
       registry: Registry;
     },
   ) {
     this.#concurrency = options.concurrency;
     this.#deadlineMs = options.deadlineMs;
     this.#get = deps.get;
+    this.#errors = deps.errors;
     const registers = [deps.registry];
     this.#latency = new Histogram({
       name: 'relay_pbx_entity_seconds',
@@ -99,13 +103,28 @@ export class Enricher {
 
   /** A PBX that stumbles for a moment is asked again while the frame can wait. */
   async #ask(of: EntityRequest, signal: AbortSignal): Promise<EntityOutcome> {
+    let failure: string | null = null;
     for (const pauseMs of RETRY_PAUSES_MS) {
       const outcome = await this.#get({ dn: of.dn, id: of.id }, signal);
-      if (outcome.kind !== 'failed') return outcome;
+      if (outcome.kind !== 'failed') return this.#tell(of, outcome, failure);
+      failure = outcome.message;
       await sleep(pauseMs, signal);
-      if (signal.aborted) return outcome;
+      if (signal.aborted) return this.#tell(of, outcome, failure);
     }
-    return this.#get({ dn: of.dn, id: of.id }, signal);
+    return this.#tell(of, await this.#get({ dn: of.dn, id: of.id }, signal), failure);
+  }
+
+  /** One that is refused is the choice of DNs in the PBX, and no failure. */
+  #tell({ dn, id }: EntityRequest, outcome: EntityOutcome, failure: string | null): EntityOutcome {
+    const tell = (severity: 'error' | 'warning', message: string) =>
+      this.#errors?.logError('callcontrol', severity, message, { dn, participant: id });
+    if (outcome.kind === 'failed' || outcome.kind === 'deadline') {
+      const reason = outcome.kind === 'failed' ? outcome.message : (failure ?? `no answer in ${this.#deadlineMs} ms`);
+      tell('error', `the PBX did not tell of a participant: ${reason}`);
+    } else if (failure !== null) {
+      tell('warning', `the PBX told of a participant only when it was asked again: ${failure}`);
+    }
+    return outcome;
   }
 
   async #run(job: Job, of: EntityRequest, requests: readonly EntityRequest[]): Promise<void> {

@@ -20,6 +20,9 @@ export interface CheckLimits {
 
 const LIMITS: CheckLimits = { deadlineMs: 2_000, slowMs: 1_000, writeOffMs: 30_000 };
 
+/** Of what is `degraded` for its slowness alone. */
+export const SLOW = 'slow to answer';
+
 /**
  * Asks within a deadline, one question at a time: while the last one hangs no other is sent after it, because a server
  * that froze would otherwise find hundreds when it wakes up, each with a connection of its own. But a question may also
@@ -67,7 +70,7 @@ async function answered(
   }
   const latencyMs = Math.round((performance.now() - startedAt) * 10) / 10;
   if (latencyMs <= limits.slowMs) return { state: 'up', latencyMs, error: null };
-  return { state: 'degraded', latencyMs, error: 'slow to answer' };
+  return { state: 'degraded', latencyMs, error: SLOW };
 }
 
 export function down(error: string): CheckOutcome {

@@ -9,7 +9,7 @@ import {
 } from '@3cx-relay/shared/jobs/component-state.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { awaitSocket } from './await-socket.ts';
-import { ABSENT, type CheckOutcome, createCheck, down } from './check.ts';
+import { ABSENT, type CheckOutcome, createCheck, down, SLOW } from './check.ts';
 import type { MonitoredDatabase, MonitoredSocket, MonitoredXapi } from './monitored.ts';
 
 export interface StateChange {
@@ -57,10 +57,8 @@ export class ConnectionMonitor extends EventEmitter<Events> {
     this.#socket = callControl;
     const checkDatabase = createCheck(signal => db.check(signal));
     this.watch('database', async () => (db.isConfigured ? checkDatabase() : ABSENT));
-    this.watch(
-      'xapi',
-      createCheck(signal => xapi.check(signal)),
-    );
+    const checkXapi = createCheck(signal => xapi.check(signal));
+    this.watch('xapi', async () => this.#withRefusal(await checkXapi()));
     this.watch('websocket', async () => socketOutcome(callControl));
   }
 
@@ -154,6 +152,16 @@ export class ConnectionMonitor extends EventEmitter<Events> {
       this.emit('state_change', { component, from: before.state, to, latencyMs, error, at, since });
     }
     return sample;
+  }
+
+  /** Until it is known what XAPI refuses it is what it was before: a restart mends no role. */
+  #withRefusal(outcome: CheckOutcome): CheckOutcome {
+    if (outcome.state === 'down') return outcome;
+    const { refusal } = this.#xapi;
+    const before = this.#samples.get('xapi');
+    const isHeld = refusal === undefined && before?.state === 'degraded' && before.error !== SLOW;
+    const error = isHeld ? before.error : refusal;
+    return error == null ? outcome : { ...outcome, state: 'degraded', error };
   }
 
   /** Two who ask at once get one reconnect. It is believed only when the component then answers. */

@@ -9,6 +9,8 @@ export interface MonitoredDatabase {
 }
 
 export interface MonitoredXapi {
+  /** What it refuses although it answers, as a sentence; null when nothing, undefined while that is not known. */
+  readonly refusal?: string | null | undefined;
   check(signal?: AbortSignal): Promise<unknown>;
   /** The same, even when XAPI is being left alone because it failed too often. */
   reconnect(signal?: AbortSignal): Promise<unknown>;

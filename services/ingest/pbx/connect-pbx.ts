@@ -2,6 +2,7 @@ import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Registry } from 'prom-client';
 import { type IngestConfig, pbxUrlOf } from '../config.ts';
+import { createQuietSink, type QuietSink } from '../errors/quiet-in-outage.ts';
 import { type ReportedToken, reportRefusals } from '../errors/report-refusals.ts';
 import { type CallControlApi, createCallControlApi } from './callcontrol/callcontrol-api.ts';
 import { CallControlWebSocket } from './callcontrol/callcontrol-websocket.ts';
@@ -21,6 +22,8 @@ export interface PbxConnection {
   readonly xapi: XAPIClient;
   /** Opened when it is first needed. */
   readonly database: Database3CX;
+  /** Where single questions to XAPI and the database tell that they failed. */
+  readonly failures: QuietSink;
   /** Call records from whichever of the two has them. */
   readonly cdr: CdrSource;
   stop(): Promise<void>;
@@ -50,6 +53,7 @@ export function connectPbx(
     maxFrameBytes: config.INGEST_MAX_FRAME_BYTES,
     ...deps,
   });
+  const failures = createQuietSink(deps.errors);
   // With connections of its own: an XAPI that hangs must not take those of call control.
   const xapi = new XAPIClient(pbxUrl, clientId, clientSecret, {
     token,
@@ -59,6 +63,7 @@ export function connectPbx(
     circuitFailures: config.INGEST_XAPI_CIRCUIT_FAILURES,
     circuitOpenMs: config.INGEST_XAPI_CIRCUIT_OPEN_MS,
     ...deps,
+    errors: failures,
   });
   const database = new Database3CX({
     ...(config.PBX_DB_URL === undefined ? {} : { databaseUrl: config.PBX_DB_URL }),
@@ -75,6 +80,7 @@ export function connectPbx(
     socket,
     xapi,
     database,
+    failures,
     cdr: createCdrSource({ database, xapi, logger: deps.logger }),
     async stop() {
       socket.stop();

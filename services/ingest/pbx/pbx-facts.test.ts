@@ -55,3 +55,29 @@ test('where the list of extensions is not for this API client, the rest is known
   await vi.waitFor(() => expect(facts.current.extensions.total).toBe(30));
   expect(facts.current.missingExtensions).toBeNull();
 });
+
+test('a list that was refused is asked for again after minutes, not after the hour of one that was read', async () => {
+  let now = 1_000_000_000_000;
+  let asked = 0;
+  let isAllowed = false;
+  const facts = watchPbxFacts(
+    {
+      getSystemStatus: async () => status as never,
+      async getExtensionNumbers() {
+        asked += 1;
+        if (!isAllowed) throw new Error('forbidden');
+        return ['101', '102'];
+      },
+    },
+    () => now,
+  );
+  facts.snapshotTaken(['101']);
+  await vi.waitFor(() => expect(asked).toBe(1));
+  isAllowed = true;
+  now += 300_000;
+  facts.snapshotTaken(['101']);
+  await vi.waitFor(() => expect(facts.current.missingExtensions).toEqual(['102']));
+  now += 300_000;
+  facts.snapshotTaken(['101']);
+  expect(asked).toBe(2);
+});

@@ -40,11 +40,11 @@ export function watchPbxFacts(
       const status = await xapi.getSystemStatus();
       total = status.extensionsTotal;
       isLicenceActive = status.isLicenceActive;
-      askAgainAt = now() + ASK_EVERY_MS;
       numbers = await xapi.getExtensionNumbers();
       compare();
+      askAgainAt = now() + ASK_EVERY_MS;
     } catch {
-      // The monitor says that XAPI does not answer; what was known stays the best guess.
+      // The monitor says that XAPI does not answer, or refuses this; what was known stays the best guess.
     }
   }
 

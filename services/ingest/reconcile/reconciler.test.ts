@@ -148,3 +148,30 @@ test('a line that is lost again before the snapshot ends no call that everybody 
   await vi.advanceTimersByTimeAsync(5_000);
   expect([events, model.hasCall(1)]).toEqual([[], true]);
 });
+
+test('changes that no frame told are told as missed, each time with the same words', async () => {
+  vi.useRealTimers();
+  const registry = createMetrics('test');
+  const quick = new Reconciler(
+    { everyMs: 20, snapshotDeadlineMs: 5_000, getDeadlineMs: 10 },
+    {
+      api: { getSnapshot: () => answer(new AbortController().signal), getParticipant: async () => ({ kind: 'gone' }) },
+      ...{ pipeline, window, logger },
+      enricher: new Enricher(
+        { concurrency: 1, deadlineMs: 10 },
+        { get: async () => ({ kind: 'gone' as const }), registry },
+      ),
+      errors: { logError: (component, severity, message) => told.push(`${component} ${severity}: ${message}`) },
+      onSilence: () => undefined,
+    },
+  );
+  quick.connected();
+  await vi.waitFor(() => expect(window.size).toBe(0));
+  for (const id of [1, 2]) {
+    answer = async () => ({ dns: ['101'], participants: [leg({ dn: '101', id })] });
+    await vi.waitFor(() => expect(told.length).toBeGreaterThanOrEqual(id), { timeout: 10_000 });
+  }
+  quick.disconnected();
+  expect(told[0]).toMatch(/^websocket warning: the PBX shows changes that no frame told/);
+  expect(new Set(told).size).toBe(1);
+});

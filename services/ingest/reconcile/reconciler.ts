@@ -7,6 +7,7 @@ import type { Enricher } from '../frames/enrich.ts';
 import type { OrderedWindow } from '../frames/ordered-window.ts';
 import type { Pipeline } from '../frames/pipeline.ts';
 import type { CallControlApi } from '../pbx/callcontrol/callcontrol-api.ts';
+import { missedEvents } from './missed-events.ts';
 
 /**
  * Compares the model with the PBX: after each connect, and then from time to time.
@@ -128,7 +129,7 @@ export class Reconciler {
 
   async #compare(connection: AbortSignal, watched?: ReadonlySet<string>): Promise<void> {
     if (connection.aborted) return;
-    const { pipeline, logger, onSilence } = this.#deps;
+    const { pipeline, onSilence } = this.#deps;
     const isAfterGap = this.#isAfterGap;
     const touched = isAfterGap && watched ? watched : pipeline.watchTouched();
     const snapshot = await this.#getSnapshot(connection);
@@ -142,7 +143,7 @@ export class Reconciler {
       const isSilent = this.#framesSeen === this.#framesCompared;
       this.#framesCompared = this.#framesSeen;
       if (differences === 0 || isAfterGap) return;
-      logger.warn({ differences, isSilent }, 'the PBX shows changes that no frame told');
+      announce(this.#deps, missedEvents({ differences, isSilent }));
       // One frame may have been lost; changes without any frame since the last look, and the line is dead.
       if (isSilent) onSilence();
       else this.#schedule(connection, SOON_MS);

@@ -13,6 +13,7 @@ let calls: ActiveCall[];
 let failure: Error | null;
 let asked: number;
 let reconnects: string[];
+let told: string[];
 let onAsk: () => void;
 let watch: SilenceWatch;
 
@@ -31,6 +32,7 @@ beforeEach(() => {
   failure = null;
   asked = 0;
   reconnects = [];
+  told = [];
   onAsk = () => undefined;
   watch = new SilenceWatch(
     { silenceMs: 15_000 },
@@ -55,6 +57,7 @@ beforeEach(() => {
       },
       lastFrameAt: () => frameAt,
       logger: createLogger({ name: 'test', level: 'silent' }),
+      errors: { logError: (component, severity, message) => told.push(`${component} ${severity}: ${message}`) },
       now: () => now,
     },
   );
@@ -67,6 +70,7 @@ describe('a silent socket', () => {
     calls = [call(10_000)];
     await watch.look();
     expect(reconnects).toEqual(['open but silent for 20 s while calls change']);
+    expect(told).toEqual([expect.stringMatching(/^websocket warning: the PBX shows changes that no frame told/)]);
   });
 
   test.each([
@@ -80,6 +84,7 @@ describe('a silent socket', () => {
     calls = [make()];
     await watch.look();
     expect([asked, reconnects.length]).toEqual([1, 0]);
+    expect(told).toEqual([]);
   });
 
   test('is kept when a frame comes while XAPI is asked', async () => {

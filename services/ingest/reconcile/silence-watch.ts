@@ -1,6 +1,9 @@
+import { announce } from '@3cx-relay/shared/errors/announce.ts';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { type ActiveCall, dnOfDisplay } from '../pbx/xapi/active-calls.ts';
+import { missedEvents } from './missed-events.ts';
 
 /**
  * Tells a quiet office from a dead line. A socket may stay open, answer pings and bring nothing any more (3cx.md §1.3).
@@ -23,6 +26,7 @@ export interface SilenceWatchDeps {
   /** Unix ms. */
   readonly lastFrameAt: () => number | null;
   readonly logger: Logger;
+  readonly errors?: ErrorSink;
   readonly now?: () => number;
 }
 
@@ -68,7 +72,7 @@ export class SilenceWatch {
 
   /** Asks if it is time to; the timer calls it, and tests. */
   async look(): Promise<void> {
-    const { socket, xapi, logger } = this.#deps;
+    const { socket, xapi } = this.#deps;
     const askedAt = this.#now();
     const lastSignAt = this.#lastSignAt();
     if (lastSignAt === null || askedAt - lastSignAt < this.#silenceMs) return;
@@ -84,7 +88,7 @@ export class SilenceWatch {
       const untold = calls.find(call => this.#shouldHaveBeenTold(call, askedAt, lastSignAt));
       if (!untold || !this.#mayRemedy()) return;
       const silentMs = this.#now() - lastSignAt;
-      logger.warn({ call: untold.id, status: untold.status, silentMs }, 'the PBX shows a change that no frame told');
+      announce(this.#deps, missedEvents({ call: untold.id, status: untold.status, silentMs }));
       socket.reconnect(`open but silent for ${Math.round(silentMs / 1_000)} s while calls change`);
     } catch (error) {
       this.#explain(error);

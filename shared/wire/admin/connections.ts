@@ -10,6 +10,7 @@ export const CONNECTIONS = [
   'log',
   'persist',
   'ingest',
+  'event_loop',
   'pbx',
 ] as const;
 

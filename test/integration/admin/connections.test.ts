@@ -1,4 +1,10 @@
-import { connectionHistory, connectionsAnswer, reconnectAnswer } from '@3cx-relay/shared/wire/admin/connections.ts';
+import {
+  CONNECTIONS,
+  type Connection,
+  connectionHistory,
+  connectionsAnswer,
+  reconnectAnswer,
+} from '@3cx-relay/shared/wire/admin/connections.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
@@ -62,7 +68,11 @@ test('without an ingest its connections are unknown, and the stores are told all
     ...{ database: 'unknown', xapi: 'unknown', websocket: 'unknown', ingest: 'down', pbx: 'down' },
     // No worker runs here either.
     ...{ redis: 'up', postgres: 'up', log: 'up', persist: 'down' },
+    event_loop: 'unknown',
   });
+  const dated = connectionsAnswer.parse(body).components.filter(({ state }) => state !== 'unknown');
+  for (const each of dated)
+    expect(each).toMatchObject({ since: expect.any(String), checkedAt: expect.any(String), isReconnectable: false });
 });
 
 test('a reconnect is done by ingest, which answers what it came to and audits who asked', {
@@ -109,6 +119,31 @@ test('a reconnect is done by ingest, which answers what it came to and audits wh
   await stand.sim.request('DELETE', '/sim/faults');
 });
 
+test('every component says since when it is so and when that was looked at, and three can be reconnected', {
+  timeout: 60_000,
+}, async () => {
+  const look = async () => connectionsAnswer.parse((await viewer.browser('GET', '/admin/connections')).body).components;
+  const isDated = ({ since, checkedAt }: Connection) => since !== null && checkedAt !== null && since <= checkedAt;
+  const first = await waitFor(async () => (await look()).every(isDated) && look(), {
+    what: 'every component to be dated',
+    timeoutMs: 40_000,
+  });
+  expect(first.map(({ component }) => component)).toEqual([...CONNECTIONS]);
+  expect(first.filter(({ isReconnectable }) => isReconnectable).map(({ component }) => component)).toEqual([
+    ...['database', 'xapi', 'websocket'],
+  ]);
+  expect(first.find(({ component }) => component === 'event_loop')).toMatchObject({ latencyMs: expect.any(Number) });
+  const redisOf = (components: readonly Connection[]) => components.find(({ component }) => component === 'redis');
+  const later = await waitFor(
+    async () => {
+      const redis = redisOf(await look());
+      return redis?.checkedAt !== redisOf(first)?.checkedAt && redis;
+    },
+    { what: 'another look at Redis' },
+  );
+  expect([later.state, later.since]).toEqual(['up', redisOf(first)?.since]);
+});
+
 test('only admins reconnect, and only what can be', async () => {
   expect((await reconnect('xapi', viewer)).body.code).toBe('forbidden');
   expect((await admin.browser('POST', '/admin/connections/xapi/reconnect', {}, { 'x-csrf-token': '' })).status).toBe(
@@ -134,6 +169,8 @@ test('the last day and the last hour of what is sampled come with history=1', as
   expect(sum('unknown')).toBeLessThan(1);
   expect(redis?.latency?.filter(({ ms }) => ms === 3).length).toBeGreaterThanOrEqual(59);
   expect(components.find(({ component }) => component === 'log')).not.toHaveProperty('day');
+  const eventLoop = components.find(({ component }) => component === 'event_loop');
+  expect([eventLoop?.day?.length, eventLoop?.latency?.length]).toEqual([96, 60]);
 });
 
 test('what is large comes compressed to who takes that', async () => {
@@ -143,8 +180,8 @@ test('what is large comes compressed to who takes that', async () => {
     });
     return [answer.headers.get('content-encoding'), answer.headers.get('vary'), answer.body.components.length];
   };
-  expect(await ask('gzip')).toEqual(['gzip', expect.stringMatching(/accept-encoding/i), 9]);
-  expect(await ask('identity')).toEqual([null, expect.stringMatching(/accept-encoding/i), 9]);
+  expect(await ask('gzip')).toEqual(['gzip', expect.stringMatching(/accept-encoding/i), CONNECTIONS.length]);
+  expect(await ask('identity')).toEqual([null, expect.stringMatching(/accept-encoding/i), CONNECTIONS.length]);
 });
 
 test('the past of a connection is its changes page by page, and its incidents with their causes', async () => {

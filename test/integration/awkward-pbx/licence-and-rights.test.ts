@@ -145,3 +145,40 @@ describe('§1.2: the token itself is refused', () => {
     await expectToldOnceAndMended(401);
   });
 });
+
+describe('§2.1: the role of the API client is too small', () => {
+  test('XAPI answers and refuses the call log: it is degraded, told once with the role, and so is its end', async () => {
+    const pbx = await open();
+    await pbx.fault({ kind: 'http-error', ms: 600_000, status: 403, path: '/xapi/v1/ReportCallLogData' });
+    await pbx.start();
+    const sample = await pbx.looksLike('xapi', 'degraded');
+    expect(sample.error).toMatch(/GetCallLogData \(403\): give it the role System Owner in Integrations → API/);
+    // What it says of itself once a second, and /relay/health and the panel pass on.
+    const said = await waitFor(
+      async () => {
+        const { components } = JSON.parse((await pbx.redis.get(pbx.keys.ingestStatus)) ?? '{}') as {
+          components: { component: string; state: string; error: string | null }[];
+        };
+        const xapi = components.find(({ component }) => component === 'xapi');
+        return xapi?.state === 'degraded' && xapi;
+      },
+      { what: 'ingest to say it', everyMs: 100 },
+    );
+    expect(said.error).toBe(sample.error);
+    const told = await pbx.errorLike(/XAPI refuses a part of what it is asked: .*System Owner/);
+    expect(told).toMatchObject({ component: 'xapi', severity: 'error' });
+    // A call whose records are asked for meets the same refusal.
+    await pbx.ended(await pbx.play({ scenario: 'missed', dn: '101', ringMs: ASKED_MS }));
+    await pbx.looksLike('xapi', 'degraded');
+    await pbx.mend();
+    await waitFor(async () => (await pbx.looksLike('xapi', 'up')) !== undefined, {
+      what: 'the end of the refusal',
+      timeoutMs: 60_000,
+    });
+    await pbx.errorLike(/XAPI refuses nothing any more/);
+    expect((await pbx.told()).filter(({ component }) => component === 'xapi').map(({ severity }) => severity)).toEqual([
+      'error',
+      'info',
+    ]);
+  }, 90_000);
+});

@@ -1,6 +1,7 @@
 import type { Clock } from '../pbx/clock.ts';
 import type { EventAbout } from '../pbx/switchboard.ts';
 import type { FrameKind, FrameLog } from './frame-log.ts';
+import { isFrame } from './garbage.ts';
 import type { SocketHub } from './socket-hub.ts';
 
 const RESPONSE = 4;
@@ -82,7 +83,7 @@ export class Feed {
 
   /** `asText` sends bytes that are no UTF-8 in a text frame, which a WebSocket library answers with close 1007. */
   garbage(content: string | Buffer, asText = false): void {
-    this.#emit(content, typeof content === 'string' ? 'garbage-text' : 'garbage-binary', { asText });
+    this.#emit(content, kindOf(content), { asText });
   }
 
   /** The PBX restarts: whether a real one starts its sequence again is unknown (3cx.md §7), this one does. */
@@ -116,4 +117,9 @@ export class Feed {
     if (loss.keepSequence) this.#sequence--;
     return true;
   }
+}
+
+function kindOf(garbage: string | Buffer): FrameKind {
+  if (typeof garbage !== 'string') return 'garbage-binary';
+  return isFrame(garbage) ? 'garbage-frame' : 'garbage-text';
 }

@@ -6,7 +6,7 @@
  * The oldest block goes when the limit is reached; numbers never repeat, not even over a restart of the PBX.
  */
 export type LoggedFrame = { bytes: Buffer; n: number };
-export type FrameKind = 'frame' | 'garbage-text' | 'garbage-binary';
+export type FrameKind = 'frame' | 'garbage-frame' | 'garbage-text' | 'garbage-binary';
 
 type Block = {
   firstN: number;
@@ -24,8 +24,14 @@ const BLOCK_FRAMES = 8192;
 const BLOCK_BYTES = 1024 * 1024;
 const GARBAGE_TEXT = 1;
 const GARBAGE_BINARY = 2;
+const GARBAGE_FRAME = 4;
 const ANY_CLIENT = 0xffff_ffff;
-const FLAG_OF: Record<FrameKind, number> = { frame: 0, 'garbage-text': GARBAGE_TEXT, 'garbage-binary': GARBAGE_BINARY };
+const FLAG_OF: Record<FrameKind, number> = {
+  frame: 0,
+  'garbage-frame': GARBAGE_FRAME,
+  'garbage-text': GARBAGE_TEXT,
+  'garbage-binary': GARBAGE_BINARY,
+};
 
 export class FrameLog {
   readonly #maxFrames: number;
@@ -107,5 +113,6 @@ function frameJson(block: Block, index: number, clientMask: number): string {
   const head = `{"n":${block.firstN + index},"at":${block.at[index]},"delivered":${isDelivered}`;
   if (flags & GARBAGE_BINARY) return `${head},"frame":null,"raw":"${bytes.toString('base64')}","encoding":"base64"}`;
   const text = bytes.toString();
-  return flags & GARBAGE_TEXT ? `${head},"frame":null,"raw":${JSON.stringify(text)}}` : `${head},"frame":${text}}`;
+  if (flags & GARBAGE_TEXT) return `${head},"frame":null,"raw":${JSON.stringify(text)}}`;
+  return flags & GARBAGE_FRAME ? `${head},"frame":${text},"raw":${JSON.stringify(text)}}` : `${head},"frame":${text}}`;
 }

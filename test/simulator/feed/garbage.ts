@@ -60,3 +60,16 @@ export function garbageFrame(index: number, form: GarbageForm | undefined, bytes
       return { content: GARBAGE[index % GARBAGE.length] ?? '', asText: false };
   }
 }
+
+/**
+ * Whether a client may take it for a frame whatever else is wrong with it: a JSON object with an `event` whose type is a
+ * number. The rest of a frame is absent or strange at times in real systems, too.
+ */
+export function isFrame(text: string): boolean {
+  try {
+    const { event } = JSON.parse(text) as { event?: { event_type?: unknown } };
+    return typeof event?.event_type === 'number';
+  } catch {
+    return false;
+  }
+}

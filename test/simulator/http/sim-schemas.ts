@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { GARBAGE_FORMS } from '../feed/garbage.ts';
-import { SCENARIOS } from '../pbx/call.ts';
+import { SCENARIOS, type ScenarioName } from '../pbx/call.ts';
 
 const whole = (what: string, most: number) =>
   z
@@ -39,8 +39,20 @@ function isCloseCode(code: number): boolean {
   return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005) || (code >= 3000 && code <= 4999);
 }
 
+/** Other names in use for these, and any way to write a name of two words. */
+const SCENARIO_ALIASES: Readonly<Record<string, ScenarioName>> = { blindtransfer: 'transfer' };
+
+function toScenarioName(asked: unknown): unknown {
+  if (typeof asked !== 'string') return asked;
+  const plain = asked.toLowerCase().replace(/[ _-]/g, '');
+  return SCENARIOS.find(name => name.toLowerCase() === plain) ?? SCENARIO_ALIASES[plain] ?? asked;
+}
+
 export const callSchema = z.strictObject({
-  scenario: z.enum(SCENARIOS, { error: `must be one of ${SCENARIOS.join(', ')}` }),
+  scenario: z.preprocess(
+    toScenarioName,
+    z.enum(SCENARIOS, { error: `must be one of ${SCENARIOS.join(', ')} (or ring group, blind transfer)` }),
+  ),
   dn: z.string({ error: 'must be text' }).optional(),
   number: phone.optional(),
   waitMs: spanMs.optional(),

@@ -1,4 +1,5 @@
-import type { ComponentName, ComponentState } from '../live/health.ts';
+import type { Connection } from '@3cx-relay/shared/wire/admin/connections.ts';
+import type { ComponentState } from '../live/health.ts';
 import type { Call, CallEventMessage, GapMessage, Party } from '../live/messages.ts';
 import { formatClock } from './time.ts';
 
@@ -7,12 +8,13 @@ export type Tone = 'ok' | 'warn' | 'bad' | 'calm';
 /** `quiet`: there are many of them and they tell little. */
 export type EventTone = Tone | 'quiet';
 
-export const COMPONENT_WORDS: Readonly<Record<ComponentName | 'persist', { title: string; does: string }>> = {
+export const COMPONENT_WORDS: Readonly<Record<Connection['component'], { title: string; does: string }>> = {
   pbx: { title: 'Phone system', does: '3CX call control' },
   websocket: { title: 'Call socket', does: 'tells what happens' },
   xapi: { title: 'XAPI', does: 'lists calls and records' },
   database: { title: '3CX database', does: 'keeps call records' },
   ingest: { title: 'Ingest', does: 'listens to 3CX' },
+  event_loop: { title: 'Event loop', does: 'lets ingest act in time' },
   redis: { title: 'Redis', does: 'holds the log' },
   log: { title: 'Event log', does: 'is read for clients' },
   postgres: { title: 'PostgreSQL', does: 'keeps the history' },

@@ -134,6 +134,56 @@ describe('a refusal of XAPI', () => {
     expect(`${JSON.stringify(error)}${error.message}`).not.toContain('e30.');
   });
 
+  test('of the call log alone is known after the first look, and its end by asking again', async () => {
+    const isLog = (path: string) => path.includes('GetCallLogData');
+    let isAllowed = false;
+    respond = (_, response, path) => {
+      response.writeHead(isLog(path) && !isAllowed ? 403 : 200).end('{"value":[]}');
+    };
+    expect(client.refusal).toBeUndefined();
+    await client.check();
+    await expect.poll(() => client.refusal).toMatch(/GetCallLogData \(403\): give it the role System Owner/);
+    await client.check();
+    expect(asked.filter(isLog)).toHaveLength(1);
+    isAllowed = true;
+    now += 30_000;
+    await client.check();
+    await expect.poll(() => client.refusal).toBeNull();
+    now += 30_000;
+    await client.check();
+    expect([asked.filter(isLog).length, asked.filter(path => path.includes('Users')).length]).toEqual([2, 1]);
+  });
+
+  test('that somebody meets is known at once, and an operator who asks for a reconnect hears how it is now', async () => {
+    let status = 403;
+    respond = (_, response, path) => {
+      response.writeHead(path.includes('ActiveCalls') ? status : 200).end('{"value":[]}');
+    };
+    await client.reconnect();
+    expect(client.refusal).toBeNull();
+    respond = (_, response, path) => {
+      response.writeHead(/ActiveCalls|LastCdr|HistoryView/.test(path) ? status : 200).end('{"value":[]}');
+    };
+    expect(await client.historyReader()).toBe('call-log');
+    expect(client.refusal).toBeNull();
+    await failureOf(client.getActiveCalls());
+    expect(client.refusal).toContain('GET ActiveCalls (403)');
+    status = 200;
+    await client.reconnect();
+    expect(client.refusal).toBeNull();
+  });
+
+  test('by a PBX that has no such question, or does not answer, is none', async () => {
+    respond = (_, response, path) => {
+      response.writeHead(path.includes('Users') ? 404 : path.includes('GetCallLog') ? 500 : 200).end('{"value":[]}');
+    };
+    await client.reconnect();
+    expect(client.refusal).toBeUndefined();
+    respond = (_, response) => void response.end('{"value":[]}');
+    await client.reconnect();
+    expect(client.refusal).toBeNull();
+  });
+
   test('with 403 everywhere means that XAPI is not ticked', async () => {
     answer(403, '');
     await expect(client.getActiveCalls()).rejects.toMatchObject({ code: 'PBX_XAPI_NOT_ENABLED' });
@@ -176,6 +226,9 @@ describe('a question that fails', () => {
     await client.ensureValidToken();
     respond = () => undefined;
     await expect(client.getActiveCalls()).rejects.toMatchObject({ code: 'PBX_TIMEOUT' });
+    client.stop();
+    // What is answered at once may take longer than that on a busy machine.
+    client = open({ attempts: 1, maxBytes: 1_000 });
     answer(200, JSON.stringify({ value: ['x'.repeat(5_000)] }));
     await expect(client.getActiveCalls()).rejects.toMatchObject({ code: 'PBX_ANSWER_TOO_LARGE' });
     respond = request => void request.socket.destroy();
@@ -225,5 +278,47 @@ describe('a question that fails', () => {
 describe('the address of a PBX', () => {
   test.each(['ftp://pbx', 'pbx example', ''])('%j is refused with what would be right', fqdn => {
     expect(() => new XAPIClient(fqdn, 'relay', SECRET)).toThrow('for example pbx.example.com:5001');
+  });
+});
+
+describe('a question that failed', () => {
+  const told: string[] = [];
+  const errors = {
+    logError: (...[component, severity, message]: string[]) => void told.push(`${component} ${severity}: ${message}`),
+  };
+  const openTelling = (options: XAPIClientOptions = {}) => {
+    client.stop();
+    told.length = 0;
+    client = open({ errors, ...options });
+  };
+
+  test('at each of its tries is an error, once, and one that was answered at the second is a warning', async () => {
+    openTelling();
+    answer(503, '');
+    await failureOf(client.getActiveCalls());
+    let n = 0;
+    respond = (_, response) => {
+      n += 1;
+      response.writeHead(n === 1 ? 503 : 200).end('{"value":[]}');
+    };
+    await client.getActiveCalls();
+    await client.getActiveCalls();
+    expect(told).toEqual([
+      expect.stringMatching(/^xapi error: GET ActiveCalls failed: the PBX failed on GET ActiveCalls \(503\)/),
+      expect.stringMatching(/^xapi warning: GET ActiveCalls was answered only when it was asked again: .*503/),
+    ]);
+    expect(told.join()).not.toMatch(new RegExp(`e30|${SECRET}`));
+  });
+
+  test('is told by others when it is a look at XAPI, its rights or its history, was refused, or nobody waits for it', async () => {
+    openTelling({ circuitFailures: 2 });
+    respond = (_, response, path) => void response.writeHead(path.includes('Users') ? 403 : 200).end('{"value":[]}');
+    await client.reconnect();
+    await failureOf(client.getExtensionNumbers());
+    await failureOf(client.getActiveCalls(AbortSignal.abort()));
+    answer(503, '');
+    for (let n = 0; n < 3; n += 1) await failureOf(client.check());
+    expect((await failureOf(client.getActiveCalls())).code).toBe('PBX_CIRCUIT_OPEN');
+    expect(told).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import { createLogger, type Logger } from '@3cx-relay/shared/runtime/logger.ts';
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import type { CdrCall, CdrSource } from '../cdr.ts';
 import { createOAuthToken, type OAuthToken, rolesOf } from '../oauth-token.ts';
 import { pbxUrlFrom } from '../pbx-address.ts';
@@ -12,6 +13,7 @@ import { isRow, type ODataRow, textOf } from './odata-fields.ts';
 import { type ODataQuery, odataPages, toQueryString } from './odata-pages.ts';
 import { readSegmentPage, type SegmentPage, type WindowedRange, type XapiReader } from './record-windows.ts';
 import { refusal, XapiError } from './xapi-error.ts';
+import { XapiRights } from './xapi-rights.ts';
 import { createXapiTransport, type XapiAnswer, type XapiQuestion, type XapiTransport } from './xapi-transport.ts';
 
 /** All have a default; what several clients of one PBX should share is handed in. */
@@ -20,6 +22,8 @@ export interface XAPIClientOptions {
   readonly token?: OAuthToken;
   readonly http?: PbxHttp;
   readonly logger?: Logger;
+  /** Hears of questions that failed, and of those that were answered only when they were asked again. */
+  readonly errors?: ErrorSink;
   readonly registry?: Registry;
   readonly now?: () => number;
   readonly random?: () => number;
@@ -44,6 +48,8 @@ const CIRCUIT_OPEN_MS = 5_000;
 const MAX_SOCKETS = 4;
 const MAX_SEGMENTS = 5_000;
 const MAX_CALL_LOG_ROWS = 200_000;
+/** What is asked in order to see whether it may be asked. */
+const TRIAL = { countsForCircuit: false, isTold: false };
 /** The cheapest question that needs XAPI rights; the version of the PBX is in a header of its answer. */
 const PROBE_PATH = '/xapi/v1/Defs?$select=Id';
 
@@ -59,6 +65,8 @@ export class XAPIClient implements CdrSource {
   readonly #history: CallHistory;
   readonly #ownHttp: PbxHttp | null;
   readonly #now: () => number;
+  readonly #rights: XapiRights;
+  readonly #stopping = new AbortController();
   #version: string | null = null;
   /** XAPI was open to us at least once: a 403 elsewhere is then about the role. */
   #isEnabled = false;
@@ -68,6 +76,9 @@ export class XAPIClient implements CdrSource {
     this.#ownHttp = options.http ? null : http;
     const now = options.now ?? Date.now;
     this.#now = now;
+    const registry = options.registry ?? new Registry();
+    this.#rights = new XapiRights(now);
+    createRefusalMetric(registry, () => this.refusal);
     const logger = options.logger ?? createLogger({ name: 'xapi', level: 'silent' });
     this.#token = options.token ?? createOAuthToken({ http: http.http, now }, { clientId, clientSecret });
     this.#transport = createXapiTransport(
@@ -83,7 +94,8 @@ export class XAPIClient implements CdrSource {
       {
         http: http.http,
         token: this.#token,
-        registry: options.registry ?? new Registry(),
+        errors: options.errors,
+        registry,
         now,
         random: options.random ?? Math.random,
       },
@@ -91,7 +103,7 @@ export class XAPIClient implements CdrSource {
     this.#history = new CallHistory({
       probe: async (path, query = {}) => {
         const question = { path: `/xapi/v1/${path}${toQueryString(query)}`, attempts: 1, timeoutMs: PROBE_TIMEOUT_MS };
-        return (await this.#send({ method: 'GET', ...question, countsForCircuit: false })).json;
+        return (await this.#send({ method: 'GET', ...question, ...TRIAL })).json;
       },
       pages: (path, query) => this.pages(path, query),
       onDecision: (source, why) => logger.info({ source }, `call history is read from ${source}: ${why}`),
@@ -114,17 +126,31 @@ export class XAPIClient implements CdrSource {
     return this.#transport.circuit.state;
   }
 
-  /** One cheap question, once, with a short deadline. */
+  /**
+   * What of XAPI is refused to the API client although it answers, with what to do; null when nothing is, undefined
+   * until that was asked.
+   */
+  get refusal(): string | null | undefined {
+    return this.#rights.refusal;
+  }
+
+  /** One cheap question, once, with a short deadline. Now and then it also sees to it that `refusal` is known. */
   async check(signal?: AbortSignal): Promise<{ latencyMs: number }> {
     const startedAt = performance.now();
     await this.#probe(signal);
+    // They may take longer than a look at XAPI may.
+    void this.#askRights();
     return { latencyMs: Math.round(performance.now() - startedAt) };
   }
 
-  /** The same, even when XAPI is being left alone: an operator asked for it. */
-  reconnect(signal?: AbortSignal): Promise<{ latencyMs: number }> {
+  /** The same, even when XAPI is being left alone, and with `refusal` as it is now: an operator asked for it. */
+  async reconnect(signal?: AbortSignal): Promise<{ latencyMs: number }> {
     this.#transport.circuit.retryNow();
-    return this.check(signal);
+    const startedAt = performance.now();
+    await this.#probe(signal);
+    this.#rights.askNow();
+    await this.#askRights();
+    return { latencyMs: Math.round(performance.now() - startedAt) };
   }
 
   /** For example "20.0.8.1109"; null when the PBX does not say. */
@@ -195,6 +221,7 @@ export class XAPIClient implements CdrSource {
 
   /** Closes the connections that are its own. */
   stop(): void {
+    this.#stopping.abort();
     this.#ownHttp?.stop();
   }
 
@@ -208,7 +235,7 @@ export class XAPIClient implements CdrSource {
   }
 
   async #probe(signal?: AbortSignal): Promise<void> {
-    const question = { path: PROBE_PATH, attempts: 1, timeoutMs: CHECK_TIMEOUT_MS };
+    const question = { path: PROBE_PATH, attempts: 1, timeoutMs: CHECK_TIMEOUT_MS, isTold: false };
     const { headers } = await this.#send({ method: 'GET', ...question, ...(signal ? { signal } : {}) });
     const version = headers['x-3cx-version'];
     if (typeof version === 'string' && version !== '') this.#version = version;
@@ -218,11 +245,20 @@ export class XAPIClient implements CdrSource {
     try {
       const answer = await this.#transport.send(question);
       this.#isEnabled = true;
+      this.#rights.answered(question);
       return answer;
     } catch (error) {
-      if (error instanceof XapiError && error.code === 'PBX_ROLE_TOO_SMALL') throw await this.#explain(error, question);
-      throw error;
+      const isForbidden = error instanceof XapiError && error.code === 'PBX_ROLE_TOO_SMALL';
+      const explained = isForbidden ? await this.#explain(error, question) : error;
+      this.#rights.failed(question, explained);
+      throw explained;
     }
+  }
+
+  async #askRights(): Promise<void> {
+    const asking = { method: 'GET', attempts: 1, timeoutMs: PROBE_TIMEOUT_MS, ...TRIAL } as const;
+    const { signal } = this.#stopping;
+    await Promise.allSettled(this.#rights.takeDue().map(path => this.#send({ ...asking, path, signal })));
   }
 
   /**
@@ -248,4 +284,15 @@ export class XAPIClient implements CdrSource {
         : '';
     return refusal('GET Defs', 'tick', { said: hint, status: 403, odataCode: error.odataCode });
   }
+}
+
+function createRefusalMetric(registry: Registry, refusal: () => string | null | undefined): void {
+  new Gauge({
+    name: 'relay_xapi_refused',
+    help: '1 while the PBX refuses a part of XAPI to the API client, whose role or licence is too small',
+    registers: [registry],
+    collect() {
+      this.set(typeof refusal() === 'string' ? 1 : 0);
+    },
+  });
 }

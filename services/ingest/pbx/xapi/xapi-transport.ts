@@ -1,6 +1,9 @@
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
+import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { AxiosInstance, AxiosResponse } from 'axios';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { isRefusal } from '../../errors/report-refusals.ts';
 import type { OAuthToken } from '../oauth-token.ts';
 import { CircuitBreaker, type CircuitLimits, type CircuitState } from './circuit-breaker.ts';
 import { timedOut, toTransportError, toXapiError, XapiError } from './xapi-error.ts';
@@ -29,6 +32,8 @@ export interface XapiQuestion {
   readonly attempts?: number;
   /** False where a failure says something of this question and not of XAPI as a whole. */
   readonly countsForCircuit?: boolean;
+  /** False where the caller says by itself what came of it, or asks in order to see whether it may. */
+  readonly isTold?: boolean;
 }
 
 export interface XapiAnswer {
@@ -47,6 +52,7 @@ export interface XapiTransportLimits {
 export interface XapiTransportDeps {
   readonly http: AxiosInstance;
   readonly token: OAuthToken;
+  readonly errors?: ErrorSink | undefined;
   readonly registry: Registry;
   readonly now: () => number;
   readonly random: () => number;
@@ -58,6 +64,14 @@ const RETRY_MAX_MS = 3_000;
 const RETRYABLE = new Set(['PBX_UNREACHABLE', 'PBX_TIMEOUT', 'PBX_RATE_LIMITED', 'PBX_FAILED']);
 /** What says that XAPI is dead rather than that it refused. */
 const FATAL = new Set(['PBX_UNREACHABLE', 'PBX_CERTIFICATE_REFUSED', 'PBX_TIMEOUT', 'PBX_FAILED']);
+/** The caller changed his mind, XAPI as a whole was told to be away, or what is refused is told as one (xapi-rights.ts). */
+const NOT_TOLD = new Set([
+  'ABORTED',
+  'PBX_CIRCUIT_OPEN',
+  'PBX_ROLE_TOO_SMALL',
+  'PBX_LICENCE_MISSING',
+  'PBX_XAPI_NOT_ENABLED',
+]);
 const STATES: readonly CircuitState[] = ['closed', 'half-open', 'open'];
 
 export function createXapiTransport(limits: XapiTransportLimits, deps: XapiTransportDeps): XapiTransport {
@@ -120,28 +134,53 @@ export function createXapiTransport(limits: XapiTransportLimits, deps: XapiTrans
     }
   };
 
+  const sendUntilAnswered = async (question: XapiQuestion) => {
+    let failure: XapiError | null = null;
+    const attempts = question.method === 'GET' ? (question.attempts ?? limits.attempts) : 1;
+    for (let n = 1; ; n += 1) {
+      try {
+        const answer = await attempt(question);
+        questions.inc({ outcome: 'answered' });
+        return { answer, failure };
+      } catch (error) {
+        const code = error instanceof XapiError ? error.code : 'PBX_NO_TOKEN';
+        questions.inc({ outcome: code });
+        if (!(error instanceof XapiError) || n >= attempts || !RETRYABLE.has(code)) throw error;
+        failure = error;
+        // Full jitter: many callers fail at the same moment and must not come back at the same moment.
+        const waitMs = error.retryAfterMs ?? deps.random() * Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** n);
+        if (waitMs > RETRY_MAX_MS) throw error;
+        await sleep(waitMs, question.signal);
+        if (question.signal?.aborted) throw error;
+      }
+    }
+  };
+
   return {
     circuit,
     async send(question) {
-      const attempts = question.method === 'GET' ? (question.attempts ?? limits.attempts) : 1;
-      for (let n = 1; ; n += 1) {
-        try {
-          const answer = await attempt(question);
-          questions.inc({ outcome: 'answered' });
-          return answer;
-        } catch (error) {
-          const code = error instanceof XapiError ? error.code : 'PBX_NO_TOKEN';
-          questions.inc({ outcome: code });
-          if (!(error instanceof XapiError) || n >= attempts || !RETRYABLE.has(code)) throw error;
-          // Full jitter: many callers fail at the same moment and must not come back at the same moment.
-          const waitMs = error.retryAfterMs ?? deps.random() * Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** n);
-          if (waitMs > RETRY_MAX_MS) throw error;
-          await sleep(waitMs, question.signal);
-          if (question.signal?.aborted) throw error;
+      const errors = question.isTold === false ? undefined : deps.errors;
+      try {
+        const { answer, failure } = await sendUntilAnswered(question);
+        if (failure) errors?.logError('xapi', 'warning', lateAnswer(question, failure));
+        return answer;
+      } catch (error) {
+        if (isNews(question, error)) {
+          errors?.logError('xapi', 'error', `${nameOf(question)} failed: ${messageOf(error)}`, { error });
         }
+        throw error;
       }
     },
   };
+}
+
+function lateAnswer(question: XapiQuestion, { message }: XapiError): string {
+  return `${nameOf(question)} was answered only when it was asked again: ${message}`;
+}
+
+function isNews({ signal }: XapiQuestion, error: unknown): boolean {
+  if (signal?.aborted) return false;
+  return error instanceof XapiError ? !NOT_TOLD.has(error.code) : !isRefusal(error);
 }
 
 function readAnswer(what: string, response: AxiosResponse<string>): XapiAnswer {
@@ -162,7 +201,7 @@ function readAnswer(what: string, response: AxiosResponse<string>): XapiAnswer {
 }
 
 /** Without query and arguments: they may hold telephone numbers, and a message must not differ by them. */
-function nameOf({ method, path }: XapiQuestion): string {
+export function nameOf({ method, path }: Pick<XapiQuestion, 'method' | 'path'>): string {
   const [name = ''] = path.replace(/^\/xapi\/v1\//, '').split('?');
   return `${method} ${name.replace(/\([^)]*\)/g, '')}`;
 }

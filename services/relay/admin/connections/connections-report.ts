@@ -1,4 +1,4 @@
-import { RECONNECTABLE } from '@3cx-relay/shared/jobs/component-state.ts';
+import { COMPONENTS, RECONNECTABLE } from '@3cx-relay/shared/jobs/component-state.ts';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import { selectSamples } from '@3cx-relay/shared/store/connection-history.ts';
@@ -23,7 +23,7 @@ export interface ConnectionsReport {
 type History = Pick<Connection, 'day' | 'latency'>;
 
 /** What ingest samples; of the rest there is only how it is now. */
-const SAMPLED = ['database', 'xapi', 'websocket', 'redis', 'postgres'];
+const SAMPLED = COMPONENTS;
 const STORE_WITHIN_MS = 1_500;
 /** Cells of 15 minutes and points of a minute: thousands of rows are read for them. */
 const HISTORY_VALID_MS = 10_000;
