@@ -16,7 +16,9 @@ import type { CallControlApi } from '../pbx/callcontrol/callcontrol-api.ts';
  * applied after it, would take a call a step back.
  *
  * A later snapshot races with frames. Whatever a frame touched between the request and the moment the comparison is
- * applied is left alone, because the frame's own GET is at least as recent; what is left was missed.
+ * applied is left alone, because the frame's own GET is at least as recent; what is left was missed. There is one
+ * comparison at a time: of two each would know a part of what frames touched, and a PBX that takes long to answer would
+ * be asked once more every second. What is missed while one is on its way is for the one after it.
  */
 export interface ReconcilerOptions {
   readonly everyMs: number;
@@ -50,6 +52,9 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #deps: ReconcilerDeps;
   #connection: AbortController | null = null;
+  /** The connection that a comparison is on its way for. */
+  #comparing: AbortSignal | null = null;
+  #isWantedAgain = false;
   #isAfterGap = false;
   #framesSeen = 0;
   #framesCompared = 0;
@@ -83,7 +88,9 @@ export class Reconciler {
   disconnected(): void {
     this.#connection?.abort();
     this.#connection = null;
+    this.#comparing = null;
     clearTimeout(this.#timer);
+    this.#dueAt = 0;
   }
 
   noteFrame(): void {
@@ -92,12 +99,16 @@ export class Reconciler {
 
   /** Something was missed: compare soon rather than at the next regular time, unless that is being tried already. */
   soon(): void {
-    if (this.#connection && this.#retry.attempts === 0) this.#schedule(this.#connection.signal, SOON_MS);
+    const connection = this.#connection?.signal;
+    if (!connection) return;
+    if (this.#comparing === connection) this.#isWantedAgain = true;
+    else if (this.#retry.attempts === 0) this.#schedule(connection, SOON_MS);
   }
 
   async #takeFirstSnapshot(connection: AbortSignal): Promise<void> {
     const { pipeline, enricher, window } = this.#deps;
     const { snapshotDeadlineMs, getDeadlineMs } = this.#options;
+    this.#begin(connection);
     const settle = pipeline.reserve(snapshotDeadlineMs);
     const touched = pipeline.watchTouched();
     enricher.pause();
@@ -107,13 +118,29 @@ export class Reconciler {
     if (snapshot && !connection.aborted) {
       this.#isAfterGap = false;
       settle(() => pipeline.applySnapshot(snapshot, { isAfterGap: true, touched: NOTHING_TOUCHED }));
-      this.#schedule(connection, this.#options.everyMs);
+      this.#succeed(connection, this.#options.everyMs);
     } else {
       // Lost again before anybody looked: whether a call that everybody left is over is still not known.
       const isLost = connection.aborted;
       settle(() => (isLost ? undefined : pipeline.watchAgain()));
-      if (!isLost) this.#schedule(connection, this.#retry.next(), touched);
+      if (!isLost) this.#fail(connection, touched);
     }
+  }
+
+  #begin(connection: AbortSignal): void {
+    this.#comparing = connection;
+    this.#isWantedAgain = false;
+    this.#dueAt = 0;
+  }
+
+  #succeed(connection: AbortSignal, waitMs: number): void {
+    this.#comparing = null;
+    this.#schedule(connection, this.#isWantedAgain ? SOON_MS : waitMs);
+  }
+
+  #fail(connection: AbortSignal, touched?: ReadonlySet<string>): void {
+    this.#comparing = null;
+    this.#schedule(connection, this.#retry.next(), touched);
   }
 
   /** `touched`: already being watched since the connect, whose own snapshot failed. */
@@ -129,25 +156,28 @@ export class Reconciler {
   async #compare(connection: AbortSignal, watched?: ReadonlySet<string>): Promise<void> {
     if (connection.aborted) return;
     const { pipeline, logger, onSilence } = this.#deps;
+    this.#begin(connection);
     const isAfterGap = this.#isAfterGap;
     const touched = isAfterGap && watched ? watched : pipeline.watchTouched();
     const snapshot = await this.#getSnapshot(connection);
     if (connection.aborted) return;
-    if (!snapshot) return this.#schedule(connection, this.#retry.next(), isAfterGap ? touched : undefined);
+    if (!snapshot) return this.#fail(connection, isAfterGap ? touched : undefined);
     await sleep(SETTLE_MS, connection);
     if (connection.aborted) return;
     pipeline.enqueue(() => {
       const differences = pipeline.applySnapshot(snapshot, { isAfterGap, touched });
+      // Lost while frames before it were waited for: the next connection has a gap and a snapshot of its own.
+      if (connection.aborted) return;
       this.#isAfterGap = false;
       const isSilent = this.#framesSeen === this.#framesCompared;
       this.#framesCompared = this.#framesSeen;
-      if (differences === 0 || isAfterGap) return;
+      const isNews = differences > 0 && !isAfterGap;
+      this.#succeed(connection, isNews && !isSilent ? SOON_MS : this.#options.everyMs);
+      if (!isNews) return;
       logger.warn({ differences, isSilent }, 'the PBX shows changes that no frame told');
       // One frame may have been lost; changes without any frame since the last look, and the line is dead.
       if (isSilent) onSilence();
-      else this.#schedule(connection, SOON_MS);
     });
-    this.#schedule(connection, this.#options.everyMs);
   }
 
   async #getSnapshot(connection: AbortSignal) {
