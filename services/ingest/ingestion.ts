@@ -76,9 +76,8 @@ export function createIngestion(
       window,
       enricher,
       write: (channel, entry) => log.write(channel, entry),
-      onUnresolved: (reason, { at, isUnknownCall }) => {
-        // What the PBX forbids it will forbid again.
-        if (reason === 'refused') return;
+      onUnresolved: (reason, { dn, at, isUnknownCall }) => {
+        if (reason === 'refused') return reconciler.refused(dn);
         reconciler.soon();
         if (isUnknownCall) records.unseen(at);
       },

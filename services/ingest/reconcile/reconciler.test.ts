@@ -238,6 +238,26 @@ describe('a comparison that the PBX takes long to answer', () => {
   });
 });
 
+test('a participant that the PBX forbids is looked for once between two regular times, of a DN that it shows', async () => {
+  reconciler.connected();
+  await vi.advanceTimersByTimeAsync(1);
+  reconciler.refused('102');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(asked).toBe(1);
+  for (let n = 0; n < 40; n += 1) {
+    reconciler.refused('101');
+    await vi.advanceTimersByTimeAsync(1_000);
+    if (n === 1) await applied();
+  }
+  expect(asked).toBe(2);
+  await vi.advanceTimersByTimeAsync(EVERY_MS);
+  await applied();
+  const before = asked;
+  reconciler.refused('101');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(asked).toBe(before + 1);
+});
+
 test('what was missed while the first snapshot is awaited is compared after it', async () => {
   const first = Promise.withResolvers<CallControlSnapshot>();
   answer = () => first.promise;

@@ -63,6 +63,9 @@ export class Reconciler {
   readonly #retry: Backoff;
   #error: string | null = null;
   #isTold = false;
+  /** DNs of the last snapshot. */
+  #shown: ReadonlySet<string> = new Set();
+  #refusalsCountFrom = 0;
 
   constructor(options: ReconcilerOptions, deps: ReconcilerDeps) {
     this.#options = options;
@@ -103,6 +106,17 @@ export class Reconciler {
     if (!connection) return;
     if (this.#comparing === connection) this.#isWantedAgain = true;
     else if (this.#retry.attempts === 0) this.#schedule(connection, SOON_MS);
+  }
+
+  /**
+   * The PBX forbids a participant. What it forbids it mostly forbids again; of a DN that it shows it may have been a
+   * passing fault, for which it is asked once between two regular times.
+   */
+  refused(dn: string): void {
+    const now = performance.now();
+    if (!this.#shown.has(dn) || now < this.#refusalsCountFrom) return;
+    this.#refusalsCountFrom = now + this.#options.everyMs;
+    this.soon();
   }
 
   async #takeFirstSnapshot(connection: AbortSignal): Promise<void> {
@@ -184,6 +198,7 @@ export class Reconciler {
     const deadline = AbortSignal.timeout(this.#options.snapshotDeadlineMs);
     try {
       const snapshot = await this.#deps.api.getSnapshot(AbortSignal.any([connection, deadline]));
+      this.#shown = new Set(snapshot.dns);
       if (this.#isTold) this.#tell('info', 'the PBX shows its calls again');
       this.#isTold = false;
       this.#error = null;
