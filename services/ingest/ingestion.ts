@@ -57,6 +57,7 @@ export function createIngestion(
     { graceMs: config.INGEST_END_GRACE_MS, everyMs: config.INGEST_QUEUE_LOOK_MS },
     {
       queued: () => model.queued(),
+      calls: () => model.calls,
       xapi: pbx.xapi,
       lineAnswers: () => pbx.socket.probe(),
       end: (queued, how) => pipeline.endInQueue(queued, how),
