@@ -59,6 +59,7 @@ export const ingestConfig = {
         .toSorted((one, other) => one - other),
     ),
   INGEST_RECORDS_WAITING: integer({ min: 1, max: 1_000_000, default: 5_000 }),
+  INGEST_LOOK_BACK_ENTRIES: integer({ min: 200, max: 1_000_000, default: 20_000 }),
   INGEST_RECORDS_TOLERANCE_MS: integer({ min: 100, max: 60_000, default: 3_000 }),
   INGEST_RECORDS_GIVE_UP_MS: integer({ min: 1_000, max: 86_400_000, default: 3_600_000 }),
   INGEST_SILENCE_MS: integer({ min: 0, max: 3_600_000, default: 15_000 }),

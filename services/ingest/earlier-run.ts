@@ -19,11 +19,18 @@ export interface EarlierRun {
   readonly writtenUntil: number | null;
   /** Notes of records/record-entry.ts. */
   readonly recovery: Readonly<Record<string, string>>;
-  /** Calls that its last entries tell of, each in its latest state. */
+  /** Calls that its last entries tell of, each in its latest state, the earliest first. */
   readonly recentCalls: readonly Call[];
 }
 
-const LOOK_BACK_ENTRIES = 200;
+export interface LookBackOptions {
+  /** How long an ended call waits for its records: of those that ended so shortly before the last entry none is left out. */
+  readonly lookBackMs: number;
+  /** Entries that are read at most, of a log in which no frame is found. */
+  readonly maxEntries: number;
+}
+
+const PAGE_ENTRIES = 200;
 
 /**
  * Of whichever ingest wrote last, here or on another machine: what it left is in Redis. Waits for Redis: without the projection nobody could say which calls ended meanwhile, and the gap covers the wait.
@@ -31,6 +38,7 @@ const LOOK_BACK_ENTRIES = 200;
 export async function readEarlierRun(
   source: { redis: Redis; keys: LogKeys },
   deps: { logger: Logger; signal?: AbortSignal },
+  lookBack: LookBackOptions,
 ): Promise<EarlierRun> {
   const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
   for (;;) {
@@ -38,7 +46,7 @@ export async function readEarlierRun(
     try {
       const snapshot = await readSnapshot(source.redis, source.keys);
       const recovery = await source.redis.hgetall(source.keys.recovery);
-      const { writtenUntil, recentCalls } = await readLastEntries(source);
+      const { writtenUntil, recentCalls } = await readLastEntries(source, lookBack);
       const hasLog = snapshot.seq > 0;
       const begun = await source.redis.hget(source.keys.meta('calls'), 'begun');
       return {
@@ -64,35 +72,41 @@ export async function noteBegin({ redis, keys }: { redis: Redis; keys: LogKeys }
 
 /**
  * Only entries that a frame or a gap caused prove that there was a connection: a call may be ended by the grace two
- * seconds after the socket died.
+ * seconds after the socket died, and the records of calls are found long after that.
  */
-async function readLastEntries({
-  redis,
-  keys,
-}: {
-  redis: Redis;
-  keys: LogKeys;
-}): Promise<Pick<EarlierRun, 'writtenUntil' | 'recentCalls'>> {
+async function readLastEntries(
+  { redis, keys }: { redis: Redis; keys: LogKeys },
+  { lookBackMs, maxEntries }: LookBackOptions,
+): Promise<Pick<EarlierRun, 'writtenUntil' | 'recentCalls'>> {
   const info = await readLogInfo(redis, keys, 'calls');
   const source = { redis, keys, epochs: info.epochs };
-  const page = await readPage(source, {
-    channel: 'calls',
-    from: info.oldest,
-    to: info.head,
-    count: LOOK_BACK_ENTRIES,
-    newestFirst: true,
-  });
-  const witness = page.find(entry => entry.type === 'gap' || !entry.body.includes('"data":null'));
-  return { writtenUntil: (witness ?? page.at(-1))?.at ?? null, recentCalls: callsIn(page) };
+  const calls = new Map<string, Call>();
+  let newestAt: number | null = null;
+  let oldestAt: number | null = null;
+  let witnessAt: number | null = null;
+  for (let to = info.head, left = maxEntries; left > 0; ) {
+    const count = Math.min(PAGE_ENTRIES, left);
+    const page = await readPage(source, { channel: 'calls', from: info.oldest, to, count, newestFirst: true });
+    const last = page.at(-1);
+    if (!last) break;
+    newestAt ??= page[0]?.at ?? null;
+    oldestAt = last.at;
+    witnessAt ??= page.find(entry => entry.type === 'gap' || !entry.body.includes('"data":null'))?.at ?? null;
+    collectCalls(calls, page);
+    const isFarEnough = newestAt !== null && last.at < newestAt - lookBackMs;
+    if (witnessAt !== null && isFarEnough) break;
+    to = last.seq - 1;
+    left -= page.length;
+  }
+  return { writtenUntil: witnessAt ?? oldestAt, recentCalls: [...calls.values()].reverse() };
 }
 
-function callsIn(newestFirst: readonly LogEntry[]): Call[] {
-  const calls = new Map<string, Call>();
+/** Each in the state that it was in last. */
+function collectCalls(calls: Map<string, Call>, newestFirst: readonly LogEntry[]): void {
   for (const { call, body } of newestFirst) {
     if (call === null || calls.has(call)) continue;
     const told = parseStored<{ call: unknown }>(body)?.call;
     const parsed = told ? parseCall(JSON.stringify(told)) : null;
     if (parsed) calls.set(call, parsed);
   }
-  return [...calls.values()];
 }

@@ -57,6 +57,7 @@ export function createIngestion(
     { graceMs: config.INGEST_END_GRACE_MS, everyMs: config.INGEST_QUEUE_LOOK_MS },
     {
       queued: () => model.queued(),
+      calls: () => model.calls,
       xapi: pbx.xapi,
       lineAnswers: () => pbx.socket.probe(),
       end: (queued, how) => pipeline.endInQueue(queued, how),
@@ -76,9 +77,8 @@ export function createIngestion(
       window,
       enricher,
       write: (channel, entry) => log.write(channel, entry),
-      onUnresolved: (reason, { at, isUnknownCall }) => {
-        // What the PBX forbids it will forbid again.
-        if (reason === 'refused') return;
+      onUnresolved: (reason, { dn, at, isUnknownCall }) => {
+        if (reason === 'refused') return reconciler.refused(dn);
         reconciler.soon();
         if (isUnknownCall) records.unseen(at);
       },

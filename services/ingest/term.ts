@@ -101,7 +101,11 @@ export function beginTerm(config: IngestConfig, own: TermDeps): Term {
     const audit = (record: AuditRecord) => log.write('audit', auditEntry(Date.now(), record));
     // Nobody waits for it: Redis may be away for long.
     void compareSettings({ redis, keys, logger, audit }, 'ingest', config);
-    const earlier = await readEarlierRun({ redis, keys }, { logger, signal: over.signal });
+    const lookBack = {
+      lookBackMs: config.INGEST_RECORDS_DELAYS_MS.at(-1) ?? 0,
+      maxEntries: config.INGEST_LOOK_BACK_ENTRIES,
+    };
+    const earlier = await readEarlierRun({ redis, keys }, { logger, signal: over.signal }, lookBack);
     over.signal.throwIfAborted();
     const pbx = connectPbx(config, deps);
     if (!earlier.isAny) {

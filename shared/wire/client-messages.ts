@@ -18,7 +18,9 @@ export const subscriptionRequest = z.strictObject({
     .max(64)
     .optional()
     .describe('A position: only what is behind it comes. `start`: the oldest entry held. `now` (default): live only.'),
-  dn: filterValues.describe('Only calls in which one of these extensions takes part.'),
+  dn: filterValues.describe(
+    'Only calls in which one of these extensions takes part, or that came through one of these queues and groups.',
+  ),
   event: filterValues.describe('Only entries with one of these events; of `audit`, with one of these actions.'),
   call: filterValues.describe('Only these calls, by `callId`.'),
   snapshot: z.boolean().optional().describe('The active calls first; of `calls`, and with `after` left out.'),

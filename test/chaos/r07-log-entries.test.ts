@@ -164,7 +164,7 @@ test('and so do ingest, which starts with them, and the worker, which copies the
   const { redis, keys } = stand.filler;
   const warnings: unknown[] = [];
   const logger = { warn: (...told: unknown[]) => warnings.push(told) } as never;
-  const earlier = await readEarlierRun({ redis, keys }, { logger });
+  const earlier = await readEarlierRun({ redis, keys }, { logger }, { lookBackMs: 90_000, maxEntries: 20_000 });
   expect(warnings).toEqual([]);
   expect(earlier.snapshot.seq).toBe(head);
   await stand.persist();

@@ -1,4 +1,7 @@
 import { json } from 'node:stream/consumers';
+import { CallModel, type ModelChange } from '@3cx-relay/ingest/call-model/call-model.ts';
+import { toCallEntry } from '@3cx-relay/ingest/frames/call-entry.ts';
+import { parseParticipant } from '@3cx-relay/ingest/pbx/callcontrol/participant.ts';
 import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -140,6 +143,38 @@ test('of the calls in a snapshot and in the list it gets those in which its exte
   expect(idsOf((await ask('/relay/active-calls', relay.apiKey)).body.calls)).toEqual([...own, 'others'].sort());
   const client = await connectClient(relay.url, scoped, { snapshot: '1' });
   expect(idsOf((await client.waitForMessage('snapshot')).calls)).toEqual(own);
+  await client.close();
+});
+
+test('a key of a queue or a ring group sees the calls that came through it to their end', async () => {
+  const distributor = (dn: string, type: string) => ({ originated_by_dn: dn, originated_by_type: type });
+  const model = new CallModel({ graceMs: 0 });
+  const told = (change: ModelChange) => toCallEntry(change, { at: Date.now(), frame: null, participantJson: null });
+  const ring = (id: number, more: object) => {
+    const shown = { id, callid: id, legid: 1, status: 'Ringing', party_caller_id: '+49', ...more };
+    const participant = parseParticipant({ ...shown, party_dn_type: 'Wexternalline' }, { dn: '103' });
+    if (!participant) throw new Error('the test made no participant');
+    return told(model.upsert(participant, { at: Date.now(), isWatched: true }));
+  };
+  const leave = (id: number) => told(model.remove({ dn: '103', id }, { at: Date.now(), isWatched: true }));
+  await log.append([
+    ring(1, distributor('800', 'Wqueue')),
+    ring(2, distributor('850', 'Wringgroup')),
+    ring(3, distributor('801', 'Wqueue')),
+  ]);
+  const ofQueue = (await relay.createKey({ dns: ['800', '850'] })).apiKey;
+  const client = await connectClient(relay.url, ofQueue, { snapshot: '1' });
+  const { calls } = await client.waitForMessage('snapshot');
+  const ids = (calls as { callId: string }[]).map(({ callId }) => callId);
+  expect(ids.map(id => id.split('-')[1]).sort()).toEqual(['1', '2']);
+  await log.append([leave(3), leave(1), leave(2), ...model.tick(Date.now() + 1_000).map(told)]);
+  await waitFor(() => client.entries().length >= 4, { what: 'what became of the two calls' });
+  const ended = client.entries().filter(({ call }) => (call as { state: string }).state === 'ended');
+  expect(ended.map(({ event, call }) => [event, (call as { callId: string }).callId])).toEqual([
+    ['call.ended', ids.find(id => id.endsWith('-1'))],
+    ['call.ended', ids.find(id => id.endsWith('-2'))],
+  ]);
+  expect(client.entries()).toHaveLength(4);
   await client.close();
 });
 

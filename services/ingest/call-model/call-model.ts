@@ -22,7 +22,7 @@ export interface ModelChange {
   /** Another call that the same input changed: the one a leg moved away from. */
   readonly otherCallJson: string | null;
   readonly callId: string | null;
-  /** The DN the input was about first, then every other DN that takes part: whoever watches one of them wants to know. */
+  /** The DN the input was about first, then every other DN that takes part, the queue included: whoever watches one of them wants to know. */
   readonly dns: readonly string[];
   /** True when the input told nothing that was not known. */
   readonly isRepeat: boolean;

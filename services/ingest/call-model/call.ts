@@ -105,10 +105,13 @@ export function firstSightOf(callId: string): number {
   return Number.parseInt(callId.slice(0, SIGHT_DIGITS), 36);
 }
 
-/** Every extension that is or was in the call, `first` in front: who watches one of them wants to see it to its end. */
+/**
+ * Every extension that is or was in the call, `first` in front, and the queue or ring group through which it came: who
+ * watches one of them wants to see it to its end.
+ */
 export function dnsOf(call: Call | null, first: string | null): string[] {
   const legs = call ? [...call.legs, ...call.formerLegs].map(leg => leg.dn) : [];
-  const all = [first, ...legs, call?.caller.dn, call?.callee.dn, call?.answeredBy];
+  const all = [first, ...legs, call?.caller.dn, call?.callee.dn, call?.answeredBy, call?.via?.dn];
   return [...new Set(all.filter(dn => typeof dn === 'string' && dn !== ''))] as string[];
 }
 

@@ -49,7 +49,7 @@ describe('a call through a queue', () => {
     const ended = endOf(model, 9_000);
     expect(outcomes(ended)).toEqual({ '101': 'answered_elsewhere', '102': 'answered', '103': 'answered_elsewhere' });
     expect(callOf(ended)).toMatchObject({ disposition: 'answered', answeredBy: '102', reason: 'left' });
-    expect(new Set(ended?.dns)).toEqual(new Set(['101', '102', '103']));
+    expect(new Set(ended?.dns)).toEqual(new Set(['101', '102', '103', '800']));
   });
 
   test('that asks one agent after the other ends with those missed who let it ring', () => {

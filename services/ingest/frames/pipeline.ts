@@ -37,7 +37,7 @@ export interface PipelineDeps {
   readonly enricher: Enricher;
   readonly write: (channel: Channel, entry: NewEntry) => void;
   /** A frame went in without its entity: the next snapshot has to repair the state. */
-  readonly onUnresolved: (reason: Unresolved, of: { at: number; isUnknownCall: boolean }) => void;
+  readonly onUnresolved: (reason: Unresolved, of: { dn: string; at: number; isUnknownCall: boolean }) => void;
   /** Resolves when the PBX is heard from anew, on whatever connection. */
   readonly lineAnswers: () => Promise<void>;
   readonly onCallEnded?: (call: Call) => void;
@@ -268,7 +268,7 @@ export class Pipeline {
     if (unresolved) {
       this.#unresolved.inc({ reason: unresolved });
       this.#signs.unresolved(keyOf(subject), at);
-      this.#deps.onUnresolved(unresolved, { at, isUnknownCall: change.callId === null });
+      this.#deps.onUnresolved(unresolved, { dn: subject.dn, at, isUnknownCall: change.callId === null });
     }
     this.#armTick();
   }

@@ -8,7 +8,7 @@ import { tlsProblemOf } from './tls-problem.ts';
 let server: Server;
 let pbx: PbxHttp;
 let bodies: string[];
-let answer: (n: number) => { status: number; body: string };
+let answer: (n: number) => { status: number; body: string } | Promise<{ status: number; body: string }>;
 let now: number;
 
 const jwt = (claims: object) => `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
@@ -25,9 +25,9 @@ beforeEach(async () => {
     request.on('data', chunk => {
       text += chunk;
     });
-    request.on('end', () => {
+    request.on('end', async () => {
       bodies.push(text);
-      const { status, body } = answer(bodies.length);
+      const { status, body } = await answer(bodies.length);
       response.writeHead(status).end(body);
     });
   });
@@ -123,6 +123,59 @@ describe('the token', () => {
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code });
     expect(JSON.stringify(error) + String(error)).not.toContain('a&b');
+  });
+});
+
+describe('a token that is to be refreshed and lives on for a minute', () => {
+  const LIFE_MS = 3_600_000;
+
+  async function dueToken(): Promise<{ token: ReturnType<typeof owner>; present: string }> {
+    const token = owner();
+    const present = await token.ensureValidToken();
+    now += LIFE_MS - 50_000;
+    return { token, present };
+  }
+
+  test('is good until it dies while the PBX gives out no other, which is asked for again', async () => {
+    const { token, present } = await dueToken();
+    answer = () => ({ status: 503, body: '' });
+    expect([await token.ensureValidToken(), await token.ensureValidToken()]).toEqual([present, present]);
+    expect(bodies).toHaveLength(2);
+    now += 2_000;
+    expect(await token.ensureValidToken()).toBe(present);
+    expect(bodies).toHaveLength(3);
+    now += 48_000;
+    await expect(token.ensureValidToken()).rejects.toMatchObject({ code: 'PBX_UNREACHABLE' });
+    now += 2_000;
+    answer = n => ({ status: 200, body: tokenBody(n) });
+    expect(await token.ensureValidToken()).not.toBe(present);
+  });
+
+  test('is given out after half a second while the PBX owes the next one, which is asked for once', async () => {
+    const { token, present } = await dueToken();
+    const next = Promise.withResolvers<{ status: number; body: string }>();
+    answer = () => next.promise;
+    const first = await Promise.all([token.ensureValidToken(), token.ensureValidToken()]);
+    expect(first).toEqual([present, present]);
+    const askedAt = performance.now();
+    expect(await token.ensureValidToken()).toBe(present);
+    expect(performance.now() - askedAt).toBeLessThan(400);
+    expect(bodies).toHaveLength(2);
+    next.resolve({ status: 200, body: tokenBody(2) });
+    await expect.poll(() => token.ensureValidToken()).not.toBe(present);
+    expect(bodies).toHaveLength(2);
+  });
+
+  test('is not given out any more once the PBX refuses it', async () => {
+    const { token, present } = await dueToken();
+    const next = Promise.withResolvers<{ status: number; body: string }>();
+    answer = () => next.promise;
+    expect(await token.ensureValidToken()).toBe(present);
+    token.invalidate(present);
+    const waiting = token.ensureValidToken();
+    next.resolve({ status: 200, body: tokenBody(2) });
+    expect(await waiting).not.toBe(present);
+    expect(bodies).toHaveLength(2);
   });
 });
 

@@ -6,9 +6,12 @@ import { tlsProblemOf } from './tls-problem.ts';
  * The one owner of the PBX token. A 3CX knows one valid token per API client: a new one kills the one before it
  * (3cx.md C2), so nobody else mints, minting is single-flight, and a 401 that an older token earned does not throw a
  * newer one away.
+ *
+ * A token is refreshed while the one before it still lives. Where the PBX gives out no other, or takes long over it, the
+ * present one goes on being used until it dies or is refused.
  */
 export interface OAuthToken {
-  /** A token with more than a minute to live. @throws OperatorError PBX_UNREACHABLE, PBX_CERTIFICATE_REFUSED, PBX_CREDENTIALS_REFUSED, PBX_RIGHTS_MISSING, PBX_ANSWER_UNREADABLE */
+  /** A token with more than a minute to live, or the present one where the PBX gives out no other. @throws OperatorError PBX_UNREACHABLE, PBX_CERTIFICATE_REFUSED, PBX_CREDENTIALS_REFUSED, PBX_RIGHTS_MISSING, PBX_ANSWER_UNREADABLE */
   ensureValidToken(): Promise<string>;
   /** Unix ms at which the present token dies; 0 while there is none. */
   readonly tokenExpiry: number;
@@ -17,6 +20,8 @@ export interface OAuthToken {
 }
 
 const REFRESH_AHEAD_MS = 60_000;
+/** Less than the entity of a frame may take (INGEST_GET_DEADLINE_MS): who waits for the next token can still ask with this one. */
+const PATIENCE_MS = 500;
 /** After a failure callers get the same error for this long: thousands of waiting GETs must not each try to mint. */
 const FAILURE_REMEMBERED_MS = 1_000;
 /**
@@ -34,7 +39,7 @@ export function createOAuthToken(
   let token = '';
   let expiry = 0;
   let refreshAt = 0;
-  let minting: Promise<string> | null = null;
+  let minting: { readonly fresh: Promise<string>; readonly patience: Promise<void> } | null = null;
   let failure: { error: unknown; until: number } | null = null;
   let minted: readonly number[] = [];
 
@@ -53,23 +58,44 @@ export function createOAuthToken(
     return token;
   };
 
+  const isAlive = () => token !== '' && now() < expiry;
+
+  const beginMint = (): NonNullable<typeof minting> => {
+    const { promise: patience, resolve: endPatience } = Promise.withResolvers<void>();
+    const timer = setTimeout(endPatience, PATIENCE_MS);
+    const fresh = mint()
+      .then(fresh => {
+        failure = null;
+        return fresh;
+      })
+      .catch((error: unknown) => {
+        failure = { error, until: now() + FAILURE_REMEMBERED_MS };
+        throw error;
+      })
+      .finally(() => {
+        clearTimeout(timer);
+        minting = null;
+      });
+    return { fresh, patience };
+  };
+
   return {
     async ensureValidToken() {
       if (token && now() < refreshAt) return token;
-      if (failure && now() < failure.until) throw failure.error;
-      minting ??= mint()
-        .then(fresh => {
-          failure = null;
-          return fresh;
-        })
-        .catch((error: unknown) => {
-          failure = { error, until: now() + FAILURE_REMEMBERED_MS };
-          throw error;
-        })
-        .finally(() => {
-          minting = null;
-        });
-      return minting;
+      if (failure && now() < failure.until) {
+        if (isAlive()) return token;
+        throw failure.error;
+      }
+      minting ??= beginMint();
+      const { fresh, patience } = minting;
+      if (!isAlive()) return fresh;
+      try {
+        await Promise.race([fresh, patience]);
+      } catch (error) {
+        if (!isAlive()) throw error;
+      }
+      // Refused meanwhile: there is only the next one.
+      return isAlive() ? token : fresh;
     },
     get tokenExpiry() {
       return expiry;

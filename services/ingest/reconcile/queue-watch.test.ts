@@ -1,5 +1,5 @@
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CallModel, type QueuedCall } from '../call-model/call-model.ts';
 import { leg, T0, watched } from '../call-model/test-legs.ts';
 import type { ActiveCall } from '../pbx/xapi/active-calls.ts';
@@ -25,6 +25,7 @@ beforeEach(() => {
     { graceMs: GRACE_MS, everyMs: EVERY_MS },
     {
       queued: () => model.queued(),
+      calls: () => model.calls,
       xapi: {
         async getActiveCalls() {
           asked += 1;
@@ -87,6 +88,81 @@ test('who talks to somebody that we do not see has abandoned nothing', async () 
   active = [];
   await vi.advanceTimersByTimeAsync(EVERY_MS);
   expect(ended).toEqual([{ callId, wasElsewhere: true }]);
+});
+
+/** Somebody with the number of that caller, who is in another call: the PBX shows it by a row, too. */
+function callsToo(fields: object): void {
+  model.upsert(leg({ dn: '102', id: 2, callid: 2, ...fields }), watched(Date.now() - T0));
+}
+
+describe('another call with the number of the caller', () => {
+  const ofQueue = { originated_by_dn: '800', originated_by_type: 'Wqueue' };
+  const talksTo102 = { ...talks, callee: '102 Bea' };
+
+  test('that is talked on tells nothing of one who has left the queue', async () => {
+    const callId = offeredInVain();
+    callsToo({ status: 'Connected', ...ofQueue });
+    active = [talksTo102];
+    await vi.advanceTimersByTimeAsync(GRACE_MS);
+    expect(ended).toEqual([{ callId, wasElsewhere: false }]);
+  });
+
+  test('that rings in the same queue is one of two, and the one that is left waits', async () => {
+    const callId = offeredInVain();
+    callsToo(ofQueue);
+    active = [waits, waits];
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ended).toEqual([]);
+    active = [waits];
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(ended).toEqual([{ callId, wasElsewhere: false }]);
+  });
+
+  test('has its row by the phone that rings, and the caller who waits his own', async () => {
+    offeredInVain();
+    callsToo(ofQueue);
+    active = [waits, talksTo102];
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ended).toEqual([]);
+  });
+
+  test('that has moved on since the PBX looked makes nobody talk elsewhere', async () => {
+    const callId = offeredInVain();
+    callsToo({ status: 'Connected', ...ofQueue });
+    callsToo({ dn: '103', id: 3, status: 'Connected', referred_by_dn: '102' });
+    model.remove({ dn: '102', id: 2 }, watched(Date.now() - T0));
+    active = [talksTo102];
+    await vi.advanceTimersByTimeAsync(GRACE_MS);
+    expect(ended).toEqual([{ callId, wasElsewhere: false }]);
+  });
+
+  test('does not hide that he talks to somebody whom we do not see', async () => {
+    const callId = offeredInVain();
+    callsToo({ status: 'Connected', ...ofQueue });
+    active = [talks, talksTo102];
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ended).toEqual([]);
+    active = [talksTo102];
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(ended).toEqual([{ callId, wasElsewhere: true }]);
+  });
+
+  test('is his second line, where he calls from inside', async () => {
+    const inside = { party_dn: '150', party_dn_type: 'Wextension', party_caller_id: '150' };
+    const callId = offeredInVain(inside);
+    callsToo({ status: 'Connected', ...inside });
+    active = [{ ...talksTo102, caller: '150 Cleo' }];
+    await vi.advanceTimersByTimeAsync(GRACE_MS);
+    expect(ended).toEqual([{ callId, wasElsewhere: false }]);
+  });
+
+  test('of a stranger counts for nothing', async () => {
+    offeredInVain();
+    callsToo({ party_caller_id: '+4989111', ...ofQueue });
+    active = [waits];
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ended).toEqual([]);
+  });
 });
 
 test('where nobody can be asked, the call ends with the grace', async () => {

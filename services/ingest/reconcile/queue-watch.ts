@@ -18,6 +18,8 @@ export interface QueueWatchOptions {
 
 export interface QueueWatchDeps {
   readonly queued: () => Iterable<QueuedCall>;
+  /** All that go on. */
+  readonly calls: () => Iterable<Call>;
   readonly xapi: { getActiveCalls(signal?: AbortSignal): Promise<readonly ActiveCall[]> };
   /** Resolves when the PBX is heard from anew: on a line that is dead nobody seems to ring. */
   readonly lineAnswers: () => Promise<void>;
@@ -82,7 +84,7 @@ export class QueueWatch {
   }
 
   async #ask(): Promise<void> {
-    const { queued, lineAnswers, end, now } = this.#deps;
+    const { queued, calls, lineAnswers, end, now } = this.#deps;
     const asked = [...queued()].filter(({ since }) => since + this.#options.graceMs <= now() || since > now());
     if (asked.length === 0) return;
     const [active] = await Promise.all([this.#activeCalls(), lineAnswers()]);
@@ -91,7 +93,7 @@ export class QueueWatch {
     for (const each of asked) {
       const { callId, via } = each.call;
       if (!active && this.#places.has(callId) && this.#failures < MAX_FAILURES) continue;
-      const places = placesOf(each.call, active ?? []);
+      const places = placesOf(each.call, active ?? [], calls());
       if (places.length > 0) this.#places.set(callId, places.includes(via?.dn ?? null) ? 'queue' : 'elsewhere');
       else {
         end(each, { wasElsewhere: this.#places.get(callId) === 'elsewhere' });
@@ -110,10 +112,41 @@ export class QueueWatch {
   }
 }
 
-/** With whom the caller is, by their DNs; nowhere for who hides his number, of whom nobody can tell others. */
-function placesOf({ caller }: Call, active: readonly ActiveCall[]): (string | null)[] {
+/**
+ * With whom the caller is, by their DNs; nowhere for who hides his number, of whom nobody can tell others. Two callers may
+ * have one number, and one caller two lines: what other calls account for does not speak of this one.
+ */
+function placesOf({ caller, callId }: Call, active: readonly ActiveCall[], calls: Iterable<Call>): (string | null)[] {
   const digits = digitsOf(caller.number ?? '');
   const isCaller = (display: string | null) =>
     caller.dn === null ? digits !== '' && digitsOf(display ?? '').endsWith(digits) : dnOfDisplay(display) === caller.dn;
-  return active.filter(call => isCaller(call.caller)).map(call => dnOfDisplay(call.callee));
+  const places = active.filter(call => isCaller(call.caller)).map(call => dnOfDisplay(call.callee));
+  if (places.length === 0) return places;
+  const isHe = (number: string | null) =>
+    caller.dn === null ? digitsOf(number ?? '') === digits : number === caller.dn;
+  // Who calls whom is not known of a call that was first seen when it was connected.
+  const others = [...calls].filter(
+    ({ legs, ...call }) =>
+      call.callId !== callId &&
+      legs.length > 0 &&
+      (isHe(call.caller.dn ?? call.caller.number) || legs.some(leg => isHe(leg.party))),
+  );
+  return withoutOthers(places, others);
+}
+
+/**
+ * A phone that is or was in another call is one that we see, so that nobody is there unseen. Of one that rings for a
+ * queue the PBX shows the phone or, once, the queue.
+ */
+function withoutOthers(places: readonly (string | null)[], others: readonly Call[]): (string | null)[] {
+  const phones = new Set<string | null>(
+    others.flatMap(({ legs, formerLegs }) => [...legs, ...formerLegs].map(leg => leg.dn)),
+  );
+  const left = places.filter(dn => !phones.has(dn));
+  for (const { legs, via, answeredAt, answeredBy } of others) {
+    if (!via || answeredAt !== null || answeredBy !== null || legs.some(leg => places.includes(leg.dn))) continue;
+    const inQueue = left.indexOf(via.dn);
+    if (inQueue >= 0) left.splice(inQueue, 1);
+  }
+  return left;
 }

@@ -1,13 +1,15 @@
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import { OperatorError } from '@3cx-relay/shared/runtime/operator-error.ts';
+import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CallModel } from '../call-model/call-model.ts';
 import { leg } from '../call-model/test-legs.ts';
 import { Enricher } from '../frames/enrich.ts';
+import { EVENT_REMOVE, EVENT_UPSERT, parseFrame } from '../frames/frame.ts';
 import { OrderedWindow } from '../frames/ordered-window.ts';
 import { Pipeline } from '../frames/pipeline.ts';
-import type { CallControlSnapshot } from '../pbx/callcontrol/callcontrol-api.ts';
+import type { CallControlSnapshot, EntityOutcome } from '../pbx/callcontrol/callcontrol-api.ts';
 import { Reconciler } from './reconciler.ts';
 
 const EVERY_MS = 45_000;
@@ -18,6 +20,7 @@ let told: string[];
 let events: string[];
 let model: CallModel;
 let answer: (signal: AbortSignal) => Promise<CallControlSnapshot>;
+let entity: () => EntityOutcome;
 let window: OrderedWindow;
 let pipeline: Pipeline;
 let reconciler: Reconciler;
@@ -27,15 +30,13 @@ beforeEach(() => {
   asked = 0;
   told = [];
   answer = async () => ({ dns: ['101'], participants: [] });
+  entity = () => ({ kind: 'gone' });
   events = [];
   model = new CallModel({ graceMs: 2_000 });
   const registry = createMetrics('test');
   const errors = { logError: (_: string, severity: string, message: string) => told.push(`${severity}: ${message}`) };
   window = new OrderedWindow({ registry });
-  const enricher = new Enricher(
-    { concurrency: 4, deadlineMs: 200 },
-    { get: async () => ({ kind: 'gone' as const }), registry },
-  );
+  const enricher = new Enricher({ concurrency: 4, deadlineMs: 200 }, { get: async () => entity(), registry });
   pipeline = new Pipeline(
     { maxFrames: 100, getDeadlineMs: 200, graceMs: 2_000, sameMomentMs: 3_000 },
     {
@@ -65,6 +66,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** What the PBX has answered is applied: the time that frames get to arrive is not on the clock of the tests. */
+const applied = () => sleep(400);
 const refuse = async () => {
   throw new OperatorError('PBX_RIGHTS_MISSING', 'the PBX forbids call control (403)');
 };
@@ -174,4 +177,137 @@ test('changes that no frame told are told as missed, each time with the same wor
   quick.disconnected();
   expect(told[0]).toMatch(/^websocket warning: the PBX shows changes that no frame told/);
   expect(new Set(told).size).toBe(1);
+});
+
+describe('a comparison that the PBX takes long to answer', () => {
+  const X = leg({ dn: '101', id: 1 });
+  let answers: PromiseWithResolvers<CallControlSnapshot>[];
+
+  /** The comparison after the connect is over, and the next one is on its way. */
+  async function askSlowly(known: CallControlSnapshot['participants'] = []): Promise<void> {
+    const next = { dns: ['101'], participants: known };
+    answer = async () => next;
+    reconciler.connected();
+    await vi.advanceTimersByTimeAsync(1);
+    answers = [];
+    answer = () => {
+      const asking = Promise.withResolvers<CallControlSnapshot>();
+      answers.push(asking);
+      return asking.promise;
+    };
+    reconciler.soon();
+    await vi.advanceTimersByTimeAsync(1_300);
+    expect(answers).toHaveLength(1);
+  }
+
+  function frame(eventType: number): void {
+    const event = { event_type: eventType, entity: '/callcontrol/101/participants/1', attached_data: null };
+    const parsed = parseFrame(JSON.stringify({ sequence: 1, event }));
+    if ('frame' in parsed) pipeline.accept(parsed.frame, Date.now());
+  }
+
+  test('is the only one, and what was missed meanwhile is compared by the one after it', async () => {
+    await askSlowly();
+    for (let n = 0; n < 30; n += 1) {
+      reconciler.soon();
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(answers).toHaveLength(1);
+    answers[0]?.resolve({ dns: ['101'], participants: [] });
+    await applied();
+    await vi.advanceTimersByTimeAsync(1_200);
+    expect(answers).toHaveLength(2);
+  });
+
+  test('ends no call that began after the PBX had looked', async () => {
+    await askSlowly();
+    reconciler.soon();
+    await vi.advanceTimersByTimeAsync(1_300);
+    entity = () => ({ kind: 'found', participant: X });
+    frame(EVENT_UPSERT);
+    await vi.advanceTimersByTimeAsync(100);
+    for (const asking of answers) asking.resolve({ dns: ['101'], participants: [] });
+    await applied();
+    answer = async () => ({ dns: ['101'], participants: [X] });
+    for (let n = 0; n < 3; n += 1) {
+      await vi.advanceTimersByTimeAsync(3_000);
+      await applied();
+    }
+    expect(events).toEqual(['call.started,call.ringing']);
+  });
+
+  test('brings back nobody who left after the PBX had looked', async () => {
+    await askSlowly([X]);
+    reconciler.soon();
+    await vi.advanceTimersByTimeAsync(1_300);
+    frame(EVENT_REMOVE);
+    await vi.advanceTimersByTimeAsync(100);
+    for (const asking of answers) asking.resolve({ dns: ['101'], participants: [X] });
+    await applied();
+    answer = async () => ({ dns: ['101'], participants: [] });
+    for (let n = 0; n < 3; n += 1) {
+      await vi.advanceTimersByTimeAsync(3_000);
+      await applied();
+    }
+    expect(events).toEqual(['call.started,call.ringing', 'call.updated', 'call.ended']);
+  });
+
+  test('holds up none of the next connection', async () => {
+    await askSlowly();
+    reconciler.connected();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(answers).toHaveLength(2);
+    answers[1]?.resolve({ dns: ['101'], participants: [] });
+    await vi.advanceTimersByTimeAsync(1);
+    reconciler.soon();
+    await vi.advanceTimersByTimeAsync(1_300);
+    expect(answers).toHaveLength(3);
+  });
+});
+
+test('a participant that the PBX forbids is looked for once between two regular times, of a DN that it shows', async () => {
+  reconciler.connected();
+  await vi.advanceTimersByTimeAsync(1);
+  reconciler.refused('102');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(asked).toBe(1);
+  for (let n = 0; n < 40; n += 1) {
+    reconciler.refused('101');
+    await vi.advanceTimersByTimeAsync(1_000);
+    if (n === 1) await applied();
+  }
+  expect(asked).toBe(2);
+  await vi.advanceTimersByTimeAsync(EVERY_MS);
+  await applied();
+  const before = asked;
+  reconciler.refused('101');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(asked).toBe(before + 1);
+});
+
+test('what was missed while the first snapshot is awaited is compared after it', async () => {
+  const first = Promise.withResolvers<CallControlSnapshot>();
+  answer = () => first.promise;
+  reconciler.connected();
+  reconciler.soon();
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(asked).toBe(1);
+  answer = async () => ({ dns: ['101'], participants: [] });
+  first.resolve({ dns: ['101'], participants: [] });
+  await vi.advanceTimersByTimeAsync(1_300);
+  expect(asked).toBe(2);
+});
+
+test('after a reconnect the PBX is compared with from time to time as before', async () => {
+  reconciler.connected();
+  await vi.advanceTimersByTimeAsync(10_000);
+  reconciler.disconnected();
+  reconciler.connected();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(asked).toBe(2);
+  for (let n = 0; n < 2; n += 1) {
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    await applied();
+  }
+  expect(asked).toBe(4);
 });

@@ -17,7 +17,9 @@ import { missedEvents } from './missed-events.ts';
  * applied after it, would take a call a step back.
  *
  * A later snapshot races with frames. Whatever a frame touched between the request and the moment the comparison is
- * applied is left alone, because the frame's own GET is at least as recent; what is left was missed.
+ * applied is left alone, because the frame's own GET is at least as recent; what is left was missed. There is one
+ * comparison at a time: of two each would know a part of what frames touched, and a PBX that takes long to answer would
+ * be asked once more every second. What is missed while one is on its way is for the one after it.
  */
 export interface ReconcilerOptions {
   readonly everyMs: number;
@@ -51,6 +53,9 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #deps: ReconcilerDeps;
   #connection: AbortController | null = null;
+  /** The connection that a comparison is on its way for. */
+  #comparing: AbortSignal | null = null;
+  #isWantedAgain = false;
   #isAfterGap = false;
   #framesSeen = 0;
   #framesCompared = 0;
@@ -59,6 +64,9 @@ export class Reconciler {
   readonly #retry: Backoff;
   #error: string | null = null;
   #isTold = false;
+  /** DNs of the last snapshot. */
+  #shown: ReadonlySet<string> = new Set();
+  #refusalsCountFrom = 0;
 
   constructor(options: ReconcilerOptions, deps: ReconcilerDeps) {
     this.#options = options;
@@ -84,7 +92,9 @@ export class Reconciler {
   disconnected(): void {
     this.#connection?.abort();
     this.#connection = null;
+    this.#comparing = null;
     clearTimeout(this.#timer);
+    this.#dueAt = 0;
   }
 
   noteFrame(): void {
@@ -93,12 +103,27 @@ export class Reconciler {
 
   /** Something was missed: compare soon rather than at the next regular time, unless that is being tried already. */
   soon(): void {
-    if (this.#connection && this.#retry.attempts === 0) this.#schedule(this.#connection.signal, SOON_MS);
+    const connection = this.#connection?.signal;
+    if (!connection) return;
+    if (this.#comparing === connection) this.#isWantedAgain = true;
+    else if (this.#retry.attempts === 0) this.#schedule(connection, SOON_MS);
+  }
+
+  /**
+   * The PBX forbids a participant. What it forbids it mostly forbids again; of a DN that it shows it may have been a
+   * passing fault, for which it is asked once between two regular times.
+   */
+  refused(dn: string): void {
+    const now = performance.now();
+    if (!this.#shown.has(dn) || now < this.#refusalsCountFrom) return;
+    this.#refusalsCountFrom = now + this.#options.everyMs;
+    this.soon();
   }
 
   async #takeFirstSnapshot(connection: AbortSignal): Promise<void> {
     const { pipeline, enricher, window } = this.#deps;
     const { snapshotDeadlineMs, getDeadlineMs } = this.#options;
+    this.#begin(connection);
     const settle = pipeline.reserve(snapshotDeadlineMs);
     const touched = pipeline.watchTouched();
     enricher.pause();
@@ -108,13 +133,29 @@ export class Reconciler {
     if (snapshot && !connection.aborted) {
       this.#isAfterGap = false;
       settle(() => pipeline.applySnapshot(snapshot, { isAfterGap: true, touched: NOTHING_TOUCHED }));
-      this.#schedule(connection, this.#options.everyMs);
+      this.#succeed(connection, this.#options.everyMs);
     } else {
       // Lost again before anybody looked: whether a call that everybody left is over is still not known.
       const isLost = connection.aborted;
       settle(() => (isLost ? undefined : pipeline.watchAgain()));
-      if (!isLost) this.#schedule(connection, this.#retry.next(), touched);
+      if (!isLost) this.#fail(connection, touched);
     }
+  }
+
+  #begin(connection: AbortSignal): void {
+    this.#comparing = connection;
+    this.#isWantedAgain = false;
+    this.#dueAt = 0;
+  }
+
+  #succeed(connection: AbortSignal, waitMs: number): void {
+    this.#comparing = null;
+    this.#schedule(connection, this.#isWantedAgain ? SOON_MS : waitMs);
+  }
+
+  #fail(connection: AbortSignal, touched?: ReadonlySet<string>): void {
+    this.#comparing = null;
+    this.#schedule(connection, this.#retry.next(), touched);
   }
 
   /** `touched`: already being watched since the connect, whose own snapshot failed. */
@@ -130,31 +171,35 @@ export class Reconciler {
   async #compare(connection: AbortSignal, watched?: ReadonlySet<string>): Promise<void> {
     if (connection.aborted) return;
     const { pipeline, onSilence } = this.#deps;
+    this.#begin(connection);
     const isAfterGap = this.#isAfterGap;
     const touched = isAfterGap && watched ? watched : pipeline.watchTouched();
     const snapshot = await this.#getSnapshot(connection);
     if (connection.aborted) return;
-    if (!snapshot) return this.#schedule(connection, this.#retry.next(), isAfterGap ? touched : undefined);
+    if (!snapshot) return this.#fail(connection, isAfterGap ? touched : undefined);
     await sleep(SETTLE_MS, connection);
     if (connection.aborted) return;
     pipeline.enqueue(() => {
       const differences = pipeline.applySnapshot(snapshot, { isAfterGap, touched });
+      // Lost while frames before it were waited for: the next connection has a gap and a snapshot of its own.
+      if (connection.aborted) return;
       this.#isAfterGap = false;
       const isSilent = this.#framesSeen === this.#framesCompared;
       this.#framesCompared = this.#framesSeen;
-      if (differences === 0 || isAfterGap) return;
+      const isNews = differences > 0 && !isAfterGap;
+      this.#succeed(connection, isNews && !isSilent ? SOON_MS : this.#options.everyMs);
+      if (!isNews) return;
       announce(this.#deps, missedEvents({ differences, isSilent }));
       // One frame may have been lost; changes without any frame since the last look, and the line is dead.
       if (isSilent) onSilence();
-      else this.#schedule(connection, SOON_MS);
     });
-    this.#schedule(connection, this.#options.everyMs);
   }
 
   async #getSnapshot(connection: AbortSignal) {
     const deadline = AbortSignal.timeout(this.#options.snapshotDeadlineMs);
     try {
       const snapshot = await this.#deps.api.getSnapshot(AbortSignal.any([connection, deadline]));
+      this.#shown = new Set(snapshot.dns);
       if (this.#isTold) this.#tell('info', 'the PBX shows its calls again');
       this.#isTold = false;
       this.#error = null;

@@ -32,7 +32,9 @@ export function toFinalizedEntry(at: number, call: Call): NewEntry {
 
 /** A call that nobody watched, from its records alone. */
 export function toRecoveredEntry(at: number, record: RecordedCall): NewEntry {
-  return toRecordEntry(at, { ...recoverCall(record), dns: record.dns, callHistoryId: record.callHistoryId });
+  const { callHistoryId, via } = record;
+  const dns = via ? [...new Set([...record.dns, via.dn])] : record.dns;
+  return toRecordEntry(at, { ...recoverCall(record), dns, callHistoryId });
 }
 
 function toRecordEntry(

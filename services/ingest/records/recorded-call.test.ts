@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { toRecoveredEntry } from './record-entry.ts';
 import type { RecordedCall } from './recorded-call.ts';
 import { readRecordedCall } from './recorded-call.ts';
 import { chain, entity, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
@@ -83,6 +84,7 @@ describe('a chain of records', () => {
       ['103', 'answered'],
     ]);
     expect(record.dns).toEqual(['101', '102', '103']);
+    expect(toRecoveredEntry(T0, record).dn).toBe('101,102,103,800');
   });
 
   test('from outside that a mobile answered is answered, by no extension, and 102 keeps the call as its own', () => {

@@ -53,7 +53,9 @@ export const eventsQuery = z.strictObject({
     .enum(['asc', 'desc'], { error: 'must be asc or desc' })
     .default('asc')
     .describe('`asc` reads up from `after`, `desc` down from `before`.'),
-  dn: list(filters.dn).describe('Extensions, separated by commas: only calls in which one of them takes part.'),
+  dn: list(filters.dn).describe(
+    'Extensions, separated by commas: only calls in which one of them takes part; or queues and ring groups through which they came.',
+  ),
   event: list(filters.event).describe('Events, separated by commas; of `audit`, actions.'),
   call: list(filters.call).describe('Values of `callId`, separated by commas.'),
   from: time.optional().describe('ISO 8601 or Unix milliseconds: only entries of this time or later.'),

@@ -73,6 +73,17 @@ describe.concurrent('§1.6: whole calls', () => {
     expect(names).not.toContain('queue.abandoned');
   });
 
+  test('a caller who gives up in a queue has abandoned it while another with his number talks on', async () => {
+    const queue = { scenario: 'queue', queue: '800', number: '+493055500', ringMs: ASKED_MS };
+    const talking = await pbx.play({ ...queue, agents: ['126'], answeredBy: '126', rounds: 0, talkMs: 60_000 });
+    const { call, names } = await follow({ ...queue, agents: ['124', '125'], rounds: 1, answered: false });
+    expect(call).toMatchObject({ disposition: 'abandoned', endedAt: expect.any(String) });
+    expect(names).toContain('queue.abandoned');
+    expect(events(await pbx.about(talking))).not.toContain('call.ended');
+    await pbx.sim.post(`/sim/calls/${talking}/hangup`, {});
+    expect(await pbx.ended(talking)).toMatchObject({ disposition: 'answered', answeredBy: '126' });
+  });
+
   test('a ring group: one answers, and nobody takes it for a queue', async () => {
     const { call, outcomes, names } = await follow({
       ...{

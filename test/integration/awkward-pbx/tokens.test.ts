@@ -83,6 +83,16 @@ describe('C2: a new token kills the one before', () => {
     expect((await pbx.bodies()).filter(body => body.unresolved === 'refused')).toEqual([]);
   });
 
+  test('superseded again between the new token and the question costs a third one, and no event its participant', async () => {
+    await expectWholeCall('101');
+    const minted = await pbx.minted();
+    await pbx.fault({ kind: 'http-error', status: 401, count: 2, path: '/callcontrol/102/participants/' });
+    const before = (await pbx.bodies()).length;
+    await expectWholeCall('102');
+    expect((await pbx.bodies()).slice(before).filter(body => body.unresolved)).toEqual([]);
+    expect(await pbx.minted()).toBe(minted + 2);
+  });
+
   test('where the PBX has one token for all its clients, those of others cost one new token each', async () => {
     await pbx.sim.post('/sim/token', { oneTokenPerPbx: true });
     await pbx.sim.post('/sim/clients', { id: 'other', secret: 'o' });

@@ -64,7 +64,7 @@ describe('a participant', () => {
   test.each([
     [404, '', { kind: 'gone' }],
     [403, '', { kind: 'refused' }],
-    [401, '', { kind: 'refused' }],
+    [401, '', { kind: 'failed', message: 'status 401' }],
     [500, '', { kind: 'failed', message: 'status 500' }],
     [200, '<html>', { kind: 'failed', message: 'the answer is no participant' }],
     [200, '{"id":"7"}', { kind: 'failed', message: 'the answer is no participant' }],
@@ -81,6 +81,15 @@ describe('a participant', () => {
     const all = await Promise.all([get(), get(), get()]);
     expect(all.map(outcome => outcome.kind)).toEqual(['found', 'found', 'found']);
     expect(tokens[0]).toBe('t2');
+  });
+
+  test('whose fresh token another program has killed at once is found with the next one', async () => {
+    respond = (request, response) => {
+      const isOurs = request.headers.authorization === 'Bearer t3';
+      response.writeHead(isOurs ? 200 : 401).end(isOurs ? JSON.stringify(PARTICIPANT) : '');
+    };
+    expect([await get(), (await get()).kind]).toEqual([{ kind: 'failed', message: 'status 401' }, 'found']);
+    expect(asked.map(line => line.split(' ')[1])).toEqual(['t1', 't2', 't3']);
   });
 
   test('that is not answered in time is given up', async () => {

@@ -8,7 +8,7 @@ export type EntityOutcome =
   | { readonly kind: 'found'; readonly participant: Participant }
   /** 404: it left before we asked. */
   | { readonly kind: 'gone' }
-  /** 401 with a fresh token, or 403: this API client may not see it. */
+  /** 403: this API client may not see it. */
   | { readonly kind: 'refused' }
   /** The signal aborted the wait. */
   | { readonly kind: 'deadline' }
@@ -39,13 +39,19 @@ const SNAPSHOT_TIMEOUT_MS = 30_000;
 export function createCallControlApi(deps: { pbx: PbxHttp; token: OAuthToken }): CallControlApi {
   const { pbx, token } = deps;
 
-  /** 401 means the token died early, by expiry or by a newer one: one re-mint, one retry. */
+  /**
+   * 401 means the token died early, by expiry or by a newer one: one re-mint, one retry. When another program has killed
+   * that one, too, the next question shall not go out with it.
+   */
   const withToken = async (ask: (authorization: string) => Promise<TextAnswer>): Promise<TextAnswer> => {
     const bearer = await token.ensureValidToken();
     const answer = await ask(`Bearer ${bearer}`);
     if (answer.status !== 401) return answer;
     token.invalidate(bearer);
-    return ask(`Bearer ${await token.ensureValidToken()}`);
+    const fresh = await token.ensureValidToken();
+    const again = await ask(`Bearer ${fresh}`);
+    if (again.status === 401) token.invalidate(fresh);
+    return again;
   };
 
   return {
@@ -110,7 +116,6 @@ function toOutcome(response: TextAnswer, dn: string): EntityOutcome {
     }
     case 404:
       return { kind: 'gone' };
-    case 401:
     case 403:
       return { kind: 'refused' };
     default:
