@@ -60,8 +60,12 @@ FROM 3cx-relay-test/base:bookworm
 RUN groupadd --system --gid 999 redis && useradd --system --gid redis --uid 999 redis && \
     apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb && mkdir /data && chown redis:redis /data
+# The official one answers other machines also where it has no password: what is published is for the compose file to say.
+RUN printf '#!/bin/sh\n[ "$1" != redis-server ] || set -- "$@" --protected-mode no\nexec "$@"\n' >/entrypoint && \
+    chmod 755 /entrypoint
 VOLUME /data
 WORKDIR /data
+ENTRYPOINT ["/entrypoint"]
 EXPOSE 6379
 CMD ["redis-server"]
 DOCKERFILE

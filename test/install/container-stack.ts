@@ -150,7 +150,7 @@ export async function prepareStack(): Promise<ContainerStack> {
 }
 
 /** What is well is not said to be ill because the machine has much else to do. */
-const PATIENCE = { timeout: '60s', start_period: '300s' };
+const PATIENCE = { interval: '15s', timeout: '60s', start_period: '300s' };
 
 /** The simulator needs packages that the image does not have: it runs from this checkout. */
 function composeOfPbx() {
@@ -166,12 +166,12 @@ function composeOfPbx() {
         user: '0:0',
         init: true,
         volumes: [`${ROOT}:/checkout:ro`],
-        environment: { SIM_CLIENT_ID: 'relay', SIM_CLIENT_SECRET: CLIENT_SECRET, SIM_CALLS_PER_MINUTE: '120' },
+        environment: { SIM_CLIENT_ID: 'relay', SIM_CLIENT_SECRET: CLIENT_SECRET, SIM_CALLS_PER_MINUTE: '30' },
         networks: ['outside'],
         ports: ['127.0.0.1::5001'],
         healthcheck: {
           test: ['CMD', 'node', '--eval', `fetch('http://127.0.0.1:5001/sim/health').catch(() => process.exit(1))`],
-          ...{ interval: '5s', ...PATIENCE },
+          ...PATIENCE,
         },
       },
     },

@@ -16,7 +16,7 @@ import { createWeb, type Web } from './web.ts';
 const reason = whyNoContainers();
 if (reason !== null) console.warn(`\n  ! The containers are NOT tested here: ${reason}.\n`);
 
-const CALLS_PER_MINUTE = 120;
+const CALLS_PER_MINUTE = 30;
 const SERVICES = ['ingest', 'relay', 'worker', 'redis', 'postgres', 'nginx'];
 type Told = ReturnType<Web['events']>['messages'][number];
 const PASSWORD = 'correct horse battery staple';
@@ -242,7 +242,7 @@ describe.skipIf(reason !== null)('in containers', () => {
 
   test('Redis that is started again loses nothing that it acknowledged', async () => {
     const socket = web.events(apiKey);
-    await traffic(600);
+    await traffic(120);
     const since = Date.now();
     await waitFor(() => Date.parse(socket.messages.at(-1)?.at ?? '') > since, {
       what: 'the client to follow live',
