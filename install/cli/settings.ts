@@ -32,6 +32,8 @@ export interface RunningStack {
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const FILES = ['owner.env', 'relay.env'] as const;
+/** In containers. */
+const CREDENTIALS = ['owner.env', 'pbx.env', 'admin.env', 'relay.env'] as const;
 
 /** `root`: the release or the checkout that this program is a part of. */
 export function readSettings(
@@ -49,7 +51,7 @@ export function readSettings(
   };
   const given = merge([
     processEnv,
-    ...(credentials ? FILES.map(file => optional(join(credentials, file))) : []),
+    ...(credentials ? CREDENTIALS.map(file => optional(join(credentials, file))) : []),
     ...(configFile === undefined ? [] : [readNamed(configFile)]),
     ...(installation
       ? FILES.map(file => optional(join(installation.configFolder, file)))

@@ -69,6 +69,13 @@ it('secrets are files: none stands in an environment, and the owner of the table
   expect(owners).toEqual(['worker', 'postgres']);
 });
 
+it('what signs in to the PBX is for ingest alone, what signs sessions of the panel for the relays', () => {
+  const seers = (file: string) => services.filter(([, { secrets }]) => secrets?.includes(file)).map(([name]) => name);
+  // The shell is the operator's.
+  expect(seers('pbx.env')).toEqual(['ingest', 'shell']);
+  expect(seers('admin.env')).toEqual(['relay', 'shell']);
+});
+
 it('Redis has on disk what it acknowledged, and refuses instead of forgetting', () => {
   const command = compose.services.redis?.command?.join(' ') ?? '';
   expect(command).toContain('--appendonly yes --appendfsync always');
@@ -120,6 +127,29 @@ describe('make-secrets.sh', () => {
     expect(statSync(join(folder, 'secrets')).mode & 0o777).toBe(0o700);
     expect(make().status).toBe(1);
     expect(files.map(secret)).toEqual(before);
+  });
+
+  it('writes apart what one service alone needs, and the file that has all its fellows is the last to be there', () => {
+    make();
+    const keys = (name: string) => Object.keys(parseEnv(secret(name))).toSorted();
+    expect(keys('relay.env')).toEqual(['DATABASE_URL', 'REDIS_URL']);
+    expect(keys('pbx.env')).toEqual(['CLIENT_ID', 'CLIENT_SECRET', 'FQDN']);
+    expect(keys('admin.env')).toEqual(['ADMIN_SECRET']);
+    // A run that was cut off left no relay.env, and is made again as a whole.
+    for (const name of ['relay.env', 'owner.env']) rmSync(join(folder, 'secrets', name));
+    expect(make().status).toBe(0);
+    expect(keys('owner.env')).toEqual(['DATABASE_URL']);
+  });
+
+  it('adds to secrets from before the files of one service, empty, and what stands in relay.env stays there', () => {
+    mkdirSync(join(folder, 'secrets'));
+    const old = 'FQDN=pbx.example.com\nREDIS_URL=redis://default:theirs@redis:6379\nADMIN_SECRET=theirs\n';
+    writeFileSync(join(folder, 'secrets/relay.env'), old);
+    writeFileSync(join(folder, 'secrets/redis.conf'), 'requirepass theirs\n');
+    expect(make()).toMatchObject({ status: 0, stderr: '' });
+    expect(secret('relay.env')).toBe(old);
+    for (const name of ['pbx.env', 'admin.env']) expect(parseEnv(secret(name))).toEqual({});
+    expect(make().status).toBe(1);
   });
 
   it('adds to secrets from before what Redis asks for, and touches nothing else in them', () => {

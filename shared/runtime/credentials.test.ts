@@ -29,6 +29,15 @@ test('the environment wins over the credentials, and the owner of the tables ove
   });
 });
 
+test('what one service alone is handed wins over what all are, but not an empty place for it', () => {
+  writeFileSync(join(folder, 'relay.env'), 'FQDN=pbx.example.com\nCLIENT_ID=old\nADMIN_SECRET=old\n');
+  writeFileSync(join(folder, 'pbx.env'), 'FQDN=\nCLIENT_ID=new\n');
+  writeFileSync(join(folder, 'admin.env'), 'ADMIN_SECRET=new\n');
+  expect(readSettings({ CREDENTIALS_DIRECTORY: folder })).toMatchObject({
+    ...{ FQDN: 'pbx.example.com', CLIENT_ID: 'new', ADMIN_SECRET: 'new' },
+  });
+});
+
 test('a credential that is not there is no error, one that cannot be read is', () => {
   expect(readSettings({ CREDENTIALS_DIRECTORY: join(folder, 'none'), PORT: '2' })).toMatchObject({ PORT: '2' });
   writeFileSync(join(folder, 'file'), '');

@@ -30,8 +30,8 @@ interface Entry {
 const TIMEOUT_MS = 60_000;
 const RECONNECT_MS = 200;
 
-export function createWeb(address: string, publicPath: string): Web {
-  const options = { host: address, port: 443, rejectUnauthorized: false, servername: 'pbx.example.com' };
+export function createWeb(address: string, publicPath: string, port = 443): Web {
+  const options = { host: address, port, rejectUnauthorized: false, servername: 'pbx.example.com' };
   return {
     ask(method, path, { body, headers = {} } = {}) {
       const json = body === undefined ? undefined : JSON.stringify(body);
@@ -60,7 +60,7 @@ export function createWeb(address: string, publicPath: string): Web {
       let [socket, isStopped]: [WebSocket | undefined, boolean] = [undefined, false];
       const connect = () => {
         const position = messages.at(-1)?.id ?? after;
-        socket = new WebSocket(`wss://${address}${publicPath}/relay/ws?channels=calls&after=${position}`, {
+        socket = new WebSocket(`wss://${address}:${port}${publicPath}/relay/ws?channels=calls&after=${position}`, {
           rejectUnauthorized: false,
           headers: { authorization: `Bearer ${apiKey}` },
         });
