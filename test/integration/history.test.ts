@@ -224,9 +224,26 @@ test.each([
   ['/relay/history/events?channel=requests&key=CRM', 'key'],
   ['/relay/history/audit?after=x', 'after'],
   ['/relay/history/statistics?timeZone=Mars/Olympus', 'timeZone'],
+  // Known to Node, not to PostgreSQL, as names of long ago are where its system has no links for them.
+  ['/relay/history/statistics?timeZone=AGT', 'timeZone'],
+  ['/relay/history/calls?after=zzzzzzzzzzz.x', 'after'],
+  ['/relay/history/calls?before=zzzzzzzzzz.x', 'before'],
+  ['/relay/history/calls?after=mmmmmmmm.x%00', 'after'],
+  ['/relay/history/calls?dn=%00', 'dn.0'],
+  ['/relay/history/events?component=%00', 'component.0'],
+  ['/relay/history/audit?actor=%00', 'actor.0'],
+  ['/relay/calls/%00', 'callId'],
   ['/relay/history/statistics?by=hour&from=2020-01-01T00:00:00Z', 'to'],
 ])('%s is refused with the field and what would be right', async (path, field) => {
   const response = await stand.get(path);
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ code: 'invalid_request', field });
+});
+
+test('a time in a year that cannot be written down is a time that all calls are behind, or before', async () => {
+  expect(
+    (await page('/relay/history/calls?from=0000-01-01T00:00:00Z&to=9999-12-31T23:59:59-14:00')).calls,
+  ).toHaveLength(100);
+  expect((await page('/relay/history/calls?to=0000-01-01T00:00:00Z')).calls).toEqual([]);
+  expect((await page('/relay/history/calls?from=9999-12-31T23:59:59-14:00')).calls).toEqual([]);
 });

@@ -2,6 +2,8 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { type ShownAuditEntry, selectAuditEntries } from '@3cx-relay/shared/store/audit-log.ts';
 import type { CallKey } from '@3cx-relay/shared/store/call-filters.ts';
 import { type CallRecord, selectCallStatistics, selectCalls } from '@3cx-relay/shared/store/call-history.ts';
+import { LATEST_MS } from '@3cx-relay/shared/store/call-keys.ts';
+import { isUnknownTimeZone } from '@3cx-relay/shared/store/data-error.ts';
 import { readEventHistory } from '@3cx-relay/shared/store/event-history.ts';
 import { selectPersistedLogs } from '@3cx-relay/shared/store/log-epochs.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
@@ -34,7 +36,7 @@ export function openHistory(
 function sourcesOf(pool: pg.Pool): HistorySources {
   return {
     statistics: async query =>
-      (await selectCallStatistics(pool, query)).map(({ period, id, ring, talk, ...counts }) => ({
+      (await orTimeZone(selectCallStatistics(pool, query))).map(({ period, id, ring, talk, ...counts }) => ({
         at: period,
         id: query.of === 'all' ? null : id,
         ...counts,
@@ -94,6 +96,17 @@ function sourcesOf(pool: pg.Pool): HistorySources {
   };
 }
 
+/** Of a zone that is known here PostgreSQL may know another name alone. @throws ProblemError naming the parameter */
+async function orTimeZone<Found>(asked: Promise<Found>): Promise<Found> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!isUnknownTimeZone(error)) throw error;
+    const message = 'timeZone: PostgreSQL does not know this name: it may know a newer one, such as Asia/Kolkata';
+    throw new ProblemError('invalid_request', message, 'timeZone');
+  }
+}
+
 /** @throws ProblemError naming the parameter that is no cursor of this route */
 function within<Cursor extends CallKey | LogPosition | number>(
   { after, before, newestFirst }: PageBounds,
@@ -114,8 +127,9 @@ function formatCallCursor({ at, callId }: CallKey): string {
 }
 
 function parseCallCursor(text: string): CallKey | null {
-  const [, at = '', callId = ''] = /^([0-9a-z]{1,11})\.(.+)$/.exec(text) ?? [];
-  return callId === '' ? null : { at: Number.parseInt(at, 36), callId };
+  const [, time = '', callId = ''] = /^([0-9a-z]{1,11})\.(.+)$/.exec(text) ?? [];
+  const at = Number.parseInt(time, 36);
+  return at <= LATEST_MS ? { at, callId } : null;
 }
 
 function parseSeq(text: string): number | null {
