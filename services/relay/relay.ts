@@ -173,7 +173,11 @@ export async function createRelay(
   const queue = createJobQueue('pbx', { connection: commands, keys, logger });
   const desk = createCommandDesk(
     { redis: commands.redis, keys, queue, audit },
-    { maxCommands: config.RELAY_MAX_COMMANDS, timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS },
+    {
+      maxCommands: config.RELAY_MAX_COMMANDS,
+      timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS,
+      maxIdempotencyKeys: config.RELAY_MAX_IDEMPOTENCY_KEYS,
+    },
   );
   const subscribeDeps = {
     ...{ redis: commands.redis, keys, ring, log, replay },
