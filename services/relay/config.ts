@@ -90,6 +90,8 @@ export const relayConfig = {
   RELAY_MAX_EXPORTS: integer({ min: 1, max: 1_000, default: 3 }),
   RELAY_EXPORT_STALL_MS: integer({ min: 100, max: 3_600_000, default: 120_000 }),
   RELAY_MAX_HISTORY_READS: integer({ min: 1, max: 100, default: 4 }),
+  /** A third of a kilobyte each, written as JSON at once. The sums of everybody are 1,500 at most. */
+  RELAY_MAX_STATISTICS_ROWS: integer({ min: 10, max: 1_000_000, default: 20_000 }),
   RELAY_MAX_TIMELINE_ENTRIES: integer({ min: 10, max: 10_000, default: 1_000 }),
   RELAY_DRAIN_MS: integer({ min: 0, max: 60_000, default: 2_000 }),
 };

@@ -107,7 +107,14 @@ export async function createRelay(
     },
   );
   const { log, replay } = tiers;
-  const history = openHistory({ databaseUrl: config.DATABASE_URL, maxReads: config.RELAY_MAX_HISTORY_READS }, logger);
+  const history = openHistory(
+    {
+      databaseUrl: config.DATABASE_URL,
+      maxReads: config.RELAY_MAX_HISTORY_READS,
+      maxStatisticsRows: config.RELAY_MAX_STATISTICS_ROWS,
+    },
+    logger,
+  );
   // Late bound: what the tail reads may arrive before everything below exists, but nobody is connected by then.
   const ring: Tail['ring'] = channel => tail.ring(channel);
   const arrivals = createArrivals({ ring, registry: deps.registry }, config.RELAY_MAX_WAITING_REQUESTS);

@@ -13,7 +13,7 @@ const calls = Array.from({ length: CALLS }, (_, i) => endedCall(i + 1, FIRST_AT 
 let stand: HistoryStand;
 
 beforeAll(async () => {
-  stand = await createHistoryStand({ RELAY_MAX_EXPORTS: '2' });
+  stand = await createHistoryStand({ RELAY_MAX_EXPORTS: '2', RELAY_MAX_STATISTICS_ROWS: '200' });
   for (let from = 0; from < CALLS; from += 500) await stand.filler.append(calls.slice(from, from + 500).map(endOf));
   await stand.persist();
 });
@@ -238,6 +238,26 @@ test.each([
   const response = await stand.get(path);
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ code: 'invalid_request', field });
+});
+
+test('sums that would be too many are not told in part, and what to ask less of is named', async () => {
+  const span = `from=${new Date(FIRST_AT).toISOString()}&to=${new Date(FIRST_AT + 20 * DAY_MS).toISOString()}`;
+  // Ten extensions, on nineteen days.
+  const ask = async (query: string) => {
+    const response = await stand.get(`/relay/history/statistics?${span}&${query}`);
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const refused = await ask('of=dn&by=hour');
+  expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_request', field: 'to' } });
+  for (const said of ['200', 'RELAY_MAX_STATISTICS_ROWS', '"from"', '"by"', '"dn"']) {
+    expect(refused.body.detail).toContain(said);
+  }
+  expect((await ask('dn=100,101&by=hour')).status).toBe(400);
+  const daily = await ask('dn=100,101&by=day');
+  expect(daily.status).toBe(200);
+  expect((daily.body.periods as unknown[]).length).toBeLessThanOrEqual(200);
+  // As the panel asks for its table.
+  expect((await ask('of=dn&by=month')).status).toBe(200);
 });
 
 test('a time in a year that cannot be written down is a time that all calls are behind, or before', async () => {
