@@ -106,6 +106,15 @@ test('NDJSON holds everything, says that it is whole, and goes on behind any of 
   expect(rest.split('\n').slice(0, -1)).toEqual(lines.slice(1_234, -1));
 });
 
+test('NDJSON is what is asked for by each of its names', async () => {
+  for (const accept of ['application/x-ndjson', 'application/ndjson', 'application/jsonl']) {
+    const headers = { accept, authorization: `Bearer ${stand.relay.apiKey}` };
+    const answer = await fetch(`${stand.relay.url}/relay/history/calls?limit=2`, { headers });
+    expect([accept, answer.headers.get('content-type')]).toEqual([accept, 'application/x-ndjson; charset=utf-8']);
+    expect((await answer.text()).trimEnd().split('\n')).toHaveLength(3);
+  }
+});
+
 test('CSV holds the same rows, and what a spreadsheet would compute is text', async () => {
   const response = await stand.get('/relay/history/calls?format=csv&dn=107');
   expect(response.headers.get('content-disposition')).toMatch(/^attachment; filename="calls_\d{8}T\d{6}Z\.csv"$/);
