@@ -82,6 +82,8 @@ export const relayConfig = {
   RELAY_MAX_PACE_MS: integer({ min: 0, max: 1_000, default: 15 }),
   RELAY_MAX_COMMANDS: integer({ min: 1, max: 1_000, default: 32 }),
   RELAY_COMMAND_TIMEOUT_MS: integer({ min: 500, max: 60_000, default: 10_000 }),
+  /** Of one holder, each kept for a day: a kilobyte of Redis, or two. */
+  RELAY_MAX_IDEMPOTENCY_KEYS: integer({ min: 100, max: 10_000_000, default: 50_000 }),
   RELAY_MAX_RECORD_READS: integer({ min: 1, max: 1_000, default: 4 }),
   RELAY_MAX_RECORDS_DAYS: integer({ min: 1, max: 10_000, default: 366 }),
   RELAY_RECORDS_TIMEOUT_MS: integer({ min: 500, max: 600_000, default: 40_000 }),
@@ -89,6 +91,8 @@ export const relayConfig = {
   RELAY_MAX_EXPORTS: integer({ min: 1, max: 1_000, default: 3 }),
   RELAY_EXPORT_STALL_MS: integer({ min: 100, max: 3_600_000, default: 120_000 }),
   RELAY_MAX_HISTORY_READS: integer({ min: 1, max: 100, default: 4 }),
+  /** A third of a kilobyte each, written as JSON at once. The sums of everybody are 1,500 at most. */
+  RELAY_MAX_STATISTICS_ROWS: integer({ min: 10, max: 1_000_000, default: 20_000 }),
   RELAY_MAX_TIMELINE_ENTRIES: integer({ min: 10, max: 10_000, default: 1_000 }),
   RELAY_DRAIN_MS: integer({ min: 0, max: 60_000, default: 2_000 }),
 };

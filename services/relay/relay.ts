@@ -107,7 +107,14 @@ export async function createRelay(
     },
   );
   const { log, replay } = tiers;
-  const history = openHistory({ databaseUrl: config.DATABASE_URL, maxReads: config.RELAY_MAX_HISTORY_READS }, logger);
+  const history = openHistory(
+    {
+      databaseUrl: config.DATABASE_URL,
+      maxReads: config.RELAY_MAX_HISTORY_READS,
+      maxStatisticsRows: config.RELAY_MAX_STATISTICS_ROWS,
+    },
+    logger,
+  );
   // Late bound: what the tail reads may arrive before everything below exists, but nobody is connected by then.
   const ring: Tail['ring'] = channel => tail.ring(channel);
   const arrivals = createArrivals({ ring, registry: deps.registry }, config.RELAY_MAX_WAITING_REQUESTS);
@@ -174,7 +181,11 @@ export async function createRelay(
   const queue = createJobQueue('pbx', { connection: commands, keys, logger });
   const desk = createCommandDesk(
     { redis: commands.redis, keys, queue, audit },
-    { maxCommands: config.RELAY_MAX_COMMANDS, timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS },
+    {
+      maxCommands: config.RELAY_MAX_COMMANDS,
+      timeoutMs: config.RELAY_COMMAND_TIMEOUT_MS,
+      maxIdempotencyKeys: config.RELAY_MAX_IDEMPOTENCY_KEYS,
+    },
   );
   const subscribeDeps = {
     ...{ redis: commands.redis, keys, ring, log, replay },

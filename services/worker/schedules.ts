@@ -3,7 +3,7 @@ import { endWithin } from '@3cx-relay/shared/jobs/end-within.ts';
 import type { JobQueue, Schedule } from '@3cx-relay/shared/jobs/job-queue.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
-import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 
 /**
  * What runs when. The schedules live in Redis and every worker writes the same ones, so several workers share them.
@@ -14,12 +14,9 @@ import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 
-/** Every job costs Redis a few writes that it syncs to disk, so only channels that somebody watches have their second. */
-const EVERY_SECOND: ReadonlySet<Channel> = new Set(['calls', 'errors', 'health']);
-
 const PERSIST: readonly Schedule<'persist'>[] = CHANNELS.map(channel => ({
   id: `drain-${channel}`,
-  everyMs: EVERY_SECOND.has(channel) ? SECOND_MS : 5 * SECOND_MS,
+  everyMs: SECOND_MS,
   job: 'drain-channel',
   payload: { channel },
 }));

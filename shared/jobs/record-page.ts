@@ -38,6 +38,8 @@ export const recordPageRequest = z.strictObject({
   /** One of these on either side; null: whoever. */
   dns: anyOf,
   numbers: anyOf,
+  /** And one of these on either side: what the asker may see. Left out: everything, which an older ingest takes, too. */
+  scopeDns: anyOf.optional(),
   limit: z.int().min(1).max(MAX_PAGE_RECORDS),
   cursor: recordCursor.nullable(),
   /** Unix ms after which nobody waits for the answer any more. */

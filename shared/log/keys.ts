@@ -39,6 +39,8 @@ export interface LogKeys {
   command(commandId: string): string;
   /** String with expiry: what was asked under an idempotency key and what was answered, JSON. `digest` of the key. */
   idempotency(owner: string, digest: string): string;
+  /** Sorted set with expiry: the digests of an owner's idempotency keys, by the Unix ms at which they are forgotten. */
+  idempotencyKeys(owner: string): string;
   /** String with expiry: the id of the API key that a browser's one-use ticket stands for. `digest` of the ticket. */
   ticket(digest: string): string;
   /** String with expiry: the id of the API key that the cookie of an event stream stands for. `digest` of the cookie. */
@@ -89,6 +91,7 @@ export function createLogKeys(pbxId: string): LogKeys {
     settings: `${prefix}:settings`,
     command: (commandId: string) => `${prefix}:command:${commandId}`,
     idempotency: (owner: string, digest: string) => `${prefix}:idempotency:${owner}:${digest}`,
+    idempotencyKeys: (owner: string) => `${prefix}:idempotency-keys:${owner}`,
     ticket: (digest: string) => `${prefix}:ticket:${digest}`,
     streamPass: (digest: string) => `${prefix}:stream-pass:${digest}`,
     failedKeys: `${prefix}:failed-keys`,

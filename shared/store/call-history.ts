@@ -210,6 +210,8 @@ export interface StatisticsRequest {
   readonly of: 'all' | 'dn' | 'queue';
   readonly ids?: readonly string[] | undefined;
   readonly directions?: readonly (typeof ALL_DIRECTIONS)[number][] | undefined;
+  /** The first so many rows; undefined: all. */
+  readonly limit?: number | undefined;
 }
 
 /** Calls that ended, in the period in which they were first seen; they stay when the calls themselves are dropped. */
@@ -246,8 +248,8 @@ type StatisticsRow = Pick<
 
 /** Periods in order, without those in which nothing happened. */
 export async function selectCallStatistics(pool: pg.Pool, request: StatisticsRequest): Promise<CallStatistics[]> {
-  const { of, ids, directions, from, to, by, timeZone } = request;
-  const values = [of, ids ?? null, directions ?? null, from, to, by, timeZone];
+  const { of, ids, directions, from, to, by, timeZone, limit } = request;
+  const values = [of, ids ?? null, directions ?? null, from, to, by, timeZone, limit ?? null];
   const { rows } = await pool.query<StatisticsRow>(SELECT_STATISTICS, values);
   return rows.map(({ period, ringMs, ringCount, talkMs, talkCount, ...counts }) => ({
     period: period.toISOString(),

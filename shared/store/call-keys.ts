@@ -11,6 +11,10 @@ import { loadSql } from './sql.ts';
 const LIST = loadSql('list-calls');
 const LIST_OF_PARTIES = loadSql('list-calls-of-parties');
 
+/** The years 1 to 9999: those that ISO 8601 and PostgreSQL write alike. Unix ms. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+export const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
 /** Both exclusive. */
 export interface KeyRange {
   readonly after: CallKey | null;
@@ -80,7 +84,11 @@ function nearPartOf(range: LimitedRange): LimitedRange | null {
 }
 
 function boundOf(key: CallKey | null, otherwise: string): [at: string, callId: string] {
-  return key ? [new Date(key.at).toISOString(), key.callId] : [otherwise, ''];
+  if (!key) return [otherwise, ''];
+  // Behind the last year that is written with four digits, and before the first one, no call was ever seen.
+  if (key.at > LATEST_MS) return ['infinity', ''];
+  if (key.at < EARLIEST_MS) return ['-infinity', ''];
+  return [new Date(key.at).toISOString(), key.callId];
 }
 
 function keysOf(callIds: readonly string[], { after, before, newestFirst }: KeyRange): CallKey[] {

@@ -13,6 +13,11 @@ export function isRefusedByData(error: unknown): boolean {
   return error instanceof pg.DatabaseError && REFUSED.test(error.code ?? '');
 }
 
+/** True when a statement was given a time zone that the server has no rules for: its system may have fewer names. */
+export function isUnknownTimeZone(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '22023' && error.message.startsWith('time zone ');
+}
+
 /**
  * Rolled back by another transaction, no room or memory, not ready, stopped by an operator, its disk, no right, another
  * schema than this version's, damaged files.

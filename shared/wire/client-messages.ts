@@ -5,8 +5,18 @@ import { CHANNELS } from './channels.ts';
 const MAX_FILTER_VALUES = 256;
 const MAX_FILTER_LENGTH = 128;
 
+/** PostgreSQL takes no text that has it, and nothing that is stored has it. */
+export const NUL = '\0';
+export const NO_NUL = 'must not contain the character U+0000';
+
 const filterValues = z
-  .array(z.string().min(1, 'must not be empty').max(MAX_FILTER_LENGTH))
+  .array(
+    z
+      .string()
+      .min(1, 'must not be empty')
+      .max(MAX_FILTER_LENGTH)
+      .refine(value => !value.includes(NUL), NO_NUL),
+  )
   .min(1, 'must hold at least one value, or be left out')
   .max(MAX_FILTER_VALUES)
   .optional();

@@ -22,6 +22,8 @@ const CATALOGUE = {
   /** The idempotency key was used for something else. */
   idempotency_conflict: { status: 409, title: 'Conflict' },
   too_many_commands: { status: 429, title: 'Too Many Requests', retryAfterMs: 1_000 },
+  /** Of this holder: as many idempotency keys are kept as may be. The command was not executed. */
+  too_many_idempotency_keys: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
   /** Too many keys from this address that were not valid; one that is valid still works. */
   too_many_failures: { status: 429, title: 'Too Many Requests', retryAfterMs: 60_000 },
   /** Of this key: more in a second than it may. */

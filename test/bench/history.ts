@@ -32,7 +32,7 @@ const seconds: Record<string, number> = {};
 
 const dir = await mkdtemp(join(tmpdir(), '3cx-relay-bench-history-'));
 const server = await startPostgres({ dir });
-const history = openHistory({ databaseUrl: server.url, maxReads: 2 }, logger);
+const history = openHistory({ databaseUrl: server.url, maxReads: 2, maxStatisticsRows: 20_000 }, logger);
 const store = createPool({ databaseUrl: server.url, name: 'bench', max: 4, logger, statementTimeoutMs: 900_000 });
 try {
   const table = await run(store.pool);

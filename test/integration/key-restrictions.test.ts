@@ -206,7 +206,13 @@ test('it commands for its extension alone, and each attempt for another is on re
     await command('/relay/calls/8102/divert', { destination: '101' }),
   ];
   const detail = 'this key is restricted to DN 101 and may not command for 102';
+  const [byId] = refused.splice(2);
   for (const answer of refused) expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden', detail } });
+  // By its id alone it is as if nobody had it: else whoever may command for one extension sees who is on the phone.
+  const nobody = await command('/relay/calls/9999/divert', { destination: '101' });
+  expect(nobody).toMatchObject({ status: 404, body: { code: 'pbx_gone' } });
+  const asNobody = JSON.parse(JSON.stringify(nobody.body).replaceAll('9999', '8102'));
+  expect(byId).toMatchObject({ status: 404, body: asNobody });
   // Nobody is there to carry them out, which is another answer.
   const own = ['/relay/calls/101:8101/drop', '/relay/calls/8101/drop'].map(path => command(path));
   for (const answer of await Promise.all(own)) expect(answer.body.code).toMatch(/^pbx_/);

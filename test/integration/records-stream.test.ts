@@ -211,6 +211,31 @@ test('a key of some extensions sees the records in which one of them takes part'
   expect((await lines.text()).split('\n')[4]).toContain('"records":4');
 });
 
+test('pages of such a key are full of what it may see, and their cursors tell of no other record', async () => {
+  const { apiKey } = await stand.relay.createKey({ dns: ['107', '108'] });
+  const seen: (string | null)[] = [];
+  for (let cursor = ''; ; ) {
+    const path = `/relay/cdr?from=${T0}&to=${T0 + 90_000}&limit=1${cursor}`;
+    const page = callRecordsPage.parse(await (await stand.get(path, { authorization: `Bearer ${apiKey}` })).json());
+    seen.push(...page.records.map(({ callee }) => callee.dn));
+    const [shown] = page.records;
+    if (page.next === null) break;
+    const { at, key } = JSON.parse(Buffer.from(page.next, 'base64url').toString()) as { at: number; key: string };
+    expect([at, key]).toEqual([Date.parse(shown?.startedAt ?? '') * 1_000, shown?.cdrId]);
+    cursor = `&cursor=${page.next}`;
+  }
+  expect(seen).toEqual(['107', '108', '107', '108', '107', '108']);
+});
+
+test('a filter of such a key narrows what it may see and widens nothing', async () => {
+  const { apiKey } = await stand.relay.createKey({ dns: ['107', '108'] });
+  const path = `/relay/cdr?from=${T0}&to=${T0 + 60_000}&dn=108,109`;
+  const { records } = callRecordsPage.parse(
+    await (await stand.get(path, { authorization: `Bearer ${apiKey}` })).json(),
+  );
+  expect(records.map(({ callee }) => callee.dn)).toEqual(['108', '108']);
+});
+
 test('an export ends with its key', async () => {
   const { id, apiKey } = await stand.relay.createKey();
   const cut = expect(readAll(await open('ndjson', apiKey))).rejects.toThrow(/aborted|ECONNRESET/);

@@ -2,6 +2,7 @@ import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, type RedisConnection } from '@3cx-relay/shared/runtime/redis.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { CHANNELS } from '@3cx-relay/shared/wire/channels.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 import { type ServiceProcess, startService } from '../harness/processes.ts';
@@ -56,6 +57,18 @@ async function readyz(): Promise<{ status: number; text: string }> {
   const response = await fetch(`${worker.internalUrl}/readyz`);
   return { status: response.status, text: await response.text() };
 }
+
+test('every channel is copied every second: whoever looks for his own action finds it', async () => {
+  const keys = createLogKeys(server.pbxId);
+  const every = async () =>
+    Promise.all(
+      CHANNELS.map(channel => connection.redis.hget(`${keys.jobs}:persist:repeat:drain-${channel}`, 'every')),
+    );
+  const found = await waitFor(async () => ((await every()).every(ms => ms !== null) ? every() : null), {
+    what: 'the schedules',
+  });
+  expect(found).toEqual(CHANNELS.map(() => '1000'));
+});
 
 test('schedules that were lost together with the data of Redis come back', { timeout: 60_000 }, async () => {
   const keys = createLogKeys(server.pbxId);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openRaw, sendRaw } from '../harness/raw-http.ts';
 import { type RelayProcess, startRelayProcess } from '../harness/relay-process.ts';
+import { signInAs } from '../harness/sign-in.ts';
+import { createHistoryStand, endedCall, endOf } from '../integration/fixtures/history-stand.ts';
 
 /** What is sent becomes no header of an answer, no line of the log, no path of a file, and no look inside. */
 let relay: RelayProcess;
@@ -205,3 +207,85 @@ test('a failure says what it is and nothing of what is inside', async () => {
   );
   await eachAtOnce([...posts, ...gets]);
 });
+
+/** What PostgreSQL takes as no text, for every parameter, … */
+const NO_TEXT = ['%00', '1%00', '101,a%00b%ED%A0%80'];
+const EVERY_NAME = [
+  ...NAMES.filter(name => name !== 'ticket'),
+  ...['before', 'queue', 'number', 'key', 'component', 'action', 'actor', 'target', 'outcome', 'timeZone', 'of', 'by'],
+  ...['to', 'wait', 'text', 'severity', 'acknowledged', 'zone', 'history', 'direction', 'disposition', 'source'],
+];
+/** … and as no time or no time zone, and cursors that lead there. */
+const NO_CURSOR = [
+  ...['zzzzzzzzzzz.x', 'zzzzzzzzzz.x', '2w8nhz1hr.x', '3dvw1hzzz.x', 'mmmmmmmm.%00x', 'mmmmmmmm.x%00', '0.%ED%A0%80'],
+  ...['00000000_0000000000000001%00', '999999999999999', '0'],
+];
+const NO_TIME = [
+  ...['0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59-14:00', '0001-01-01T00:00:00%2B14:00'],
+  ...['99999999999999', '9999999999999999', '%2B275760-09-13T00:00:00Z', '-271821-04-20T00:00:00Z'],
+];
+const NO_ZONE = ['Asia/Calcutta', 'Europe/Kiev', 'SystemV/PST8', 'AGT', 'ECT', 'VST'];
+const QUERIES = [
+  ...EVERY_NAME.flatMap(name => NO_TEXT.map(value => `${name}=${value}`)),
+  ...['after', 'before', 'cursor', 'offset'].flatMap(name => NO_CURSOR.map(value => `${name}=${value}`)),
+  ...['from', 'to'].flatMap(name => NO_TIME.map(value => `${name}=${value}`)),
+  ...['timeZone', 'zone'].flatMap(name => NO_ZONE.map(value => `${name}=${value}`)),
+];
+const PATHS_OF_KEY = [
+  ...['active-calls', 'events', 'events?channel=audit', 'events?order=desc', 'streams/calls', 'cdr'],
+  ...['history/calls', 'history/calls?order=asc', 'history/events', 'history/events?channel=errors'],
+  ...['history/audit', 'history/statistics', 'history/statistics?of=dn', 'calls/x', 'calls/m0000000-000001'],
+];
+const PATHS_OF_PANEL = ['errors', 'connections', 'connections/xapi/history', 'api-keys/1/usage', 'dead-letters'];
+
+test('bytes, times and cursors that PostgreSQL would refuse are refused before, or find nothing', async () => {
+  const stand = await createHistoryStand({ RELAY_RECORDS_TIMEOUT_MS: '500', RELAY_MAX_RECORD_READS: '16' });
+  try {
+    const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+    const calls = Array.from({ length: 20 }, (_, n) => endedCall(n, hour - n * 60_000));
+    await stand.filler.append(calls.map(endOf));
+    stand.audit.write({
+      ...{ action: 'call.drop', actor: { kind: 'api_key', id: '1', name: 'test' }, address: null },
+      ...{ target: '101', outcome: 'done', details: {} },
+    });
+    await expect.poll(() => stand.filler.redis.exists(stand.filler.keys.log('audit'))).toBe(1);
+    await stand.persist();
+    const admin = await signInAs(stand.relay);
+    const failed: string[] = [];
+    const failing = async (what: string, asked: Promise<{ status: number }>) => {
+      if ((await asked).status === 500) failed.push(what);
+    };
+    const asked = [
+      ...PATHS_OF_KEY.map(path => `/relay/${path}`),
+      ...[...PATHS_OF_PANEL, 'wallboards/board'].map(path => `/admin/${path}`),
+    ].flatMap(path => QUERIES.map(query => `${path}${path.includes('?') ? '&' : '?'}${query}`));
+    const inPath = NO_TEXT.flatMap(value =>
+      ['/relay/calls', '/relay/streams', '/admin/errors', '/admin/connections'].map(path => `${path}/${value}`),
+    );
+    const all = [...asked, ...inPath];
+    for (let done = 0; done < all.length; done += 32) {
+      await Promise.all(
+        all
+          .slice(done, done + 32)
+          .map(path => failing(path, path.startsWith('/relay') ? stand.get(path) : admin.script('GET', path))),
+      );
+    }
+    for (const bad of ['\0', 'a\0', '\ud800']) {
+      for (const [path, body] of [
+        ['/admin/login', { username: bad, password: `${bad} is no password` }],
+        ['/admin/users', { username: bad, role: 'viewer', password: `${bad} is no password of anybody` }],
+        ['/admin/api-keys', { clientName: bad, permissions: ['read'] }],
+        ['/admin/api-keys', { clientName: 'x', permissions: ['read'], dns: [bad], addresses: [bad] }],
+        ['/admin/wallboards', { name: `x${bad}x`, expiresInDays: 1 }],
+        ['/admin/wallboards/open', { token: bad }],
+        ['/admin/errors/acknowledge', { matching: { text: bad, component: [bad] } }],
+        ['/admin/account/password', { currentPassword: bad, newPassword: `${bad} is a new password` }],
+      ] as const) {
+        await failing(`${path} ${JSON.stringify(body)}`, admin.script('POST', path, body));
+      }
+    }
+    expect(failed).toEqual([]);
+  } finally {
+    await stand.stop();
+  }
+}, 180_000);

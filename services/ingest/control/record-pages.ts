@@ -189,10 +189,11 @@ function toAgentState({ at, dn, state, queueDn }: { at: number } & Omit<AgentSta
   return { source: 'database' as const, at: new Date(at).toISOString(), dn, state, queueDn };
 }
 
-function matcherOf({ dns, numbers }: RecordPageRequest): (segment: CdrSegment) => boolean {
+function matcherOf({ dns, numbers, scopeDns = null }: RecordPageRequest): (segment: CdrSegment) => boolean {
   const isAny = (wanted: readonly string[] | null, values: readonly (string | null)[]) =>
     wanted === null || values.some(value => value !== null && wanted.includes(value));
   return ({ source, destination }) =>
     isAny(dns, [source.dn, destination.dn]) &&
+    isAny(scopeDns, [source.dn, destination.dn]) &&
     isAny(numbers, [source.number, destination.number, source.did, destination.did]);
 }

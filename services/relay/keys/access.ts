@@ -44,11 +44,9 @@ export function createAccess(
   },
   options: AccessOptions,
 ): Access {
-  const refuseCredential = createRefuseCredential({
-    failedKeys: createFailedKeys(deps, options.failedKeys),
-    onRefused: reportRejections(deps),
-  });
-  const authenticate = createAuthenticate(deps.apiKeys, refuseCredential);
+  const failedKeys = createFailedKeys(deps, options.failedKeys);
+  const refuseCredential = createRefuseCredential({ failedKeys, onRefused: reportRejections(deps) });
+  const authenticate = createAuthenticate(deps.apiKeys, { refuseCredential, failedKeys });
   const tickets = createTickets(deps, { ttlMs: options.ticketTtlMs });
   const origins = createOrigins(options.allowedOrigins);
   const passes = createStreamPasses(deps, { ttlMs: options.streamPassTtlMs });

@@ -103,12 +103,16 @@ export class APIKeyManager {
     return { id, apiKey, prefix, clientName: input.clientName, permissions: input.permissions };
   }
 
-  /** @throws OperatorError `KEY_STORE_AWAY` when PostgreSQL is away and this key was not seen before */
-  async validateKey(apiKey: string): Promise<Validation> {
+  /**
+   * `through` runs the look-up, where one is needed: of whom it is feared that he guesses it may have to wait.
+   *
+   * @throws OperatorError `KEY_STORE_AWAY` when PostgreSQL is away and this key was not seen before
+   */
+  async validateKey(apiKey: string, through = (work: () => Promise<Validation>) => work()): Promise<Validation> {
     const prefix = prefixOf(apiKey);
     if (!prefix) return { ok: false, reason: 'malformed' };
     const digest = this.#digest.digest(apiKey).toString('hex');
-    return this.#validate(digest, () => this.#lookUp({ apiKey, prefix }));
+    return this.#validate(digest, () => through(() => this.#lookUp({ apiKey, prefix })));
   }
 
   /**

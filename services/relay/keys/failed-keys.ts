@@ -1,12 +1,23 @@
 import { isIPv6 } from 'node:net';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { createSemaphore } from '@3cx-relay/shared/runtime/semaphore.ts';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
 /** Counts keys that were not valid, for each address and over all instances. */
 export interface FailedKeys {
   /** Counts one more. 0, or for how many ms this address is told to stay away. */
   count(address: string | null): Promise<number>;
+  /**
+   * Looks a credential up that somebody at this address shows. Those who are told to stay away share a lane of one: with
+   * ever new guesses they would hold every connection to PostgreSQL, and a valid key among theirs works all the same.
+   */
+  lookUp<Found>(address: string | null, work: () => Promise<Found>): Promise<Found>;
+}
+
+/** Of the library's limiter, not in its types: for how many ms it knows, without asking Redis, that a key is blocked. */
+interface BlockedInMemory {
+  getInMemoryBlockMsBeforeExpire(key: string): number;
 }
 
 export interface FailedKeysLimits {
@@ -30,10 +41,16 @@ export function createFailedKeys(deps: { redis: Redis; keys: LogKeys }, limits: 
     inMemoryBlockDuration: blockSeconds,
     insuranceLimiter: new RateLimiterMemory(rules),
   });
+  const lane = createSemaphore(1);
+  const isBlocked = (address: string | null) => {
+    const key = limiter.getKey(toNetwork(address));
+    return (limiter as unknown as BlockedInMemory).getInMemoryBlockMsBeforeExpire(key) > 0;
+  };
   return {
+    lookUp: (address, work) => (isBlocked(address) ? lane(work) : work()),
     async count(address) {
       try {
-        await limiter.consume(networkOf(address ?? 'unknown'));
+        await limiter.consume(toNetwork(address));
         return 0;
       } catch (refusal) {
         if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
@@ -41,6 +58,10 @@ export function createFailedKeys(deps: { redis: Redis; keys: LogKeys }, limits: 
       }
     },
   };
+}
+
+function toNetwork(address: string | null): string {
+  return networkOf(address ?? 'unknown');
 }
 
 /** Who has IPv6 has a whole /64 to guess from: its addresses count as one. */

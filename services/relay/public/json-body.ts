@@ -1,18 +1,25 @@
 import type { IncomingMessage } from 'node:http';
-import { firstIssue } from '@3cx-relay/shared/wire/client-messages.ts';
+import { firstIssue, NO_NUL, NUL } from '@3cx-relay/shared/wire/client-messages.ts';
 import type { z } from 'zod';
 import { ProblemError } from './problem-error.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** The body of a request as the schema wants it; an empty body counts as `{}`. @throws ProblemError naming the field */
+/**
+ * The body of a request as the schema wants it, and without U+0000 anywhere, which PostgreSQL takes in no text; an empty
+ * body counts as `{}`. @throws ProblemError naming the field
+ */
 export async function readJsonBody<Schema extends z.ZodType>(
   request: IncomingMessage,
   schema: Schema,
 ): Promise<z.output<Schema>> {
   const text = await readText(request);
   const result = schema.safeParse(text.trim() === '' ? {} : parseJson(text));
-  if (result.success) return result.data;
+  if (result.success) {
+    const field = fieldWithNul(result.data);
+    if (field !== null) throw new ProblemError('invalid_request', `${field}: ${NO_NUL}`, field);
+    return result.data;
+  }
   const { field, message } = firstIssue(result.error);
   throw new ProblemError('invalid_request', field ? `${field}: ${message}` : message, field);
 }
@@ -36,4 +43,16 @@ function parseJson(text: string): unknown {
   } catch {
     throw new ProblemError('invalid_request', 'the body must be a JSON object');
   }
+}
+
+/** Of what a schema let pass, so that it is not deep. */
+function fieldWithNul(value: unknown, path: readonly string[] = []): string | null {
+  if (typeof value === 'string') return value.includes(NUL) ? path.join('.') : null;
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [name, member] of Object.entries(value)) {
+    if (name.includes(NUL)) return path.join('.');
+    const found = fieldWithNul(member, [...path, name]);
+    if (found !== null) return found;
+  }
+  return null;
 }

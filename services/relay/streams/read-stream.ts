@@ -135,7 +135,9 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
     context.set(placeHeaders(chunk, query));
     if (offset !== NOW) {
       const etag = `"${source.id}:${offset}:${chunk.next}"`;
-      context.set({ etag, 'cache-control': chunk.isUpToDate ? CACHE_TAIL : CACHE_CHUNK });
+      context.set('etag', etag);
+      // The browser of somebody who is signed in must have nothing of it when he is not any more.
+      if (!context.state.holder) context.set('cache-control', chunk.isUpToDate ? CACHE_TAIL : CACHE_CHUNK);
       if (isKnown(etag, context.get('if-none-match'))) {
         context.status = 304;
         return;

@@ -1,4 +1,5 @@
 -- $1 kind  $2 ids, null: all  $3 directions, null: all  $4 from  $5 before  $6 hour, day or month  $7 time zone
+-- $8 rows at most, null: all
 -- A day (UTC) that lies in the span counts as one row, in the period of its noon. Its hours that are in another period,
 -- in another time zone the first or the last of them, are taken from there and given to theirs. OFFSET 0: each day and
 -- hour is one probe of the index. float8: exact for whole numbers below 2^53; a sum of bigint is a slow numeric.
@@ -41,3 +42,4 @@ FROM summed
 GROUP BY period, id
 HAVING sum((sign * calls)::float8) > 0
 ORDER BY period, id
+LIMIT $8

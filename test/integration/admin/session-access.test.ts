@@ -16,6 +16,7 @@ beforeAll(async () => {
   relay = await startTestRelay();
   other = await startTestRelay({
     ...{ DATABASE_URL: relay.databaseUrl, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId },
+    RELAY_CLIENT_BYTES: '16384',
   });
   log = createLogFiller(relay);
   await log.fill(5);
@@ -34,6 +35,22 @@ test('GET /admin/relay/… answers what /relay/… answers to a key', async () =
   expect(asViewer.status).toBe(200);
   expect(asViewer.body).toEqual(await asKey.json());
   expect(asViewer.headers.get('cache-control')).toBe('no-store');
+});
+
+test('no cache keeps what a session reads, also of a stream whose chunks never change', async () => {
+  await log.fill(500);
+  // Its chunks are small, so that there is one that more follows.
+  const { browser } = await signInUser({ url: other.url, databaseUrl: relay.databaseUrl }, viewer.user);
+  const chunk = await fetch(`${other.url}/relay/streams/calls`, { headers: { 'x-api-key': relay.apiKey } });
+  expect(chunk.headers.get('cache-control')).toContain('max-age');
+  const next = chunk.headers.get('stream-next-offset');
+  for (const offset of ['-1', next, 'now']) {
+    const answer = await browser('GET', `/admin/relay/streams/calls?offset=${offset}`);
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store']);
+  }
+  const etag = chunk.headers.get('etag') ?? '';
+  const same = await browser('GET', '/admin/relay/streams/calls', undefined, { 'if-none-match': etag });
+  expect([same.status, same.headers.get('cache-control')]).toEqual([304, 'no-store']);
 });
 
 test('a session reads calls, history, errors and the audit', async () => {

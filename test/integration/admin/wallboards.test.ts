@@ -6,6 +6,7 @@ import { startTestRelay, type TestRelay } from '../../harness/relay.ts';
 import { type AskAdmin, askAdmin, type SignedInTester, signInAs } from '../../harness/sign-in.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { activeCall } from '../fixtures/active-call.ts';
+import { callRow, HOUR_MS, storeCalls } from '../fixtures/call-rows.ts';
 
 /** A screen in the hall: nobody is signed in at it, and whoever passes by reads it. */
 let relay: TestRelay;
@@ -52,6 +53,27 @@ test('the board shows no name and of an outside number two digits', async () => 
   const { body } = await screen('GET', '/admin/wallboards/board');
   expect(body.calls[0]).toMatchObject({ caller: { dn: null, number: '•••56' }, callee: { dn: '101', number: null } });
   expect(JSON.stringify(body)).not.toMatch(/Grace|4930123456/);
+});
+
+test('today is that of the zone of the screen, by whatever name its browser knows it', async () => {
+  const pool = new pg.Pool({ connectionString: relay.databaseUrl, max: 1 });
+  const hour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
+  await storeCalls(pool, [
+    callRow(1, hour, { ringMs: 300 }),
+    callRow(2, hour, { ringMs: 500 }),
+    callRow(3, hour, { disposition: 'missed' }),
+    callRow(4, hour, { disposition: null }),
+    callRow(5, hour - 48 * HOUR_MS),
+  ]);
+  await pool.end();
+  // The second one PostgreSQL does not know.
+  for (const zone of ['America/Argentina/Buenos_Aires', 'AGT']) {
+    const { today } = (await viewer.browser('GET', `/admin/wallboards/board?zone=${zone}`)).body;
+    expect([zone, today]).toEqual([
+      zone,
+      { calls: 4, answered: 2, missed: 1, abandoned: 0, answeredShare: 2 / 3, meanRingMs: 400 },
+    ]);
+  }
 });
 
 test('whoever is signed in sees the board, too, and nobody else', async () => {

@@ -12,6 +12,8 @@ export interface RecordRange {
   /** Null: whoever. */
   readonly dns: readonly string[] | null;
   readonly numbers: readonly string[] | null;
+  /** And one of these takes part; undefined: whoever. */
+  readonly scopeDns?: readonly string[] | null | undefined;
   readonly limit: number;
   readonly after: Keyset | null;
 }
@@ -61,6 +63,7 @@ export function selectPage(range: RecordRange, table: PagedTable): Statement {
       FROM ${from}
       WHERE ${at} >= ${instant(1)} AND ${at} < ${instant(2)} AND ($3::text IS NULL OR ${at} > ${instant(1)} OR ${key} > $3::text)
         AND ${isAny(table.dns, 4)} AND ${isAny(table.numbers, 5)}
+        AND ${isAny(table.dns, 7)}
       ORDER BY ${at}, ${key}
       LIMIT $6
     ) AS page
@@ -74,6 +77,7 @@ export function selectPage(range: RecordRange, table: PagedTable): Statement {
     range.dns,
     range.numbers,
     range.limit + 1,
+    range.scopeDns ?? null,
   ];
   return { text, values };
 }

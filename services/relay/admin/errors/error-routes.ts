@@ -5,6 +5,7 @@ import { parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
+import { acceptedFormat } from '../../public/accepted-format.ts';
 import { readJsonBody } from '../../public/json-body.ts';
 import { noParameters, parseQuery } from '../../public/parse-query.ts';
 import { ProblemError } from '../../public/problem-error.ts';
@@ -12,7 +13,7 @@ import { createPlaces } from '../../public/records/places.ts';
 import { type AdminState, actorOf } from '../admin-state.ts';
 import type { AdminAuth } from '../auth/admin-auth.ts';
 import { answerErrorExport, type ErrorExportDeps, type ErrorExportOptions } from './answer-export.ts';
-import { type ErrorFormat, parseErrorsQuery, toFilters } from './errors-query.ts';
+import { ERROR_FORMATS, parseErrorsQuery, toFilters } from './errors-query.ts';
 import { toErrorAnswer, toErrorSample } from './to-answer.ts';
 
 export interface ErrorRoutesDeps extends Omit<ErrorExportDeps, 'places'> {
@@ -22,20 +23,13 @@ export interface ErrorRoutesDeps extends Omit<ErrorExportDeps, 'places'> {
 /** Ids in an entry of the audit; how many there were stands beside them. */
 const MAX_AUDITED_IDS = 50;
 
-const ACCEPTABLE: Readonly<Record<string, ErrorFormat>> = {
-  'application/json': 'json',
-  'application/x-ndjson': 'ndjson',
-  'text/csv': 'csv',
-};
-
 /** `/admin/errors`: the list of errors, one with what is known of it, and acknowledging them. */
 export function addErrors(router: Router<AdminState>, deps: ErrorRoutesDeps, options: ErrorExportOptions): void {
   const { auth, tracker } = deps;
   const exporting = { deps: { ...deps, places: createPlaces(options.maxExports) }, options };
 
   router.get('/admin/errors', auth.requireAuth, async context => {
-    const accepted = ACCEPTABLE[context.accepts(Object.keys(ACCEPTABLE)) || ''] ?? 'json';
-    const request = parseErrorsQuery(context.query, accepted);
+    const request = parseErrorsQuery(context.query, acceptedFormat(context, ERROR_FORMATS));
     const { filters, limit, cursor, format } = request;
     if (format !== 'json') return answerErrorExport(context, { ...request, format }, exporting);
     const page = await orProblem(tracker.getErrors({ ...filters, limit, cursor }));

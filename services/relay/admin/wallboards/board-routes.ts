@@ -48,9 +48,12 @@ export function addBoard(router: Router<AdminState>, deps: BoardRoutesDeps): voi
     deps.failedWallboards,
   );
 
-  async function find(token: string | undefined): Promise<StoredWallboard | null> {
+  async function find(context: Context, token: string | undefined): Promise<StoredWallboard | null> {
     const digest = token === undefined ? null : digestOfSecret(token);
-    return digest === null ? null : findWallboard(pool, { digest: Buffer.from(digest, 'hex'), now: new Date(now()) });
+    if (digest === null) return null;
+    return failed.lookUp(clientAddress(context.req), () =>
+      findWallboard(pool, { digest: Buffer.from(digest, 'hex'), now: new Date(now()) }),
+    );
   }
 
   async function refuse(address: string | null): Promise<ProblemError> {
@@ -71,7 +74,7 @@ export function addBoard(router: Router<AdminState>, deps: BoardRoutesDeps): voi
 
   router.post('/admin/wallboards/open', async context => {
     const { token } = await readJsonBody(context.req, openWallboardRequest);
-    const wallboard = await find(token);
+    const wallboard = await find(context, token);
     if (!wallboard) throw await refuse(clientAddress(context.req));
     const secure = cameOverTls(context.req) ? '; Secure' : '';
     const ends = wallboard.expiresAt.toUTCString();
@@ -88,7 +91,7 @@ export function addBoard(router: Router<AdminState>, deps: BoardRoutesDeps): voi
   router.get('/admin/wallboards/board', async context => {
     const { zone } = parseQuery(context.query, boardQuery);
     const token = context.cookies.get(WALLBOARD_COOKIE);
-    const wallboard = await find(token);
+    const wallboard = await find(context, token);
     if (wallboard) await touchWallboard(pool, wallboard.id, new Date(now()));
     else await requireSignedIn(context, token);
     context.body = await readBoard(zone);

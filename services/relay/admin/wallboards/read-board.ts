@@ -3,7 +3,7 @@ import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import { parseStored } from '@3cx-relay/shared/log/stored-json.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
-import { selectCallStatistics } from '@3cx-relay/shared/store/call-history.ts';
+import { type CallStatistics, selectCallStatistics } from '@3cx-relay/shared/store/call-history.ts';
 import type { Board } from '@3cx-relay/shared/wire/admin/wallboards.ts';
 import type pg from 'pg';
 import { shareAnswer } from '../../share-answer.ts';
@@ -55,11 +55,21 @@ export function createReadBoard(deps: BoardDeps): ReadBoard {
   };
 }
 
+/** The hours of today, found here: a browser's name of its zone may be one that PostgreSQL does not know. */
 async function todayOf({ pool, now }: BoardDeps, timeZone: string): Promise<Board['today']> {
   const [from, to] = [new Date(now() - BACK_MS), new Date(now())];
-  const days = await within(WITHIN_MS, selectCallStatistics(pool, { from, to, by: 'day', timeZone, of: 'all' }));
+  const hours = await within(
+    WITHIN_MS,
+    selectCallStatistics(pool, { from, to, by: 'hour', timeZone: 'UTC', of: 'all' }),
+  );
   const { format } = new Intl.DateTimeFormat('en-CA', { timeZone });
-  const today = days.find(({ period }) => format(new Date(period)) === format(to));
-  const { calls = 0, answered = 0, missed = 0, abandoned = 0, answeredShare = null, ring } = today ?? {};
-  return { calls, answered, missed, abandoned, answeredShare, meanRingMs: ring?.meanMs ?? null };
+  const today = hours.filter(({ period }) => format(new Date(period)) === format(to));
+  const sum = (numberOf: (hour: CallStatistics) => number) => today.reduce((all, hour) => all + numberOf(hour), 0);
+  const [calls, answered, rung] = [sum(hour => hour.calls), sum(hour => hour.answered), sum(({ ring }) => ring.calls)];
+  const known = calls - sum(hour => hour.unknown);
+  return {
+    ...{ calls, answered, missed: sum(hour => hour.missed), abandoned: sum(hour => hour.abandoned) },
+    answeredShare: known === 0 ? null : answered / known,
+    meanRingMs: rung === 0 ? null : sum(({ ring }) => ring.sumMs) / rung,
+  };
 }

@@ -10,8 +10,8 @@ import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { refuseDn } from '../../keys/dn-scope.ts';
 import { ProblemError } from '../problem-error.ts';
-import { type CommandAnswer, type CommandContext, toCommandAnswer } from './command-answer.ts';
-import { type CommandMemory, createCommandMemory, digestOf, type Remembered } from './command-memory.ts';
+import { type CommandAnswer, type CommandContext, toCommandAnswer, type Verdict } from './command-answer.ts';
+import { type CommandMemory, createCommandMemory, digestOf, type Pending, type Remembered } from './command-memory.ts';
 import { expectationOf, findTarget } from './command-target.ts';
 
 /**
@@ -48,6 +48,8 @@ export interface CommandDeskLimits {
   readonly maxCommands: number;
   /** After which a command is not executed any more and its caller is told so. */
   readonly timeoutMs: number;
+  /** That are kept for one holder of an API key. */
+  readonly maxIdempotencyKeys: number;
 }
 
 /** An answer that ingest gives in the last moment is on its way. */
@@ -60,10 +62,12 @@ export function createCommandDesk(deps: CommandDeskDeps, limits: CommandDeskLimi
     const snapshot = await readSnapshot(deps.redis, deps.keys);
     const { action, subject, actor, address, idempotencyKey, body } = request;
     const target = action === 'makecall' ? subject : findTarget(subject, snapshot);
-    if (target === null) {
-      throw new ProblemError('pbx_gone', `no participant ${subject} is in a call: look at /relay/active-calls`);
-    }
-    requireDn(request, typeof target === 'string' ? target : target.dn);
+    const gone = () =>
+      new ProblemError('pbx_gone', `no participant ${subject} is in a call: look at /relay/active-calls`);
+    if (target === null) throw gone();
+    const dn = typeof target === 'string' ? target : target.dn;
+    // Whoever named no extension must not learn from the refusal whose participant it is, or that there is one.
+    requireDn(request, dn, action === 'makecall' || subject.includes(':') ? undefined : gone());
     const command: CallCommand = {
       commandId: `cmd_${randomBytes(12).toString('hex')}`,
       action,
@@ -89,9 +93,9 @@ export function createCommandDesk(deps: CommandDeskDeps, limits: CommandDeskLimi
 
   const submitRemembered = async (memory: CommandMemory, request: CommandRequest): Promise<CommandAnswer> => {
     const fingerprint = digestOf(JSON.stringify([request.action, request.subject, request.body]));
-    let remembered = await memory.find();
+    let remembered: Remembered | null = await memory.find();
     if (!remembered) {
-      const mine: Remembered = { fingerprint, context: await prepare(request), answer: null };
+      const mine: Pending = { fingerprint, context: await prepare(request) };
       remembered = (await memory.claim(mine)) ?? mine;
     }
     if (remembered.fingerprint !== fingerprint) {
@@ -101,19 +105,19 @@ export function createCommandDesk(deps: CommandDeskDeps, limits: CommandDeskLimi
       );
     }
     // The key may have been narrowed since.
-    requireDn(request, remembered.context.command.dn);
-    if (remembered.answer) return remembered.answer;
+    requireDn(request, 'answer' in remembered ? remembered.dn : remembered.context.command.dn);
+    if ('answer' in remembered) return remembered.answer;
     const { answer, verdict } = await send(remembered.context);
     // Where it fails, a repetition asks for the same command again and comes to the same answer.
-    if (verdict === 'final') await memory.answer(remembered, answer).catch(() => undefined);
-    if (verdict === 'void') await memory.forget(remembered).catch(() => undefined);
+    await bookOf(memory, verdict)(remembered, answer).catch(() => undefined);
     return answer;
   };
 
   const submitCounted = async (request: CommandRequest): Promise<CommandAnswer> => {
     const { idempotencyKey, actor } = request;
     if (idempotencyKey === undefined) return (await send(await prepare(request))).answer;
-    const memory = createCommandMemory(deps, `${actor.kind}-${actor.id}`, idempotencyKey);
+    const owner = `${actor.kind}-${actor.id}`;
+    const memory = createCommandMemory(deps, { owner, idempotencyKey, maxKeys: limits.maxIdempotencyKeys });
     return submitRemembered(memory, request);
   };
 
@@ -130,18 +134,34 @@ export function createCommandDesk(deps: CommandDeskDeps, limits: CommandDeskLimi
           inFlight -= 1;
         }
       } catch (error) {
-        // Whatever is thrown here kept the command from being sent.
-        const code = error instanceof ProblemError ? error.problem.code : 'unavailable';
-        deps.audit.write(toAttemptAudit({ ...request, code, message: messageOf(error) }));
+        // Whatever is thrown here kept the command from being sent; on record is why, also where its caller is not told.
+        const why = error instanceof ProblemError && error.cause instanceof ProblemError ? error.cause : error;
+        const code = why instanceof ProblemError ? why.problem.code : 'unavailable';
+        deps.audit.write(toAttemptAudit({ ...request, code, message: messageOf(why) }));
         throw error;
       }
     },
   };
 }
 
-function requireDn({ dns }: CommandRequest, dn: string): void {
+/** What the verdict makes of the memory. */
+function bookOf(memory: CommandMemory, verdict: Verdict): CommandMemory['settle'] {
+  switch (verdict) {
+    case 'final':
+      return memory.settle;
+    case 'open':
+      return memory.lighten;
+    case 'void':
+      return memory.forget;
+  }
+}
+
+/** `told`: in the place of the refusal. */
+function requireDn({ dns }: CommandRequest, dn: string, told?: ProblemError): void {
   const refused = refuseDn(dns, dn);
-  if (refused) throw ProblemError.of(refused);
+  if (!refused) return;
+  const why = ProblemError.of(refused);
+  throw told ? Object.assign(told, { cause: why }) : why;
 }
 
 /**

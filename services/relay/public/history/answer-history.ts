@@ -37,21 +37,11 @@ export interface Asked<Row> {
   readonly filters: Readonly<Record<string, unknown>>;
 }
 
-const ACCEPTABLE: Readonly<Record<string, HistoryFormat>> = {
-  'application/json': 'json',
-  'application/x-ndjson': 'ndjson',
-  'text/csv': 'csv',
-  'application/vnd.apache.parquet': 'parquet',
-};
 const CONTENT_TYPE: Readonly<Record<ExportFormat, string>> = {
   ndjson: 'application/x-ndjson; charset=utf-8',
   csv: 'text/csv; charset=utf-8; header=present',
   parquet: 'application/vnd.apache.parquet',
 };
-
-export function acceptedFormat(context: RouterContext<RelayState>): HistoryFormat {
-  return ACCEPTABLE[context.accepts(Object.keys(ACCEPTABLE)) || ''] ?? 'json';
-}
 
 /** A page of JSON, or an export of everything that the query asks for. */
 export async function answerHistory<Row>(

@@ -2,6 +2,8 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { type ShownAuditEntry, selectAuditEntries } from '@3cx-relay/shared/store/audit-log.ts';
 import type { CallKey } from '@3cx-relay/shared/store/call-filters.ts';
 import { type CallRecord, selectCallStatistics, selectCalls } from '@3cx-relay/shared/store/call-history.ts';
+import { LATEST_MS } from '@3cx-relay/shared/store/call-keys.ts';
+import { isUnknownTimeZone } from '@3cx-relay/shared/store/data-error.ts';
 import { readEventHistory } from '@3cx-relay/shared/store/event-history.ts';
 import { selectPersistedLogs } from '@3cx-relay/shared/store/log-epochs.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
@@ -11,13 +13,14 @@ import type pg from 'pg';
 import { ProblemError } from '../problem-error.ts';
 import type { PageBounds } from './history-kind.ts';
 import type { HistorySources } from './history-sources.ts';
+import type { StatisticsQuery } from './statistics-query.ts';
 
 /** A page takes milliseconds, the sums of years a second. */
 const TIMEOUT_MS = 10_000;
 
 /** Connections of their own: whoever searches never keeps a key from being checked, nor a client from its replay. */
 export function openHistory(
-  options: { databaseUrl: string; maxReads: number },
+  options: { databaseUrl: string; maxReads: number; maxStatisticsRows: number },
   logger: Logger,
 ): { sources: HistorySources; stop(): Promise<void> } {
   const { pool, stop } = createPool({
@@ -27,19 +30,22 @@ export function openHistory(
     statementTimeoutMs: TIMEOUT_MS,
     logger,
   });
-  return { sources: sourcesOf(pool), stop };
+  return { sources: sourcesOf(pool, options), stop };
 }
 
 /** What stands in PostgreSQL, behind the cursors that clients know. */
-function sourcesOf(pool: pg.Pool): HistorySources {
+function sourcesOf(pool: pg.Pool, { maxStatisticsRows }: { maxStatisticsRows: number }): HistorySources {
   return {
-    statistics: async query =>
-      (await selectCallStatistics(pool, query)).map(({ period, id, ring, talk, ...counts }) => ({
+    async statistics(query) {
+      const found = await orTimeZone(selectCallStatistics(pool, { ...query, limit: maxStatisticsRows + 1 }));
+      if (found.length > maxStatisticsRows) throw tooManySums(query, maxStatisticsRows);
+      return found.map(({ period, id, ring, talk, ...counts }) => ({
         at: period,
         id: query.of === 'all' ? null : id,
         ...counts,
         ...{ ringMs: ring.sumMs, meanRingMs: ring.meanMs, talkMs: talk.sumMs, meanTalkMs: talk.meanMs },
-      })),
+      }));
+    },
     calls: ({ from, to, dn, queue, number, call, direction, disposition, scope }) => {
       const filters = {
         from: from === undefined ? undefined : new Date(from),
@@ -94,6 +100,25 @@ function sourcesOf(pool: pg.Pool): HistorySources {
   };
 }
 
+/** How many there are only the counting tells: they are periods with calls times extensions with calls. */
+function tooManySums({ of, ids }: StatisticsQuery, maxRows: number): ProblemError {
+  const fewer = of === 'all' ? [] : [ids ? `name fewer in "${of}"` : `name some of them in "${of}"`];
+  const ways = ['let "from" and "to" be closer together', 'count "by" longer periods', ...fewer].join(', or ');
+  const message = `to: this would be more than ${maxRows} sums (RELAY_MAX_STATISTICS_ROWS): ${ways}`;
+  return new ProblemError('invalid_request', message, 'to');
+}
+
+/** Of a zone that is known here PostgreSQL may know another name alone. @throws ProblemError naming the parameter */
+async function orTimeZone<Found>(asked: Promise<Found>): Promise<Found> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!isUnknownTimeZone(error)) throw error;
+    const message = 'timeZone: PostgreSQL does not know this name: it may know a newer one, such as Asia/Kolkata';
+    throw new ProblemError('invalid_request', message, 'timeZone');
+  }
+}
+
 /** @throws ProblemError naming the parameter that is no cursor of this route */
 function within<Cursor extends CallKey | LogPosition | number>(
   { after, before, newestFirst }: PageBounds,
@@ -114,8 +139,9 @@ function formatCallCursor({ at, callId }: CallKey): string {
 }
 
 function parseCallCursor(text: string): CallKey | null {
-  const [, at = '', callId = ''] = /^([0-9a-z]{1,11})\.(.+)$/.exec(text) ?? [];
-  return callId === '' ? null : { at: Number.parseInt(at, 36), callId };
+  const [, time = '', callId = ''] = /^([0-9a-z]{1,11})\.(.+)$/.exec(text) ?? [];
+  const at = Number.parseInt(time, 36);
+  return at <= LATEST_MS ? { at, callId } : null;
 }
 
 function parseSeq(text: string): number | null {

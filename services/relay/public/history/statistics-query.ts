@@ -9,7 +9,7 @@ import { oneOf } from './one-of.ts';
 export const PERIODS = ['hour', 'day', 'month'] as const;
 
 const DAY_MS = 86_400_000;
-/** Of each period the longest span, so that an answer has some ten thousand rows at most. */
+/** Of each period the longest span: 1,500 periods at most. Of extensions and queues the rows are bounded, too. */
 const MAX_DAYS: Readonly<Record<(typeof PERIODS)[number], number>> = { hour: 62, day: 1_100, month: 36_500 };
 
 export const statisticsQuery = z.strictObject({

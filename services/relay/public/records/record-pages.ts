@@ -26,7 +26,10 @@ export function createRecordPageReader<Record>(
     isReading = true;
     try {
       const expiresAt = Date.now() + timeoutMs;
-      const page = await kind.ask(queue, { fromMs, toMs, dns, numbers, limit, cursor, expiresAt }, timeoutMs);
+      // Ingest leaves the others out, so that neither the cursor nor the length of a page tells of them.
+      const scopeDns = scope ? { scopeDns: [...scope] } : {};
+      const asked = { fromMs, toMs, dns, numbers, ...scopeDns, limit, cursor, expiresAt };
+      const page = await kind.ask(queue, asked, timeoutMs);
       return { ...page, records: page.records.filter(record => isInScope(kind.dnsOf(record), scope)) };
     } finally {
       isReading = false;

@@ -26,6 +26,7 @@ const PROBLEMS: readonly PublicProblemCode[] = [
   'payload_too_large',
   'idempotency_conflict',
   'too_many_commands',
+  'too_many_idempotency_keys',
   'pbx_forbidden',
   'pbx_gone',
   'pbx_not_possible',

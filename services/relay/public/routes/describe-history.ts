@@ -132,7 +132,7 @@ export const describeHistory: readonly RouteDescription[] = [
     group: 'History',
     summary: 'Calls by the hour, the day or the month',
     description:
-      'Counted once a call has ended, in the hour it began. These counts are kept when the calls themselves are past their days. A key that is restricted to extensions may ask for those.',
+      'Counted once a call has ended, in the hour it began. These counts are kept when the calls themselves are past their days. A key that is restricted to extensions may ask for those. More sums than RELAY_MAX_STATISTICS_ROWS are refused.',
     permission: 'history',
     query: statisticsQuery,
     answers: {

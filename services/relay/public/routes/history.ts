@@ -1,7 +1,8 @@
 import type Router from '@koa/router';
 import { dnScopeOf, refuseChannel, refusePermission, refuseUndivided } from '../../keys/dn-scope.ts';
 import type { ApiKey } from '../../keys/validation.ts';
-import { acceptedFormat, answerHistory, type HistoryDeps, type HistoryOptions } from '../history/answer-history.ts';
+import { acceptedFormat } from '../accepted-format.ts';
+import { answerHistory, type HistoryDeps, type HistoryOptions } from '../history/answer-history.ts';
 import { AUDIT } from '../history/audit-kind.ts';
 import { CALLS } from '../history/calls-kind.ts';
 import { eventsKind } from '../history/events-kind.ts';
@@ -9,6 +10,7 @@ import {
   auditHistoryQuery,
   callsHistoryQuery,
   eventsHistoryQuery,
+  HISTORY_FORMATS,
   parseHistoryQuery,
 } from '../history/history-query.ts';
 import type { HistorySources } from '../history/history-sources.ts';
@@ -29,13 +31,21 @@ export function addHistory(router: Router<RelayState>, deps: HistoryRoutesDeps, 
   const answering = { ...deps, exports: createPlaces(options.maxExports) };
 
   router.get('/relay/history/calls', requirePermission('history'), async context => {
-    const { query, filters } = parseHistoryQuery(context.query, callsHistoryQuery, acceptedFormat(context));
+    const { query, filters } = parseHistoryQuery(
+      context.query,
+      callsHistoryQuery,
+      acceptedFormat(context, HISTORY_FORMATS),
+    );
     const read = history.calls({ ...filters, scope: scopeOf(keyOf(context.state)) });
     await answerHistory(context, { kind: CALLS, rows: 'calls', read, query, filters }, answering, options);
   });
 
   router.get('/relay/history/events', requireKey(), async context => {
-    const { query, filters } = parseHistoryQuery(context.query, eventsHistoryQuery, acceptedFormat(context));
+    const { query, filters } = parseHistoryQuery(
+      context.query,
+      eventsHistoryQuery,
+      acceptedFormat(context, HISTORY_FORMATS),
+    );
     const { channel } = filters;
     const key = keyOf(context.state);
     const refused = channel === 'calls' ? refusePermission(key, 'history') : refuseChannel(key, channel);
@@ -48,7 +58,11 @@ export function addHistory(router: Router<RelayState>, deps: HistoryRoutesDeps, 
   router.get('/relay/history/audit', requirePermission('monitor'), async context => {
     const refused = refuseUndivided(keyOf(context.state));
     if (refused) throw ProblemError.of(refused);
-    const { query, filters } = parseHistoryQuery(context.query, auditHistoryQuery, acceptedFormat(context));
+    const { query, filters } = parseHistoryQuery(
+      context.query,
+      auditHistoryQuery,
+      acceptedFormat(context, HISTORY_FORMATS),
+    );
     const read = history.audit(filters);
     await answerHistory(context, { kind: AUDIT, rows: 'entries', read, query, filters }, answering, options);
   });

@@ -2,13 +2,14 @@ import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
 import { dnScopeOf } from '../../keys/dn-scope.ts';
 import type { LiveKeys } from '../../keys/live-keys.ts';
+import { acceptedFormat } from '../accepted-format.ts';
 import { ProblemError } from '../problem-error.ts';
 import { createPlaces } from '../records/places.ts';
 import { formatCursor, parseCursor } from '../records/record-cursor.ts';
 import { AGENT_STATES, CALL_HISTORY, CDR, type RecordKind, type RecordQueue } from '../records/record-kinds.ts';
 import { toCsv, toNdjson } from '../records/record-lines.ts';
 import { createRecordPageReader, STREAM_PAGE } from '../records/record-pages.ts';
-import { parseRecordsQuery, type RecordFormat, type RecordsQuery } from '../records/records-query.ts';
+import { parseRecordsQuery, RECORD_FORMATS, type RecordFormat, type RecordsQuery } from '../records/records-query.ts';
 import { keyOf, type RelayState, requirePermission } from '../require-permission.ts';
 import { streamAnswer } from '../stream-answer.ts';
 import { untilKeyEnds } from '../until-key-ends.ts';
@@ -28,11 +29,6 @@ export interface RecordsOptions {
   readonly stallMs: number;
 }
 
-const ACCEPTABLE: Readonly<Record<string, RecordFormat>> = {
-  'application/json': 'json',
-  'application/x-ndjson': 'ndjson',
-  'text/csv': 'csv',
-};
 const CONTENT_TYPE: Readonly<Record<RecordFormat, string>> = {
   json: 'application/json',
   ndjson: 'application/x-ndjson; charset=utf-8',
@@ -48,7 +44,7 @@ export function addRecords(router: Router<RelayState>, deps: RecordsDeps, option
   const places = createPlaces(options.maxReads);
   const add = <Record>(kind: RecordKind<Record>) => {
     router.get(`/relay/${kind.name}`, requirePermission('history'), async context => {
-      const accepted = ACCEPTABLE[context.accepts(Object.keys(ACCEPTABLE)) || ''] ?? 'json';
+      const accepted = acceptedFormat(context, RECORD_FORMATS);
       const { maxDays } = options;
       const query = parseRecordsQuery(context.query, kind.query, { accepted, maxDays, now: Date.now() });
       const leave = places.enter();
