@@ -41,17 +41,15 @@ test.each([
   socket.close();
 });
 
-test.each([
-  [['read']],
-  [['history']],
-  [['monitor']],
-  [['write']],
-])('the curl line of a key with %j is answered with 200', async permissions => {
-  const { apiKey } = await relay.createKey({ permissions: permissions as Permission[] });
-  const { curl } = keyCommands(`${relay.url}/`, { apiKey, permissions, dns: null });
-  const [, header = '', url = ''] = /-H 'Authorization: (.*)' '(.*)'$/.exec(curl.line) ?? [];
-  expect((await fetch(url, { headers: { authorization: header } })).status).toBe(200);
-});
+test.each([[['read']], [['history']], [['monitor']], [['write']]])(
+  'the curl line of a key with %j is answered with 200',
+  async permissions => {
+    const { apiKey } = await relay.createKey({ permissions: permissions as Permission[] });
+    const { curl } = keyCommands(`${relay.url}/`, { apiKey, permissions, dns: null });
+    const [, header = '', url = ''] = /-H 'Authorization: (.*)' '(.*)'$/.exec(curl.line) ?? [];
+    expect((await fetch(url, { headers: { authorization: header } })).status).toBe(200);
+  },
+);
 
 test('a key that may read no channel gets no line that listens', () => {
   expect(keyCommands(`${relay.url}/`, { apiKey: 'key', permissions: ['history'], dns: null }).wscat).toBeNull();
