@@ -97,7 +97,7 @@ test('a key that is narrowed ends its connections, which come back with the new 
   expect(advice).toMatchObject({ type: 'reconnect', afterMs: expect.any(Number) });
   expect(Number(advice?.afterMs)).toBeLessThanOrEqual(1_000);
   const again = await connect(second, apiKey);
-  expect(Object.keys((await again.waitForMessage('hello')).channels ?? {})).toEqual(['calls']);
+  expect(Object.keys((await again.waitForMessage('hello')).channels ?? {})).toEqual(['calls', 'health']);
   await again.close();
 });
 

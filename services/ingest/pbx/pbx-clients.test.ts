@@ -147,7 +147,7 @@ describe('XAPI of the simulated PBX', () => {
   test('that fails is left alone and comes back, and a slow one is given up', async () => {
     const client = openXapi({ attempts: 1, circuitFailures: 3, circuitOpenMs: 300, timeoutMs: 100 });
     await client.check();
-    await sim.post('/sim/faults', { kind: 'slow', ms: 1_000, count: 1, path: '/xapi' });
+    await sim.post('/sim/faults', { kind: 'slow', ms: 1_000, count: 1, path: '/xapi/v1/ActiveCalls' });
     await expect(client.getActiveCalls()).rejects.toMatchObject({ code: 'PBX_TIMEOUT' });
     await sim.post('/sim/faults', { kind: 'http-error', status: 503, ms: 60_000, path: '/xapi' });
     for (let i = 0; i < 2; i += 1) await expect(client.check()).rejects.toMatchObject({ code: 'PBX_FAILED' });

@@ -57,7 +57,9 @@ test('what the relay does can be seen at a glance', async () => {
   const seen = await waitFor(
     async () => {
       const answer = await stats();
-      return answer.latency.samples >= 50 && (answer.eventsPerSecond.calls ?? 0) > 0 && answer;
+      // How far PostgreSQL is behind may have been looked at just before.
+      const isSeen = (answer.eventsPerSecond.calls ?? 0) > 0 && (answer.persistLag?.calls?.entries ?? 0) > 0;
+      return answer.latency.samples >= 50 && isSeen && answer;
     },
     { what: 'the entries to be counted', everyMs: 200 },
   );
