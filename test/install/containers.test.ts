@@ -39,8 +39,7 @@ describe.skipIf(reason !== null)('in containers', () => {
 
   const exec = (service: string, script: string, index = 1) =>
     stack.compose('exec', '-T', '--index', String(index), service, 'sh', '-c', script);
-  /** Of seconds each: what was said of all of them is looked at when the last one is over. */
-  const traffic = (callsPerMinute: number) => stack.sim('/sim/traffic', { callsPerMinute, timeScale: 0.02 });
+  const traffic = (callsPerMinute: number) => stack.sim('/sim/traffic', { callsPerMinute });
   const pbx = { sim: (_, path) => stack.sim(path) } as System;
   const shell = (...command: readonly string[]) => stack.compose('run', '--rm', '-T', 'shell', ...command);
 
