@@ -313,6 +313,8 @@ describe.skipIf(reason !== null)('in containers', () => {
 
   test('up again, the history is there and the key is good', async () => {
     await up();
+    // The PBX is a new one, which plays nothing by itself.
+    await traffic(CALLS_PER_MINUTE);
     const socket = web.events(apiKey);
     const since = Date.now();
     await waitFor(() => Date.parse(socket.messages.at(-1)?.at ?? '') > since, {
