@@ -78,6 +78,8 @@ function create(address: RedisAddress, options: RedisClientOptions): Redis | Clu
   const { retryStrategy: _, ...node } = { ...common, ...login, ...(address.tls && { tls: {} }) };
   return new Cluster([...address.hosts], {
     redisOptions: node,
+    // By name, as certificates are: ioredis would put the addresses of the named nodes in the place of their names.
+    dnsLookup: (host, use) => use(null, host),
     slotsRefreshTimeout: ASK_TIMEOUT_MS,
     slotsRefreshInterval: SLOTS_REFRESH_MS,
     clusterRetryStrategy: options.waitsForEver ? delayOf : () => null,

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { findRedisBinary } from '../../install/dev/servers/redis-binary.ts';
 import { type Child, startChild } from '../../install/dev/system/child.ts';
 import { findFreePort } from '../../install/dev/system/ports.ts';
+import type { Certificate } from './test-certificate.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Real servers that belong together, of which one takes the writes and can die. */
@@ -32,6 +33,22 @@ export type RedisNode = {
 };
 
 type NodeKind = { readonly kind: 'data' } | { readonly kind: 'cluster' } | { readonly kind: 'sentinel'; file: string };
+
+/** Listens with TLS on a port of its own, beside the one that the harness asks, and talks with TLS to the others. */
+export async function startTlsNode(
+  dir: string,
+  certificate: Certificate,
+  kind: NodeKind & { args?: readonly string[] },
+): Promise<RedisNode & { readonly tlsPort: number }> {
+  const tlsPort = await findFreePort();
+  const node = await startNode(dir, [...toTlsArguments(tlsPort, certificate), ...(kind.args ?? [])], kind);
+  return { ...node, tlsPort };
+}
+
+function toTlsArguments(port: number, { ca, cert, key }: Certificate): string[] {
+  const files = ['--tls-ca-cert-file', ca, '--tls-cert-file', cert, '--tls-key-file', key];
+  return ['--tls-port', String(port), ...files, '--tls-auth-clients', 'no', '--tls-replication', 'yes'];
+}
 
 /** A Redis server as production runs it, with the arguments that make it part of something larger; or a Sentinel. */
 export async function startNode(dir: string, args: readonly string[], kind: NodeKind): Promise<RedisNode> {
