@@ -4,7 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { messageOf, OperatorError } from '../runtime/operator-error.ts';
 import { createBackoff, sleep } from '../runtime/retry.ts';
 import { isPostgresAway } from './connection-error.ts';
-import { assertSchemaKnown, isBehind, MIGRATIONS_FOLDER } from './schema-guard.ts';
+import { assertEncodingUsable, assertSchemaKnown, isBehind, MIGRATIONS_FOLDER } from './schema-guard.ts';
 import { loadSql } from './sql.ts';
 
 /**
@@ -61,6 +61,7 @@ async function migrateOnce(options: MigrateOptions): Promise<Migrated> {
   try {
     await client.connect();
     await assertSchemaKnown(client);
+    await assertEncodingUsable(client);
     const applied = (await isBehind(client)) ? await applyPending(client, options.logger) : [];
     // Not only when something was applied: a dump that is restored elsewhere comes without the roles.
     await client.query(GRANT_ROLES);

@@ -34,6 +34,21 @@ export async function isBehind(client: pg.Pool | pg.ClientBase): Promise<boolean
 }
 
 /**
+ * PostgreSQL cannot read Unicode in a database of any other encoding: rows would be refused one by one, and whoever made
+ * it by `initdb` or on a Debian without a locale has SQL_ASCII. One that is in use already is left to the doctor.
+ *
+ * @throws OperatorError `DATABASE_REFUSED`
+ */
+export async function assertEncodingUsable(client: pg.Pool | pg.ClientBase): Promise<void> {
+  if ((await namesIn(client, SELECT_MIGRATIONS)).length > 0) return;
+  const { rows } = await client.query<{ server_encoding: string }>('SHOW server_encoding');
+  const encoding = rows[0]?.server_encoding;
+  if (encoding === 'UTF8') return;
+  const message = `the database is encoded in ${encoding}: create it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C'`;
+  throw new OperatorError('DATABASE_REFUSED', message);
+}
+
+/**
  * The migrations of the database that are not among `known`, oldest first, without those that only add: a version that
  * does not know them may work with the schema, as after a rollback.
  */

@@ -118,7 +118,7 @@ async function ownWay(url: string) {
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const way = {
-    url: Object.assign(new URL(url), { port: String((server.address() as AddressInfo).port) }).href,
+    url: Object.assign(new URL(url), { host: `127.0.0.1:${(server.address() as AddressInfo).port}` }).href,
     cut() {
       isCut = true;
       for (const socket of open) socket.destroy();

@@ -215,6 +215,22 @@ describe('a database without tables, or of an earlier version', () => {
     const missing = migrate({ databaseUrl: `${database.url}_missing`, waitMs: 200 });
     await expect(missing).rejects.toThrow(/does not exist: create it with CREATE DATABASE, or correct DATABASE_URL/);
   });
+
+  test('one that is not encoded in UTF-8 is refused before there is anything in it', async () => {
+    const name = new URL(database.url).pathname.slice(1);
+    const admin = createPool({ databaseUrl: inject('databaseUrl'), name: 'test admin', max: 1, logger });
+    try {
+      await admin.pool.query(`DROP DATABASE ${name}`);
+      await admin.pool.query(`CREATE DATABASE ${name} ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'`);
+    } finally {
+      await admin.stop();
+    }
+    await expect(migrate({ databaseUrl: database.url })).rejects.toMatchObject({
+      code: 'DATABASE_REFUSED',
+      message: expect.stringContaining('encoded in SQL_ASCII: create it with CREATE DATABASE'),
+    });
+    expect(await tables()).toEqual([]);
+  });
 });
 
 describe('a database of this version', () => {

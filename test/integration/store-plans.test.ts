@@ -31,7 +31,8 @@ beforeAll(async () => {
   await store.pool.query(`
     INSERT INTO connection_status_history (component, state, timestamp)
     SELECT 'c' || n % 6, 'up', now() - interval '1 second' * (300000 - n) FROM generate_series(1, 300000) n`);
-  await store.pool.query('ANALYZE');
+  // As autovacuum leaves tables that grow: what it has not seen no BRIN index knows.
+  await store.pool.query('VACUUM (ANALYZE) error_log, connection_status_history');
 }, 60_000);
 
 afterAll(async () => {

@@ -111,7 +111,7 @@ test('beside a 3CX clients find the relay at the host of the PBX, elsewhere at t
 test('a PostgreSQL that may forget what it committed is in trouble, one with few connections warns', () => {
   const good = {
     ...{ fsync: 'on', full_page_writes: 'on', synchronous_commit: 'on' },
-    ...{ max_connections: '100', superuser_reserved_connections: '3' },
+    ...{ max_connections: '100', superuser_reserved_connections: '3', server_encoding: 'UTF8' },
   };
   expect(judgePostgresSettings(good).level).toBe('ok');
   expect(judgePostgresSettings({ ...good, synchronous_commit: 'local' }).level).toBe('ok');
@@ -120,6 +120,10 @@ test('a PostgreSQL that may forget what it committed is in trouble, one with few
     expect(level).toBe('failure');
     expect([text, fix]).toEqual([expect.stringContaining(`${name} is off`), expect.stringContaining(`${name} = on`)]);
   }
+  expect(judgePostgresSettings({ ...good, server_encoding: 'SQL_ASCII' })).toMatchObject({
+    level: 'failure',
+    text: expect.stringContaining('encoded in SQL_ASCII'),
+  });
   expect(judgePostgresSettings({ ...good, max_connections: '53' })).toMatchObject({
     level: 'warning',
     text: expect.stringContaining('leaves 50'),

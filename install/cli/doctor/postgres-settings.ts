@@ -15,7 +15,7 @@ export type PostgresSettings = Readonly<Record<string, string | undefined>>;
 
 /** As they are for the role that asks. */
 export async function readPostgresSettings(pool: PostgresPool['pool']): Promise<PostgresSettings> {
-  const names = [...WANTED.map(([name]) => name), 'max_connections', RESERVED];
+  const names = [...WANTED.map(([name]) => name), 'max_connections', 'server_encoding', RESERVED];
   const { rows } = await pool.query<{ name: string; setting: string }>(
     'SELECT name, setting FROM pg_settings WHERE name = ANY ($1)',
     [names],
@@ -24,6 +24,12 @@ export async function readPostgresSettings(pool: PostgresPool['pool']): Promise<
 }
 
 export function judgePostgresSettings(settings: PostgresSettings): Finding {
+  const encoding = settings.server_encoding;
+  if (encoding !== undefined && encoding !== 'UTF8')
+    return failure(
+      `the database is encoded in ${encoding}, and rows with other letters are refused`,
+      `dump it, create it again with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C', and restore it`,
+    );
   const wrong = WANTED.filter(([name]) => settings[name] === 'off');
   if (wrong.length > 0) {
     const names = wrong.map(([name]) => `${name} = on`).join(', ');
