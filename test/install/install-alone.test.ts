@@ -80,10 +80,20 @@ describe.skipIf(whyNoMachines() !== null)('without a 3CX', () => {
   test('with a PostgreSQL and a Redis of somebody it makes none, and a purge leaves his alone', async () => {
     await machine.run('sh /opt/3cx-relay/current/install/install.sh uninstall --purge --non-interactive');
     await machine.run('pg_createcluster $(ls /usr/lib/postgresql) theirs --start && systemctl start redis-server');
-    const sql = "CREATE ROLE theirs LOGIN PASSWORD 'theirs'; CREATE DATABASE theirs OWNER theirs";
-    await machine.run(`cd / && echo "${sql.replace('; ', ';\n')}" | runuser -u postgres -- psql -q -v ON_ERROR_STOP=1`);
+    const ask = (sql: string) =>
+      machine.run(`cd / && echo "${sql}" | runuser -u postgres -- psql -q -v ON_ERROR_STOP=1`);
+    await ask("CREATE ROLE theirs LOGIN PASSWORD 'theirs'");
+    // A Debian without a locale: what it makes by itself cannot hold every name.
+    await ask('CREATE DATABASE theirs OWNER theirs');
     const database = 'postgres://theirs:theirs@127.0.0.1:5432/theirs';
     const servers = `--database-url ${database} --redis-url redis://127.0.0.1:6379 --no-nginx --prefix /opt/elsewhere`;
+    const refused = await machine.attempt(`${INSTALL} ${servers}`);
+    expect([refused.code, refused.output]).toEqual([
+      1,
+      expect.stringContaining('encoded in SQL_ASCII: create it with'),
+    ]);
+    await ask('DROP DATABASE theirs');
+    await ask("CREATE DATABASE theirs OWNER theirs ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C'");
     const output = await machine.run(`${INSTALL} ${servers}`);
     expect(output).not.toContain('theirs:theirs');
     expect(await machine.run(INSTALL)).toContain('nothing had to be changed');
