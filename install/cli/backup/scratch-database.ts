@@ -38,7 +38,7 @@ export async function withScratchDatabase<Result>(
 
 /** By the role itself, or where it may not by the administrator of a server on this machine. */
 async function create(admin: PostgresPool['pool'], name: string, url: URL): Promise<void> {
-  const statement = `CREATE DATABASE ${name} TEMPLATE template0`;
+  const statement = `CREATE DATABASE ${name} ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C'`;
   try {
     await admin.query(statement);
   } catch (cause) {
