@@ -17,7 +17,9 @@ import { relaySettings } from './slow-down/slow-down.ts';
  * Method. The simulator plays calls at the rate and notes, to the millisecond, when each frame left; that is the time of
  * sending, rounded down, so that latencies are half a millisecond too high on average. Clients on bare sockets in another
  * process note when they read which sequence number, and latency is the difference. What the PBX sent late, because the
- * machine was busy, is its own matter and not counted; every frame has to arrive at each client.
+ * machine was busy, is its own matter and not counted; every frame has to arrive at each client. Before it is measured
+ * the same load runs for as long: processes that have just started are still being compiled, and no phone system asks
+ * for its events then.
  */
 const CLIENTS = 200;
 const PER_SECOND = 100;
@@ -75,7 +77,7 @@ async function latency(work: RowWork): Promise<LatencyRun> {
       const frames = (await framesSent(system)).slice(before);
       return { frames, ...(await listeners.until(frames.length * CLIENTS)) };
     };
-    await play(1);
+    await play(work.options.seconds);
     await listeners.begin();
     const pids = [
       ...(['ingest', 'relay', 'worker'] as const).map(name => system.service(name).pid),

@@ -2,6 +2,7 @@ import { createHistogram } from 'node:perf_hooks';
 import type { Mark } from './arrival-scanner.ts';
 import { nowUs } from './event.ts';
 import { createListener, type Listener } from './listener.ts';
+import { createPairs } from './pairs.ts';
 import type { WireTarget } from './wires.ts';
 
 /**
@@ -61,7 +62,7 @@ let gone = 0;
 /** One look at the clock for each turn of the loop, not for each of thousands of events in it. */
 let chunkUs = 0;
 let connectingUs = 0;
-const arrivals: [number: number, us: number][] = [];
+const arrivals = createPairs();
 
 function take(sentUs: number): void {
   if (chunkUs === 0) {
@@ -72,7 +73,7 @@ function take(sentUs: number): void {
   lastUs = chunkUs;
   // Of what was there before it was asked for, the time of sending says nothing.
   if (order.isCounting || order.isReplay) return;
-  if (order.mark) arrivals.push([sentUs, chunkUs]);
+  if (order.mark) arrivals.add(sentUs, chunkUs);
   else recordLatency(chunkUs - sentUs);
 }
 
@@ -91,12 +92,12 @@ process.on('message', (question: ListenerQuestion) => {
     for (const listener of listeners) listener.begin();
     histogram = createHistogram({ lowest: 1, highest: 600_000_000, figures: 3 });
     [received, inTime, lastUs] = [0, 0, 0];
-    arrivals.length = 0;
+    arrivals.clear();
     process.send?.({ begun: true });
   } else if ('count' in question) process.send?.({ count: received });
   else if ('sentAt' in question) {
     const sentAt = new Map(question.sentAt);
-    for (const [number, us] of arrivals) {
+    for (const [number, us] of arrivals.all()) {
       const sentUs = sentAt.get(number);
       if (sentUs !== undefined) recordLatency(us - sentUs);
     }
