@@ -188,7 +188,7 @@ export async function createRelay(
     },
   );
   const subscribeDeps = {
-    ...{ redis: commands.redis, keys, ring, log, replay },
+    ...{ redis: commands.redis, keys, ring, log, replay, hub },
     watch: { ...tiers.metrics, fellBack: metrics.fellBack },
   };
   const clients = createClientDirectory(

@@ -38,11 +38,22 @@ async function jitteringWay(relayUrl: string, { everyMs, offlineMs }: Jitter, sh
   return way.url;
 }
 
-process.on('message', (message: { cut: number } | { question: number; items?: number }) => {
+interface Question {
+  readonly question: number;
+  readonly items?: number;
+  readonly connections?: true;
+}
+
+process.on('message', (message: { cut: number } | Question) => {
   if ('cut' in message) return clients[message.cut % size]?.cut();
-  const { question, items } = message;
-  const answer = items === undefined ? clients.map(({ record }) => record.account) : clients[items]?.record.items();
-  process.send?.({ question, answer });
+  process.send?.({ question: message.question, answer: answer(message) });
 });
+
+function answer({ items, connections }: Question): unknown {
+  if (items !== undefined) return clients[items]?.record.items();
+  const accounts = clients.map(({ record }) => record.account);
+  return connections ? Uint16Array.from(accounts, account => account.connections) : accounts;
+}
+
 // Whoever started it is gone.
 process.on('disconnect', () => process.exit());

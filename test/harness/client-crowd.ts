@@ -9,6 +9,8 @@ export type ClientCrowd = {
   readonly size: number;
   cut(index: number): void;
   accounts(): Promise<ClientAccount[]>;
+  /** How many connections each has made: for who asks again and again, while the clients need the machine. */
+  connections(): Promise<Uint16Array>;
   /** Of one client: numbers and checksums by turns; empty unless they were kept. */
   items(index: number): Promise<Uint32Array>;
   stop(): Promise<void>;
@@ -75,6 +77,7 @@ export function createClientCrowd(
     size: whole.size,
     cut: index => void (isGone || child.send({ cut: index })),
     accounts: () => ask({}) as Promise<ClientAccount[]>,
+    connections: () => ask({ connections: true }) as Promise<Uint16Array>,
     items: index => ask({ items: index }) as Promise<Uint32Array>,
     async stop() {
       child.kill('SIGKILL');

@@ -12,6 +12,7 @@ import { resolveAfter } from '../replay/resolve.ts';
 import { settledInfo } from '../replay/settled-info.ts';
 import type { TieredLog } from '../replay/tiered-log.ts';
 import { toFilter } from './filter.ts';
+import type { Hub } from './hub.ts';
 import type { LiveClient } from './live-client.ts';
 import type { Outlet } from './outlet.ts';
 import type { Ring } from './ring.ts';
@@ -24,6 +25,7 @@ export interface SubscribeDeps {
   readonly log: TieredLog;
   readonly replay: Replay;
   readonly watch: SubscriptionWatch;
+  readonly hub: Pick<Hub, 'follow'>;
 }
 
 /** Where a subscription will begin, and what its client is told before anything else. */
@@ -90,6 +92,7 @@ export function beginSubscription(
     { ring: deps.ring(channel), replay: deps.replay, outlet: client, onError: to.onError, watch: deps.watch },
   );
   client.subscriptions.set(channel, subscription);
+  deps.hub.follow(client, channel);
   if (plan.snapshot) {
     const { calls, id } = plan.snapshot;
     to.sendText(`{"type":"snapshot","channel":"calls","id":${JSON.stringify(id)},"calls":[${calls}]}`, id);
