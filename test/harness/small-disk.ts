@@ -1,4 +1,4 @@
-import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../../install/dev/system/command.ts';
@@ -27,7 +27,13 @@ export async function createSmallDisk(megabytes: number): Promise<SmallDisk | nu
     dir,
     async fill(leavingBytes) {
       const { bavail, bsize } = await statfs(dir);
-      await writeFile(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leavingBytes)));
+      try {
+        await writeFile(ballast, Buffer.alloc(bavail * bsize));
+      } catch (error) {
+        // Others write meanwhile, and took a part of the room.
+        if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+      }
+      await truncate(ballast, Math.max(0, (await stat(ballast)).size - leavingBytes));
     },
     makeRoom: () => rm(ballast, { force: true }),
     async remove() {
