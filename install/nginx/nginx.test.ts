@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect, type SecureVersion } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createCertificate } from '../../test/harness/test-certificate.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
 import { findFreePort, probePort } from '../dev/system/ports.ts';
 
@@ -85,9 +86,7 @@ describe.skipIf(!hasNginx).each(SITES)('$name', site => {
 
   beforeAll(async () => {
     [ports.tls, ports.plain, ports.relay] = await Promise.all([findFreePort(), findFreePort(), findFreePort()]);
-    const subject = ['-subj', '/CN=localhost', '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')];
-    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-    spawnSync('openssl', ['req', '-x509', ...kind, ...subject]);
+    createCertificate({ key: join(folder, 'key.pem'), cert: join(folder, 'cert.pem') }, 'localhost');
     const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
       each => `${each}_temp_path ${folder}/${each};`,
     );

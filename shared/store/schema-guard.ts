@@ -33,9 +33,13 @@ export async function isBehind(client: pg.Pool | pg.ClientBase): Promise<boolean
   return knownMigrations().some(name => !applied.has(name));
 }
 
+/** How `CREATE DATABASE` makes one that can be used, whatever its server does by itself. */
+export const DATABASE_OPTIONS = "ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C'";
+
 /**
- * PostgreSQL cannot read Unicode in a database of any other encoding: rows would be refused one by one, and whoever made
- * it by `initdb` or on a Debian without a locale has SQL_ASCII. One that is in use already is left to the doctor.
+ * In any other encoding PostgreSQL refuses Unicode escapes in JSON, and in SQL_ASCII counts bytes for letters, so that what
+ * was cut to its column is too long: single rows would go missing. `initdb` and a Debian without a locale make SQL_ASCII.
+ * A database that is in use already is left to the doctor.
  *
  * @throws OperatorError `DATABASE_REFUSED`
  */
@@ -44,7 +48,7 @@ export async function assertEncodingUsable(client: pg.Pool | pg.ClientBase): Pro
   const { rows } = await client.query<{ server_encoding: string }>('SHOW server_encoding');
   const encoding = rows[0]?.server_encoding;
   if (encoding === 'UTF8') return;
-  const message = `the database is encoded in ${encoding}: create it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C'`;
+  const message = `the database is encoded in ${encoding}: create it with CREATE DATABASE … ${DATABASE_OPTIONS}`;
   throw new OperatorError('DATABASE_REFUSED', message);
 }
 

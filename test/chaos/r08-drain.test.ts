@@ -11,11 +11,10 @@ import { expectNothingLost, judge } from './verdict.ts';
 /**
  * R8. A relay is told to go (SIGTERM) with all its clients connected, and another one takes its place. Must hold: it ends by
  * itself with code 0; clients are told to come back at moments that are spread over the window, 95 % of them are back
- * within five seconds of the new one's being ready; each has every entry once. The load is what two thousand clients can
- * read who share two processors with the relay: 100 events a second would keep both busy with reading alone.
+ * within five seconds of the new one's being ready; each has every entry once.
  */
 const CLIENTS = extent({ quick: 60, full: 2_000 });
-const PER_SECOND = extent({ quick: 40, full: 10 });
+const PER_SECOND = extent({ quick: 40, full: 100 });
 const SECONDS = extent({ quick: 6, full: 15 });
 /** As the goal says, on a machine that does nothing else; beside other tests it only must not be lost. */
 const BACK_WITHIN_MS = extent({ quick: 30_000, full: 5_000 });

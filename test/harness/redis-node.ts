@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { findRedisBinary } from '../../install/dev/servers/redis-binary.ts';
 import { type Child, startChild } from '../../install/dev/system/child.ts';
 import { findFreePort } from '../../install/dev/system/ports.ts';
-import type { Certificate } from './test-certificate.ts';
+import type { CertificateFiles } from './test-certificate.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Real servers that belong together, of which one takes the writes and can die. */
@@ -37,7 +37,7 @@ type NodeKind = { readonly kind: 'data' } | { readonly kind: 'cluster' } | { rea
 /** Listens with TLS on a port of its own, beside the one that the harness asks, and talks with TLS to the others. */
 export async function startTlsNode(
   dir: string,
-  certificate: Certificate,
+  certificate: CertificateFiles,
   kind: NodeKind & { args?: readonly string[] },
 ): Promise<RedisNode & { readonly tlsPort: number }> {
   const tlsPort = await findFreePort();
@@ -45,8 +45,8 @@ export async function startTlsNode(
   return { ...node, tlsPort };
 }
 
-function toTlsArguments(port: number, { ca, cert, key }: Certificate): string[] {
-  const files = ['--tls-ca-cert-file', ca, '--tls-cert-file', cert, '--tls-key-file', key];
+function toTlsArguments(port: number, { cert, key }: CertificateFiles): string[] {
+  const files = ['--tls-ca-cert-file', cert, '--tls-cert-file', cert, '--tls-key-file', key];
   return ['--tls-port', String(port), ...files, '--tls-auth-clients', 'no', '--tls-replication', 'yes'];
 }
 

@@ -6,6 +6,7 @@ import { join, matchesGlob, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { findFreePort } from '../../install/dev/system/ports.ts';
+import { createCertificate } from '../harness/test-certificate.ts';
 import { ROOT } from './offline-folder.ts';
 
 /**
@@ -196,11 +197,7 @@ function fillIn(path: string, values: Readonly<Record<string, string>>): void {
 
 function makeCertificate(folder: string): void {
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const asked = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'];
-  const name = ['-subj', '/CN=pbx.example.com', '-addext', 'subjectAltName=DNS:pbx.example.com'];
-  execFileSync('openssl', [...asked, ...name, '-keyout', `${key}.new`, '-out', `${certificate}.new`], {
-    stdio: 'ignore',
-  });
+  createCertificate({ key: `${key}.new`, cert: `${certificate}.new` }, 'pbx.example.com');
   // As an operator is told to: readable in the container, and kept from others by the folder.
   for (const file of [key, certificate]) execFileSync('install', ['-m', '644', `${file}.new`, file]);
   for (const file of [key, certificate]) rmSync(`${file}.new`);

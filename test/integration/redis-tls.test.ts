@@ -7,25 +7,27 @@ import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { readLog } from '@3cx-relay/shared/log/read.ts';
 import { connectRedis, type RedisConnection, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { askNode, type RedisNode, startTlsNode, stopNodes } from '../harness/redis-node.ts';
-import { type Certificate, createCertificate } from '../harness/test-certificate.ts';
+import { type CertificateFiles, createCertificate } from '../harness/test-certificate.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 const NAME = 'localhost';
 const keys = createLogKeys('main');
 const known = getCACertificates('default');
 let dir: string;
-let certificate: Certificate;
+let certificate: CertificateFiles;
 const nodes: RedisNode[] = [];
 const open: RedisConnection[] = [];
 
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'relay-tls-'));
-  certificate = createCertificate(dir, NAME);
-  // As NODE_EXTRA_CA_CERTS does for a process that starts.
-  setDefaultCACertificates([...known, readFileSync(certificate.ca, 'utf8')]);
+  certificate = { key: join(dir, 'key.pem'), cert: join(dir, 'cert.pem') };
+  createCertificate(certificate, NAME);
 });
+
+// As NODE_EXTRA_CA_CERTS does for a process that starts.
+beforeEach(() => setDefaultCACertificates([...known, readFileSync(certificate.cert, 'utf8')]));
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map(connection => connection.stop()));
@@ -110,6 +112,5 @@ describe('over TLS, with certificates that have a name and no address', () => {
     expect(warnings.join('')).toContain('Redis is away');
     expect(warnings.join('')).toContain('certificate');
     expect(redis.status).not.toBe('ready');
-    setDefaultCACertificates([...known, readFileSync(certificate.ca, 'utf8')]);
   });
 });

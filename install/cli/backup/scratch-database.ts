@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { DATABASE_OPTIONS } from '@3cx-relay/shared/store/schema-guard.ts';
 import { silent } from '../stores.ts';
 import { runProgram } from '../system.ts';
 
@@ -38,7 +39,7 @@ export async function withScratchDatabase<Result>(
 
 /** By the role itself, or where it may not by the administrator of a server on this machine. */
 async function create(admin: PostgresPool['pool'], name: string, url: URL): Promise<void> {
-  const statement = `CREATE DATABASE ${name} ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C'`;
+  const statement = `CREATE DATABASE ${name} ${DATABASE_OPTIONS}`;
   try {
     await admin.query(statement);
   } catch (cause) {

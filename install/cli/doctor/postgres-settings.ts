@@ -1,4 +1,5 @@
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { DATABASE_OPTIONS } from '@3cx-relay/shared/store/schema-guard.ts';
 import { type Finding, failure, ok, warning } from './check.ts';
 
 /** What keeps a committed row through a crash. The worker trims the log in Redis by what PostgreSQL said it has. */
@@ -27,8 +28,8 @@ export function judgePostgresSettings(settings: PostgresSettings): Finding {
   const encoding = settings.server_encoding;
   if (encoding !== undefined && encoding !== 'UTF8')
     return failure(
-      `the database is encoded in ${encoding}, and rows with other letters are refused`,
-      `dump it, create it again with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C', and restore it`,
+      `the database is encoded in ${encoding}, and single rows are refused`,
+      `dump it, create it again with CREATE DATABASE … ${DATABASE_OPTIONS}, and restore it`,
     );
   const wrong = WANTED.filter(([name]) => settings[name] === 'off');
   if (wrong.length > 0) {

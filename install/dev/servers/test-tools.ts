@@ -3,8 +3,8 @@ import { findCommand } from '../system/command.ts';
 import { aptInstall, canUseApt } from './apt-install.ts';
 
 /**
- * Programs of others that the tests look at the product with: a browser, and the clients of the examples. Where one is
- * missing and cannot be installed its tests are skipped, and the run says so.
+ * Programs of others that the tests look at the product with: a browser, the clients of the examples, and what makes
+ * certificates. Where one is missing and cannot be installed its tests are skipped or fail, and the run says so.
  */
 interface TestTool {
   readonly name: string;
@@ -31,6 +31,7 @@ const isCommand = (name: string) => async () => (await findCommand(name)) !== un
 const TOOLS: readonly TestTool[] = [
   { name: 'Chromium', packages: ['chromium-headless-shell', 'chromium'], isHere: () => findChromium() !== null },
   { name: 'curl', packages: ['curl'], isHere: isCommand('curl') },
+  { name: 'OpenSSL', packages: ['openssl'], isHere: isCommand('openssl') },
   { name: 'Python 3', packages: ['python3-minimal'], isHere: isCommand('python3') },
 ];
 

@@ -59,8 +59,8 @@ export interface TieredEntries {
   readonly isWhole: boolean;
 }
 
-/** Nobody notices it in a connection that is made among hundreds, and two thousand of them cost a fiftieth of the reads. */
-const INFO_REST_MS = 50;
+/** Nobody notices it in a connection that is just being made, and two thousand of them cost a tenth of the reads. */
+const INFO_REST_MS = 10;
 
 export function createTieredLog(
   deps: { redis: Redis; keys: LogKeys; cold: ColdLog },
