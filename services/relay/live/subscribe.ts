@@ -106,7 +106,7 @@ const GREET_WITHIN_MS = 500;
 
 /** What `hello` says of a channel. */
 export async function describeChannel(deps: SubscribeDeps, channel: Channel) {
-  const hot = await deps.log.hotInfo(channel);
+  const hot = await deps.log.greetingInfo(channel);
   const { epochs, head, oldest } = await within(GREET_WITHIN_MS, deps.log.wholeInfo(hot)).catch(() => hot);
   const epoch = epochs.at(-1)?.epoch;
   if (!epoch) return { epoch: null, head: null, oldest: null };

@@ -20,6 +20,8 @@ import { isSameLog } from './same-log.ts';
 export interface TieredLog {
   /** What Redis holds, read now. */
   hotInfo(channel: Channel): Promise<LogInfo>;
+  /** The same for who is only told of it, as everybody is who connects: in a crowd it may take a moment longer. */
+  greetingInfo(channel: Channel): Promise<LogInfo>;
   /** The same with the oldest entry that either holds. @throws when PostgreSQL is away */
   wholeInfo(hot: LogInfo): Promise<LogInfo>;
   /** @throws when a tier is away that is needed; LogBegunAgain when Redis has another log than the epochs are of */
@@ -61,6 +63,8 @@ export interface TieredEntries {
 
 /** Nobody notices it in a connection that is just being made, and two thousand of them cost a tenth of the reads. */
 const INFO_REST_MS = 10;
+/** Of every channel for every client: after a restart most of the looks at the log. */
+const GREETING_REST_MS = 50;
 
 export function createTieredLog(
   deps: { redis: Redis; keys: LogKeys; cold: ColdLog },
@@ -73,12 +77,12 @@ export function createTieredLog(
   /** What was last known of each channel. */
   const seen = new Map<Channel, LogInfo>();
   /** Everybody who connects asks for it, for each channel: 500 at once must not be 2,000 transactions. */
-  const readInfo = shareReads((channel: Channel) => inTurn(() => readLogInfo(redis, keys, channel)), {
-    restMs: INFO_REST_MS,
-  });
+  const look = (channel: Channel) => inTurn(() => readLogInfo(redis, keys, channel));
+  const readInfo = shareReads(look, { restMs: INFO_REST_MS });
+  const readGreeting = shareReads(look, { restMs: GREETING_REST_MS });
 
-  async function hotInfo(channel: Channel): Promise<LogInfo> {
-    const info = await readInfo(channel);
+  function toReachable(info: LogInfo): LogInfo {
+    const { channel } = info;
     // Epochs that were forgotten and not begun anew say nothing: whoever knows of them goes on with what was there.
     const known = info.epochs.length === 0 ? (seen.get(channel) ?? info) : info;
     const reachable = { ...known, oldest: Math.max(known.oldest, firstOf(known.epochs)) };
@@ -162,7 +166,8 @@ export function createTieredLog(
   }
 
   return {
-    hotInfo,
+    hotInfo: async channel => toReachable(await readInfo(channel)),
+    greetingInfo: async channel => toReachable(await readGreeting(channel)),
     async wholeInfo(hot) {
       const first = firstOf(hot.epochs);
       // Redis holds everything: PostgreSQL, which may be away, has nothing to add.
