@@ -5,6 +5,7 @@ import { lagSeconds, readPersistLag } from '@3cx-relay/shared/log/persist-lag.ts
 import { messageOf } from '@3cx-relay/shared/runtime/operator-error.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { pingServerOf } from '@3cx-relay/shared/runtime/redis-server.ts';
+import { SILENT_AFTER_MS } from '@3cx-relay/shared/runtime/silence.ts';
 import type { StatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import { z } from 'zod';
 import type { Hub } from './live/hub.ts';
@@ -50,8 +51,6 @@ export interface HealthDeps {
   readonly pingPostgres: () => Promise<unknown>;
 }
 
-/** The tail answers at least once for each of its waits; longer silence means that events do not flow. */
-const TAIL_SILENT_MS = 4_000;
 const BEHIND_FROM_S = 60;
 const REPORT_VALID_MS = 500;
 const PING_DEADLINE_MS = 1_500;
@@ -91,8 +90,9 @@ async function readHealth(deps: HealthDeps, ages: ReturnType<typeof createStateA
     readIngest(deps),
   ]);
   const silentForMs = Math.round(deps.tail.silentForMs());
+  // The tail answers at least once for each of its waits.
   const log: ComponentHealth =
-    silentForMs < TAIL_SILENT_MS
+    silentForMs < SILENT_AFTER_MS
       ? { state: 'up', silentForMs }
       : { state: 'down', silentForMs, error: 'the log has not answered for some time' };
   const components = ages.date({ redis, log, postgres, persist, ...ingest });

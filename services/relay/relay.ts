@@ -6,6 +6,7 @@ import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import type { RunningService } from '@3cx-relay/shared/runtime/lifecycle.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis, waitForRedis } from '@3cx-relay/shared/runtime/redis.ts';
+import { SILENT_AFTER_MS } from '@3cx-relay/shared/runtime/silence.ts';
 import { createStatusReporter } from '@3cx-relay/shared/runtime/status-reporter.ts';
 import { createPool } from '@3cx-relay/shared/store/pool.ts';
 import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
@@ -47,7 +48,6 @@ import { createRequestLog } from './request-log.ts';
 import { createReadStream } from './streams/read-stream.ts';
 
 const FLUSH_MS = 500;
-const READY_SILENCE_MS = 4_000;
 
 /**
  * The whole relay on one port: everything it needs is opened here, and closed by the phases it returns. A thread for
@@ -285,7 +285,7 @@ export async function createRelay(
     refused: schema.refused,
     // Not `status`: clients read on from a Redis that refuses writes, and what the relay writes itself (commands, tickets)
     // answers 503 on its own. Every other relay has the same Redis, so that nothing is won where this one gets no work.
-    readiness: () => (tail.silentForMs() < READY_SILENCE_MS ? [] : ['the log does not answer']),
+    readiness: () => (tail.silentForMs() < SILENT_AFTER_MS ? [] : ['the log does not answer']),
     stop: [
       {
         name: 'stop accepting',

@@ -1,9 +1,10 @@
 import { messageOf } from './operator-error.ts';
 import { sleep } from './retry.ts';
+import { SILENT_AFTER_MS } from './silence.ts';
 
 /**
- * Asks a server every second whether it answers, and says so only when it did not for four: a restart that nobody
- * would notice must not take the process out of service, and whoever asks is to know within five.
+ * Asks a server every second whether it answers, and says so only when it was silent for longer: a restart that nobody
+ * would notice must not take the process out of service.
  */
 export interface Probe {
   /** Why the process cannot do its work; empty while all is well. */
@@ -21,7 +22,6 @@ export interface ProbeOptions {
 
 const EVERY_MS = 1_000;
 const ANSWER_WITHIN_MS = 3_000;
-const RED_AFTER_MS = 4_000;
 
 export function createProbe(options: ProbeOptions): Probe {
   const now = options.now ?? (() => performance.now());
@@ -45,7 +45,7 @@ export function createProbe(options: ProbeOptions): Probe {
   return {
     reasons() {
       const silentMs = now() - lastAnswerAt;
-      if (silentMs < RED_AFTER_MS) return [];
+      if (silentMs < SILENT_AFTER_MS) return [];
       return [`${options.name} has not answered for ${Math.round(silentMs / 1_000)} s: ${problem || 'no answer yet'}`];
     },
     stop() {

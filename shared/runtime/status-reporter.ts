@@ -1,18 +1,15 @@
 import type { Redis } from './redis.ts';
 import { sleep } from './retry.ts';
+import { SILENT_AFTER_MS } from './silence.ts';
 import { writeRefusalOf } from './write-refusal.ts';
 
-/** Who asks for the health of the whole must know within five seconds that a process is gone or frozen. */
 const EVERY_MS = 1_000;
-const EXPIRES_MS = 4_000;
-/** As for a server that does not answer (probe.ts): a replica that is away for a moment is nobody's business. */
-const RED_AFTER_MS = 4_000;
 const LAST_WORD_MS = 500;
 
 export interface StatusReporter {
   /** What Redis said when it refused the last write, and what to do; null from the next one on that it took. */
   readonly refusal: string | null;
-  /** The same for readiness, once no write was taken for four seconds; empty while all is well. */
+  /** The same for readiness, once no write was taken for so long that a server would count as gone; empty while all is well. */
   reasons(): string[];
   stop(): Promise<void>;
 }
@@ -41,7 +38,7 @@ export function createStatusReporter(
     if (described === null) return;
     const status: ServiceStatus = { at: new Date().toISOString(), ...described, pid: process.pid };
     try {
-      await redis.set(key, JSON.stringify(status), 'PX', EXPIRES_MS);
+      await redis.set(key, JSON.stringify(status), 'PX', SILENT_AFTER_MS);
       lastTakenAt = now();
       refusal = null;
     } catch (error) {
@@ -56,7 +53,7 @@ export function createStatusReporter(
     get refusal() {
       return refusal;
     },
-    reasons: () => (refusal !== null && now() - lastTakenAt >= RED_AFTER_MS ? [refusal] : []),
+    reasons: () => (refusal !== null && now() - lastTakenAt >= SILENT_AFTER_MS ? [refusal] : []),
     async stop() {
       clearInterval(timer);
       // A Redis that does not answer must not hold up the way down; what it last heard expires.

@@ -187,7 +187,7 @@ test(
     expect(told.open.size).toBe(0);
     expect(verdict.lost.filter(call => !cut.has(call)).map(describePlayed)).toEqual([]);
     expect(verdict.invented.map(call => storyOf(call, entries, played))).toEqual([]);
-    expect(wrong.map(({ call, told }) => `${describePlayed(call)} was told as ${describeTold(told)}`)).toEqual([]);
+    expect(wrong.map(({ call, told }) => [describePlayed(call), ...storyOf(told, entries, played)])).toEqual([]);
     expect(await outagesWithoutGap(entries)).toEqual([]);
     const delivery = await judgeDelivery(system, crowds, { healingSince: calmSince });
     const { problems, ...figures } = delivery;
@@ -222,7 +222,7 @@ function describeTold(call: ToldCall): string {
   return `${call.callId} ${call.pbxCallId} ${call.direction} ${call.startedAt} ${call.disposition} ${call.cdr?.callHistoryId ?? 'no record'}`;
 }
 
-/** What was told of a call that nobody played, and which were played under the same number of the PBX. */
+/** All that was told of a call, and which were played under the same number of the PBX. */
 function storyOf(call: ToldCall, entries: readonly LoggedEntry[], played: readonly PlayedCall[]): string[] {
   return [
     describeTold(call),

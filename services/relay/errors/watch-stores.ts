@@ -2,6 +2,7 @@ import { announce } from '@3cx-relay/shared/errors/announce.ts';
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import { createOutageWatch } from '@3cx-relay/shared/errors/outage-watch.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { SILENT_AFTER_MS } from '@3cx-relay/shared/runtime/silence.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import type { Tail } from '../live/tail.ts';
 
@@ -12,8 +13,6 @@ export interface WatchedStores {
   readonly pingPostgres: () => Promise<unknown>;
 }
 
-/** The tail answers at least once for each of its waits. */
-const SILENT_MS = 4_000;
 const LOOK_EVERY_MS = 1_000;
 const PING_EVERY_MS = 2_500;
 const PING_WITHIN_MS = 2_000;
@@ -26,7 +25,7 @@ export function watchStores(
 ): { stop(): void } {
   const watches = [
     createOutageWatch({
-      problem: () => (stores.tail.silentForMs() < SILENT_MS ? null : 'the tail gets no answer'),
+      problem: () => (stores.tail.silentForMs() < SILENT_AFTER_MS ? null : 'the tail gets no answer'),
       everyMs: LOOK_EVERY_MS,
       tellAfterMs: 0,
       onOutage() {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { callLogPath, parseCallLogRow } from './call-log.ts';
+import { readRecordedCall } from '../../records/recorded-call.ts';
+import { callLogPath, parseCallLogRow, toCalls } from './call-log.ts';
 import { readCallLog } from './call-log-reader.ts';
 import type { ODataRow } from './odata-fields.ts';
 
@@ -101,6 +102,25 @@ describe('a row of the call log', () => {
   test.each(['Unanswered', 'Waiting'])('that is answered with the status %s was answered by a queue alone', Status => {
     expect(parseCallLogRow(row('c1', T0, { Answered: true, Status }))?.segment.answeredAt).toBeNull();
   });
+
+  test.each(['System', 'Digital Receptionist', 'Voice Of The Future'])(
+    'that reached what is called %s reached no phone, and a person answered nothing',
+    CallType => {
+      const menu = row('c1', T0, {
+        ...{ Answered: true, Status: 'Answered', Direction: 'Inbound', CallType, TalkingDuration: 'PT5S' },
+        ...{ SourceDn: '10000', SourceCallerId: '+4930', DestinationDn: '777', DestinationCallerId: '777' },
+      });
+      const phone = row('c1', T0 + 5_000, {
+        ...{ Answered: false, Status: 'Unanswered', Direction: 'Inbound', CallType: 'Extension' },
+        ...{ SourceDn: '10000', SourceCallerId: '+4930', DestinationDn: '101', DestinationCallerId: '101' },
+      });
+      const [call] = toCalls(
+        [menu, phone].flatMap(each => parseCallLogRow(each) ?? []),
+        { maxSegments: 10 },
+      );
+      expect(call && readRecordedCall(call)).toMatchObject({ disposition: 'missed', answeredAt: null, dns: ['101'] });
+    },
+  );
 
   test('without a time or a call is none', () => {
     expect(parseCallLogRow({ CallHistoryId: 'c1' })).toBeNull();

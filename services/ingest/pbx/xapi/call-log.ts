@@ -85,6 +85,7 @@ const DESTINATIONS: Readonly<Record<string, string>> = {
   queue: 'queue',
   external: 'external_line',
   'digital receptionist': 'ivr',
+  system: 'system',
 };
 
 /** The numbers in SourceType and DestinationType are not documented; what the words of the row say is. */
@@ -92,7 +93,9 @@ function entityTypeOf(row: ODataRow, side: 'Source' | 'Destination'): string | n
   const direction = textOf(row, 'Direction')?.toLowerCase() ?? '';
   if (side === 'Source') return direction.startsWith('inbound') ? 'external_line' : null;
   if (direction === 'outbound') return 'external_line';
-  return DESTINATIONS[textOf(row, 'CallType')?.toLowerCase() ?? ''] ?? null;
+  const word = textOf(row, 'CallType')?.toLowerCase();
+  // A word that nobody knows says at least what it is not. Taken for unsaid, a menu with a number of its own is a phone.
+  return word === undefined ? null : (DESTINATIONS[word] ?? word);
 }
 
 /** Free text, of which these forms were seen: "Ended by …" and "… was replaced by …". */

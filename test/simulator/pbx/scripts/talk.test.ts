@@ -51,6 +51,22 @@ test('busy and failed look alike in frames and differ in the record and the deta
   ]);
 });
 
+test('a call of our own failed when the other side declined it, and was cancelled when we took it back', () => {
+  const ends = [null, 1].map(participantId => {
+    const { clock, engine, planner, segments, lastRecord } = createOffice();
+    const { call } = engine.start(planner.complete({ scenario: 'outbound', dn: '101', ringMs: 5000 }));
+    clock.advance(1000);
+    engine.signal(call.callid, { kind: 'hangup', participantId });
+    clock.advance(1000);
+    const last = segments.at(-1);
+    return [lastRecord()?.disposition, last?.terminationReason, last?.terminationReasonDetails];
+  });
+  expect(ends).toEqual([
+    ['failed', 'rejected', 'declined'],
+    ['cancelled', 'cancelled', 'terminated_by_originator'],
+  ]);
+});
+
 test('unanswered calls of three kinds have three ends', () => {
   const ends = (['missed', 'outbound', 'internal'] as const).map(scenario => {
     const { clock, engine, planner, segments, lastRecord } = createOffice();

@@ -1,4 +1,4 @@
-import type { Signal } from '../call.ts';
+import { directionOf, type Signal } from '../call.ts';
 import type { OpenSegment, SegmentEnd } from '../call-history.ts';
 import { connected } from '../cdr-parties.ts';
 import { DTMF, PROMPT_FINISHED } from '../switchboard.ts';
@@ -114,6 +114,8 @@ function isBySource({ call }: Stage, heard: Heard): boolean | null {
 export function giveUp(stage: Stage, heard: Heard): void {
   const { call } = stage;
   if (call.segment) call.history.close(call.segment, endUnanswered(stage, call.segment, heard));
+  // Who was called outside refused: that is not our taking the call back.
+  if (isBySource(stage, heard) === false && directionOf(call.plan.scenario) === 'outbound') call.failure ??= 'failed';
 }
 
 function endUnanswered(stage: Stage, { source, destination }: OpenSegment, heard: Heard): SegmentEnd {
