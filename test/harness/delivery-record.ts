@@ -27,7 +27,7 @@ const FIRST_ROOM = 1_024;
 export const GAP_CHECKSUM = 0;
 
 /** Of an entry's body without its first brace, as it stands behind type and id in a message. */
-export function checksumOf(body: string): number {
+export function checksumOf(body: string | Buffer): number {
   return crc32(body);
 }
 
