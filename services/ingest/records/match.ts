@@ -21,7 +21,8 @@ export interface Matcher {
   startDistanceOf(call: Call, record: RecordedCall): number | null;
   /**
    * Whether a call that was watched may be the one that a chain tells of: then it is not told again. More is taken for
-   * the same here than when records are given to a call, since a row may be missing and a call told twice is worse.
+   * the same here than when records are given to a call, since a row may be missing and a call told twice is worse. A
+   * call that has its own records is no other chain's.
    */
   isToldBy(call: Call, record: RecordedCall): boolean;
 }
@@ -41,6 +42,9 @@ export function momentsOf(records: readonly RecordedCall[]): Moment[] {
 /** A call is seen after it began, but for what two clocks differ: of the tolerance, so much. */
 const CLOCK_SHARE = 1 / 3;
 
+/** Puts a record whose phones were only found busy behind all others: no sight is so long after its start. */
+const VAIN_MS = 86_400_000;
+
 /** `toleranceMs`: how far apart the same moment may be in both. */
 export function createMatcher({ toleranceMs }: { toleranceMs: number }): Matcher {
   const clocksMs = toleranceMs * CLOCK_SHARE;
@@ -51,10 +55,13 @@ export function createMatcher({ toleranceMs }: { toleranceMs: number }): Matcher
   };
 
   /** Farther than any call whose start is known, which so goes first; of several the one that began last. */
-  const distanceOfSight = (call: Call, { startedAt, endedAt }: RecordedCall): number | null => {
+  const distanceOfSight = (call: Call, { startedAt, endedAt, dns }: RecordedCall): number | null => {
     const sight = firstSightOf(call.callId);
     const isInside = startedAt <= sight + clocksMs && (endedAt ?? sight) >= sight - clocksMs;
-    return isInside ? 2 * toleranceMs + Math.max(0, sight - startedAt) : null;
+    if (!isInside) return null;
+    const phones = phonesOf(call);
+    const hasRung = dns.some(dn => phones.has(dn));
+    return 2 * toleranceMs + Math.max(0, sight - startedAt) + (hasRung ? 0 : VAIN_MS);
   };
 
   const farFromStart = (startedAt: string, call: Call, record: RecordedCall, atMost = toleranceMs): number | null => {
@@ -96,6 +103,7 @@ export function createMatcher({ toleranceMs }: { toleranceMs: number }): Matcher
       return start === null || end === null ? null : start + end;
     },
     isToldBy(call, record) {
+      if (call.cdr !== null && !isOneConversation(call.cdr, record)) return false;
       if (startDistanceOf(call, record) !== null) return true;
       if (call.direction !== null && call.direction !== record.direction) return false;
       const outside = outsideNumberOf(call);
@@ -154,6 +162,12 @@ function sharesPhone(call: Call, record: RecordedCall): boolean {
 
 function phonesOf({ legs, formerLegs }: Call): ReadonlySet<string> {
   return new Set([...legs, ...formerLegs].map(leg => leg.dn));
+}
+
+/** Several chains may tell of one call: those of a consultation name the chain that they go on in. */
+function isOneConversation(one: NonNullable<Call['cdr']>, other: NonNullable<Call['cdr']>): boolean {
+  const ids = [one.callHistoryId, one.mainCallHistoryId];
+  return [other.callHistoryId, other.mainCallHistoryId].some(id => id !== null && ids.includes(id));
 }
 
 /** What one side does not say contradicts nothing. */

@@ -56,7 +56,7 @@ export class Records {
   readonly #pending: Outage[];
   #blind: { from: number; to: number } | null = null;
   #blindTimer: NodeJS.Timeout | undefined;
-  #recent: { call: Call; at: number }[];
+  #recent: Map<string, { readonly call: Call; readonly at: number }>;
   #monitored: ReadonlySet<string> = new Set();
 
   constructor(options: RecordsOptions, deps: RecordsDeps) {
@@ -66,7 +66,7 @@ export class Records {
     const { outages, taken } = parseRecovery(deps.earlier.recovery);
     this.#claimed = taken;
     this.#pending = outages;
-    this.#recent = deps.earlier.recentCalls.map(call => ({ call, at: this.#now() }));
+    this.#recent = new Map(deps.earlier.recentCalls.map(call => [call.callId, { call, at: this.#now() }]));
     const matcher = createMatcher({ toleranceMs: options.toleranceMs });
     const registers = [deps.registry];
     const finalized = new Counter({
@@ -90,7 +90,9 @@ export class Records {
         complete: (call, record) => {
           claimed.set(record.callHistoryId, this.#now());
           finalized.inc();
-          deps.write(toFinalizedEntry(this.#now(), completeCall(call, record)));
+          const completed = completeCall(call, record);
+          this.#remember(call, completed);
+          deps.write(toFinalizedEntry(this.#now(), completed));
         },
       },
     );
@@ -120,8 +122,8 @@ export class Records {
   }
 
   ended(call: Call): void {
-    this.#recent.push({ call, at: this.#now() });
-    if (this.#recent.length > MAX_RECENT) this.#recent = this.#recent.slice(MAX_RECENT / 10);
+    this.#recent.set(call.callId, { call, at: this.#now() });
+    if (this.#recent.size > MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value ?? '');
     this.#completion.ended(call);
   }
 
@@ -166,13 +168,19 @@ export class Records {
 
   *#knownCalls(): Generator<Call> {
     yield* this.#deps.openCalls();
-    for (const { call } of this.#recent) yield call;
+    for (const { call } of this.#recent.values()) yield call;
+  }
+
+  /** Of a call that was first seen in a snapshot the records are a guess: it goes on as one that may have others. */
+  #remember(call: Call, completed: Call): void {
+    const known = this.#recent.get(call.callId);
+    if (known && call.startedAt !== null) this.#recent.set(call.callId, { call: completed, at: known.at });
   }
 
   #forget(): void {
     const unhealed = this.#pending.reduce((from, outage) => Math.min(from, outage.from), this.#healing.neededFrom);
     const before = Math.min(this.#now() - REMEMBER_MS, unhealed);
-    this.#recent = this.#recent.filter(({ at }) => at > before);
+    for (const [callId, { at }] of this.#recent) if (at <= before) this.#recent.delete(callId);
     const old = [...this.#claimed].filter(([, at]) => at < before).map(([id]) => id);
     for (const id of old) this.#claimed.delete(id);
     this.#deps.notes.dropRecords(old);
