@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { commonConfig, databaseConfig, integer } from '@3cx-relay/shared/runtime/config.ts';
+import { SILENT_AFTER_MS } from '@3cx-relay/shared/runtime/silence.ts';
 import { z } from 'zod';
 import { adminSecret } from './admin-secret.ts';
 import { allowedOrigins } from './public/origins.ts';
@@ -78,7 +79,8 @@ export const relayConfig = {
   RELAY_MAX_WAITING_REQUESTS: integer({ min: 1, max: 100_000, default: 1_000 }),
   RELAY_STREAM_LONG_POLL_MS: integer({ min: 100, max: 300_000, default: 20_000 }),
   RELAY_STREAM_SSE_MS: integer({ min: 1_000, max: 3_600_000, default: 60_000 }),
-  RELAY_BLOCK_MS: integer({ min: 100, max: 30_000, default: 1_000 }),
+  // A tail that only waits must not count as one that gets no answer.
+  RELAY_BLOCK_MS: integer({ min: 100, max: SILENT_AFTER_MS - 1_500, default: 1_000 }),
   RELAY_MAX_PACE_MS: integer({ min: 0, max: 1_000, default: 15 }),
   RELAY_MAX_COMMANDS: integer({ min: 1, max: 1_000, default: 32 }),
   RELAY_COMMAND_TIMEOUT_MS: integer({ min: 500, max: 60_000, default: 10_000 }),

@@ -10,16 +10,19 @@ type Gap = { after: string | null; before: string | null; lost: number | null; r
  */
 export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<string>): string[] {
   const wrong: string[] = [];
-  const facts = new Map(truth.facts.map(fact => [fact.position, fact]));
+  const places = new Map(truth.facts.map(({ position }, index) => [position, index]));
   const isReachable = (fact: Fact) => held.has(fact.position) && !truth.forgotten.has(fact.epoch);
   let last = '';
+  /** Of the facts the first behind `last`. */
+  let behind = 0;
   let gaps: Gap[] = [];
 
   const closeRun = (next: Fact | null) => {
     const end = next?.position ?? `${client.place}~`;
-    for (const fact of truth.facts) {
-      if (fact.position <= last || fact.position >= end || !passes(fact, client.segments)) continue;
-      if (isExcused(fact, next)) continue;
+    for (let index = behind; index < truth.facts.length; index += 1) {
+      const fact = truth.facts[index];
+      if (!fact || fact.position >= end) break;
+      if (!passes(fact, client.segments) || isExcused(fact, next)) continue;
       const told = gaps.length === 0 ? 'no gap' : JSON.stringify(gaps);
       wrong.push(`${fact.position} is missing between ${last || 'the start'} and ${end}, with ${told}`);
     }
@@ -38,8 +41,9 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
       gaps.push(gap);
       continue;
     }
-    const fact = facts.get(position);
-    if (!fact) {
+    const place = places.get(position);
+    const fact = place === undefined ? undefined : truth.facts[place];
+    if (place === undefined || !fact) {
       wrong.push(`${position} was never written: ${text.slice(0, 200)}`);
       continue;
     }
@@ -48,6 +52,7 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
     if (!passes(fact, client.segments)) wrong.push(`${position} does not match ${JSON.stringify(client.segments)}`);
     closeRun(fact);
     last = position;
+    behind = place + 1;
   }
   if (client.place !== 'start') closeRun(null);
   return wrong.slice(0, 10);

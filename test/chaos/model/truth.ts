@@ -22,6 +22,7 @@ export type Fact = {
  * epochs were ever forgotten. Whether an entry is still held is asked of the stores themselves.
  */
 export type Truth = {
+  /** In the order of their positions. */
   readonly facts: readonly Fact[];
   readonly forgotten: ReadonlySet<string>;
   /** True when entries were taken from the log by a failover. */
@@ -61,8 +62,13 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
   function remember(epoch: string, seq: number, entry: NewEntry): void {
     const position = positionOf(epoch, seq);
     const text = `{"type":"${entry.type}","id":"${position}",${entry.body.slice(1)}`;
-    facts.push({ position, seq, epoch, text, attributes: entry });
-    head = position;
+    add({ position, seq, epoch, text, attributes: entry });
+  }
+
+  function add(fact: Fact): void {
+    if (fact.position <= head) throw new Error(`${fact.position} was given after ${head}`);
+    facts.push(fact);
+    head = fact.position;
   }
 
   return {
@@ -166,8 +172,7 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
     const position = positionOf(epoch, seq);
     // Whose epoch the number before it had is for the log to say.
     const text = `"before":"${position}",${body.slice(1)}`;
-    facts.push({ position, seq, epoch, text, attributes: { type: 'gap' } });
-    head = position;
+    add({ position, seq, epoch, text, attributes: { type: 'gap' } });
   }
 }
 
