@@ -22,7 +22,7 @@ export interface Matcher {
   /**
    * Whether a call that was watched may be the one that a chain tells of: then it is not told again. More is taken for
    * the same here than when records are given to a call, since a row may be missing and a call told twice is worse. A
-   * call that has its own records is no other chain's.
+   * call that was watched from its beginning and has its records is no other chain's.
    */
   isToldBy(call: Call, record: RecordedCall): boolean;
 }
@@ -103,7 +103,7 @@ export function createMatcher({ toleranceMs }: { toleranceMs: number }): Matcher
       return start === null || end === null ? null : start + end;
     },
     isToldBy(call, record) {
-      if (call.cdr !== null && !isOneConversation(call.cdr, record)) return false;
+      if (call.cdr !== null && wasSeenToBegin(call) && !isOneConversation(call.cdr, record)) return false;
       if (startDistanceOf(call, record) !== null) return true;
       if (call.direction !== null && call.direction !== record.direction) return false;
       const outside = outsideNumberOf(call);
@@ -162,6 +162,11 @@ function sharesPhone(call: Call, record: RecordedCall): boolean {
 
 function phonesOf({ legs, formerLegs }: Call): ReadonlySet<string> {
   return new Set([...legs, ...formerLegs].map(leg => leg.dn));
+}
+
+/** Of others the start is what their records say, which were given to them because nothing spoke against it. */
+function wasSeenToBegin({ callId, startedAt }: Call): boolean {
+  return startedAt !== null && Date.parse(startedAt) === firstSightOf(callId);
 }
 
 /** Several chains may tell of one call: those of a consultation name the chain that they go on in. */

@@ -264,6 +264,23 @@ describe('an outage', () => {
     ]);
   });
 
+  test('does not give back what may be a call that was first seen in a snapshot, whose records are a guess', async () => {
+    const { records, shelf, bodies } = createDesk();
+    const model = new CallModel({ graceMs: 0 });
+    model.upsert(leg({ dn: '101', id: 1, status: 'Connected' }), { at: T0 + 20_000, isWatched: false });
+    model.remove({ dn: '101', id: 1 }, { at: T0 + 30_000, isWatched: true });
+    records.ended(JSON.parse(model.tick(T0 + 40_000)[0]?.callJson ?? 'null') as Call);
+    shelf.put(inboundChain('guessed', 1_000));
+    await vi.advanceTimersByTimeAsync(20_000);
+    shelf.put(inboundChain('true'));
+    records.outage(outage);
+    records.snapshotTaken(['101']);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bodies().map(({ event, call }) => [event, call.cdr?.callHistoryId])).toEqual([
+      ['call.finalized', 'guessed'],
+    ]);
+  });
+
   test('does not give back the chain of a consultation that goes on in the records of a call that was watched', async () => {
     const { records, shelf, bodies } = createDesk();
     const source = trunk('+4930123456', '+493023125900');

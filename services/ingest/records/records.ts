@@ -91,7 +91,8 @@ export class Records {
           claimed.set(record.callHistoryId, this.#now());
           finalized.inc();
           const completed = completeCall(call, record);
-          this.#remember(call, completed);
+          const known = this.#recent.get(call.callId);
+          if (known) this.#recent.set(call.callId, { call: completed, at: known.at });
           deps.write(toFinalizedEntry(this.#now(), completed));
         },
       },
@@ -169,12 +170,6 @@ export class Records {
   *#knownCalls(): Generator<Call> {
     yield* this.#deps.openCalls();
     for (const { call } of this.#recent.values()) yield call;
-  }
-
-  /** Of a call that was first seen in a snapshot the records are a guess: it goes on as one that may have others. */
-  #remember(call: Call, completed: Call): void {
-    const known = this.#recent.get(call.callId);
-    if (known && call.startedAt !== null) this.#recent.set(call.callId, { call: completed, at: known.at });
   }
 
   #forget(): void {
