@@ -85,9 +85,16 @@ test(`${count} generated frames are in the log, in order and unchanged, or count
   const texts = fc.sample(frameText, { numRuns: count, seed });
   const meanings = texts.map(meaningOf).filter(meaning => meaning !== undefined);
   expect(meanings.length).toBeGreaterThan(count / 4);
+  const written = () => pbx.redis.xlen(pbx.keys.log('calls'));
+  const before = await written();
   for (let at = 0; at < count; at += AT_ONCE) {
     await pbx.fault({ kind: 'garbage', texts: texts.slice(at, at + AT_ONCE) });
   }
+  // Behind so many frames a call would be over before anybody could ask about it.
+  await waitFor(async () => (await written()) - before >= meanings.length, {
+    what: `all ${meanings.length} frames to be written`,
+    timeoutMs: 30_000 + count * 2,
+  });
 
   const call = await pbx.play({ scenario: 'inbound', dn: '101', ringMs: ASKED_MS, talkMs: ASKED_MS });
   expect(await pbx.ended(call)).toMatchObject({ disposition: 'answered' });

@@ -27,12 +27,18 @@ export async function readJsonBody<Schema extends z.ZodType>(
 async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) {
-      throw new ProblemError('payload_too_large', `the body must not be longer than ${MAX_BODY_BYTES} bytes`);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) {
+        throw new ProblemError('payload_too_large', `the body must not be longer than ${MAX_BODY_BYTES} bytes`);
+      }
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+  } catch (error) {
+    if (error instanceof ProblemError || request.complete) throw error;
+    // Node says ECONNRESET, which a store that is away says, too.
+    throw new ProblemError('invalid_request', 'the body broke off before its end');
   }
   return Buffer.concat(chunks).toString('utf8');
 }

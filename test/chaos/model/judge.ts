@@ -11,7 +11,6 @@ type Gap = { after: string | null; before: string | null; lost: number | null; r
 export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<string>): string[] {
   const wrong: string[] = [];
   const places = new Map(truth.facts.map(({ position }, index) => [position, index]));
-  const isReachable = (fact: Fact) => held.has(fact.position) && !truth.forgotten.has(fact.epoch);
   let last = '';
   /** Of the facts the first behind `last`. */
   let behind = 0;
@@ -29,16 +28,15 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
     gaps = [];
   };
   const isExcused = (fact: Fact, next: Fact | null) => {
-    if (isReachable(fact)) return false;
+    if (isReachable(fact, truth, held)) return false;
     const isBeforeEpoch = next?.attributes.type === 'gap' && fact.epoch < next.epoch;
     return last === '' || isBeforeEpoch || gaps.some(gap => covers(gap, fact, truth.facts));
   };
 
   for (const { text, position } of client.told) {
     if (position === null) {
-      const gap = JSON.parse(text) as Gap;
-      wrong.push(...untruths(gap));
-      gaps.push(gap);
+      wrong.push(...untruthsOf(text, truth, held));
+      gaps.push(JSON.parse(text) as Gap);
       continue;
     }
     const place = places.get(position);
@@ -56,26 +54,31 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
   }
   if (client.place !== 'start') closeRun(null);
   return wrong.slice(0, 10);
+}
 
-  function untruths(gap: Gap): string[] {
-    const told = JSON.stringify(gap);
-    switch (gap.reason) {
-      case 'retention': {
-        const between = truth.facts.filter(fact => isWithin(gap, fact, truth.facts));
-        const there = between.filter(isReachable).map(({ position }) => position);
-        if (there.length > 0) return [`${told}, but ${there.join()} are held`];
-        if (gap.after === null || gap.before === null) return [];
-        const numbers = Number(gap.before.slice(9)) - Number(gap.after.slice(9)) - 1;
-        return numbers === gap.lost ? [] : [`${told}, but ${numbers} are missing`];
-      }
-      case 'log_reset':
-        return truth.forgotten.size > 0 ? [] : [`${told}, but no epoch was ever forgotten`];
-      case 'log_rolled_back':
-        return truth.wasRolledBack || truth.forgotten.size > 0 ? [] : [`${told}, but nothing was rolled back`];
-      default:
-        return [`${told} has no reason`];
+/** What a gap that is told to one reader says, against what the stores hold. */
+export function untruthsOf(told: string, truth: Truth, held: ReadonlySet<string>): string[] {
+  const gap = JSON.parse(told) as Gap;
+  switch (gap.reason) {
+    case 'retention': {
+      const between = truth.facts.filter(fact => isWithin(gap, fact, truth.facts));
+      const there = between.filter(fact => isReachable(fact, truth, held)).map(({ position }) => position);
+      if (there.length > 0) return [`${told}, but ${there.join()} are held`];
+      if (gap.after === null || gap.before === null) return [];
+      const numbers = Number(gap.before.slice(9)) - Number(gap.after.slice(9)) - 1;
+      return numbers === gap.lost ? [] : [`${told}, but ${numbers} are missing`];
     }
+    case 'log_reset':
+      return truth.forgotten.size > 0 ? [] : [`${told}, but no epoch was ever forgotten`];
+    case 'log_rolled_back':
+      return truth.wasRolledBack || truth.forgotten.size > 0 ? [] : [`${told}, but nothing was rolled back`];
+    default:
+      return [`${told} has no reason`];
   }
+}
+
+function isReachable({ position, epoch }: Fact, truth: Truth, held: ReadonlySet<string>): boolean {
+  return held.has(position) && !truth.forgotten.has(epoch);
 }
 
 function covers(gap: Gap, fact: Fact, facts: readonly Fact[]): boolean {
