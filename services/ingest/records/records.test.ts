@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Call } from '../call-model/call.ts';
-import { CallModel } from '../call-model/call-model.ts';
-import { leg } from '../call-model/test-legs.ts';
 import { createMatcher, momentsOf } from './match.ts';
 import { createRecoveryNotes, toGapEntry } from './record-entry.ts';
 import { readRecordedCall } from './recorded-call.ts';
-import { createDesk, watchedCall } from './test-desk.ts';
+import { callOfSnapshot, createDesk, watchedCall } from './test-desk.ts';
 import { chain, entity, extension, ID, inboundChain, segment, T0, trunk } from './test-records.ts';
 
 /** The clock stands still until a test moves it: what is tested is when a record is looked for and what becomes of it. */
@@ -133,12 +130,8 @@ describe('a call that was watched', () => {
 
   test('is completed when it was first seen in a snapshot, and its records reach over that moment', async () => {
     const { records, shelf, bodies } = createDesk();
-    const model = new CallModel({ graceMs: 0 });
-    model.upsert(leg({ dn: '101', id: 1, status: 'Connected' }), { at: T0 + 20_000, isWatched: false });
-    model.remove({ dn: '101', id: 1 }, { at: T0 + 30_000, isWatched: true });
-    const call = JSON.parse(model.tick(T0 + 40_000)[0]?.callJson ?? 'null') as Call;
     shelf.put(inboundChain('before', -60_000), inboundChain('this'), inboundChain('later', 25_000));
-    records.ended(call);
+    records.ended(callOfSnapshot());
     await vi.advanceTimersByTimeAsync(20_000);
     expect(bodies()).toMatchObject([
       { call: { startedAt: '2026-03-02T09:00:00.000Z', direction: 'inbound', cdr: { callHistoryId: 'this' } } },
@@ -147,10 +140,6 @@ describe('a call that was watched', () => {
 
   test('that was first seen in a snapshot gets the records in which its phone rang, not those that found it busy', async () => {
     const { records, shelf, bodies } = createDesk();
-    const model = new CallModel({ graceMs: 0 });
-    model.upsert(leg({ dn: '101', id: 1, status: 'Connected' }), { at: T0 + 20_000, isWatched: false });
-    model.remove({ dn: '101', id: 1 }, { at: T0 + 30_000, isWatched: true });
-    const call = JSON.parse(model.tick(T0 + 40_000)[0]?.callJson ?? 'null') as Call;
     // The same caller called a queue, too, which another phone took: nearer to the first sight, and over as soon.
     const poll = { source: trunk('+4930123456'), creationMethod: 'route_to', creationForwardReason: 'polling' };
     const other = chain(
@@ -168,7 +157,7 @@ describe('a call that was watched', () => {
       }),
     );
     shelf.put(inboundChain('this'), other);
-    records.ended(call);
+    records.ended(callOfSnapshot());
     await vi.advanceTimersByTimeAsync(20_000);
     expect(bodies().map(each => each.call.cdr?.callHistoryId)).toEqual(['this']);
   });
@@ -266,10 +255,7 @@ describe('an outage', () => {
 
   test('does not give back what may be a call that was first seen in a snapshot, whose records are a guess', async () => {
     const { records, shelf, bodies } = createDesk();
-    const model = new CallModel({ graceMs: 0 });
-    model.upsert(leg({ dn: '101', id: 1, status: 'Connected' }), { at: T0 + 20_000, isWatched: false });
-    model.remove({ dn: '101', id: 1 }, { at: T0 + 30_000, isWatched: true });
-    records.ended(JSON.parse(model.tick(T0 + 40_000)[0]?.callJson ?? 'null') as Call);
+    records.ended(callOfSnapshot());
     shelf.put(inboundChain('guessed', 1_000));
     await vi.advanceTimersByTimeAsync(20_000);
     shelf.put(inboundChain('true'));

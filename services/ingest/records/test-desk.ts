@@ -39,7 +39,15 @@ export function watchedCall(at = 0, fields: object = {}): Call {
   return JSON.parse(model.tick(T0 + at + 40_000)[0]?.callJson ?? 'null') as Call;
 }
 
-/** The same, of which phones did several things: each line is when, which phone, and what it shows or that it leaves. */
+/** A call to 101 that a snapshot showed when it was connected already, and whose end was watched. */
+export function callOfSnapshot(): Call {
+  const model = new CallModel({ graceMs: 0 });
+  model.upsert(leg({ dn: '101', id: 1, status: 'Connected' }), { at: T0 + 20_000, isWatched: false });
+  model.remove({ dn: '101', id: 1 }, { at: T0 + 30_000, isWatched: true });
+  return JSON.parse(model.tick(T0 + 40_000)[0]?.callJson ?? 'null') as Call;
+}
+
+/** The call of `watchedCall`, of which phones did several things: each line is when, which phone, and what it shows or that it leaves. */
 export function watchedScript(...lines: [ms: number, dn: string, status: string, fields?: object][]): Call {
   const model = new CallModel({ graceMs: 0 });
   const seen = (ms: number) => ({ at: T0 + ms, isWatched: true });
