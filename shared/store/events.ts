@@ -3,14 +3,12 @@ import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { type LogEntry, toSendableBody } from '../log/entry.ts';
 import type { Channel } from '../wire/channels.ts';
-import type { LogPosition } from '../wire/position.ts';
 import { toCopyLine, toCopyTime } from './copy-line.ts';
 import { loadSql } from './sql.ts';
 
 const COPY_EVENTS = loadSql('copy-events');
 const SELECT_UP = loadSql('select-events-up');
 const SELECT_DOWN = loadSql('select-events-down');
-const SELECT_OLDEST = loadSql('select-oldest-event');
 const END_STALLED = loadSql('end-stalled-copies');
 const PUT = loadSql('put-event');
 
@@ -90,16 +88,6 @@ export async function selectEvents(pool: pg.Pool, range: EventRange): Promise<Lo
     call: row.call_id,
     event: row.event,
   }));
-}
-
-/** The oldest event of the first of these epochs that has any; null when none has. */
-export async function selectOldestEvent(
-  pool: pg.Pool,
-  channel: Channel,
-  epochs: readonly string[],
-): Promise<LogPosition | null> {
-  const { rows } = await pool.query<{ epoch: string; seq: number }>(SELECT_OLDEST, [channel, epochs]);
-  return rows[0] ?? null;
 }
 
 const UNSTORABLE = '{"unstorable":';

@@ -28,12 +28,12 @@ afterEach(async () => {
 
 const oldest = (hotOldest: number) => cold.oldest({ channel: 'calls', epochs: EPOCHS, oldest: hotOldest });
 
-async function copy(seq: number): Promise<void> {
+async function copy(seq: number, epoch = 'abcdefgh'): Promise<void> {
   const nobody = { dn: null, call: null, event: null };
   const entry: LogEntry = {
     ...nobody,
     channel: 'calls',
-    epoch: 'abcdefgh',
+    epoch,
     seq,
     type: 'x',
     at: seq,
@@ -55,4 +55,11 @@ test('that PostgreSQL has nothing is asked once until Redis begins elsewhere, an
   expect(await oldest(6)).toBe(5);
   expect(await oldest(6)).toBe(5);
   expect(asked).toHaveBeenCalledTimes(2);
+});
+
+test('where numbers began again, what an earlier epoch has behind its end is nobody’s oldest', async () => {
+  await copy(558);
+  await copy(35, 'bbbbbbbb');
+  const epochs = [...EPOCHS, { epoch: 'bbbbbbbb', first: 2 }];
+  expect(await cold.oldest({ channel: 'calls', epochs, oldest: 299 })).toBe(35);
 });

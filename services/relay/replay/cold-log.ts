@@ -2,7 +2,7 @@ import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import type { EpochStart } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { createSemaphore } from '@3cx-relay/shared/runtime/semaphore.ts';
-import { selectEvents, selectOldestEvent } from '@3cx-relay/shared/store/events.ts';
+import { selectEvents } from '@3cx-relay/shared/store/events.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 
@@ -13,7 +13,7 @@ import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 export interface ColdLog {
   /** Entries between two numbers, both inclusive. @throws when PostgreSQL is away */
   read(range: ColdRange): Promise<LogEntry[]>;
-  /** Number of the oldest entry of the epochs that Redis knows, null when there is none. @throws when PostgreSQL is away */
+  /** Number of the oldest entry in front of those that Redis holds, null when there is none. @throws when PostgreSQL is away */
   oldest(hot: Pick<LogInfo, 'channel' | 'epochs' | 'oldest'>): Promise<number | null>;
 }
 
@@ -38,28 +38,31 @@ export function createColdLog(
   const inTurn = createSemaphore(options.maxReads);
   const oldest = new Map<Channel, { key: string; until: number; seq: Promise<number | null> }>();
 
+  async function read(range: ColdRange): Promise<LogEntry[]> {
+    const entries: LogEntry[] = [];
+    const segments = segmentsOf(range);
+    if (range.newestFirst) segments.reverse();
+    for (const { epoch, from, to } of segments) {
+      const limit = range.count - entries.length;
+      if (limit <= 0) break;
+      const { channel, newestFirst = false } = range;
+      const found = await inTurn(() => selectEvents(pool, { channel, epoch, from, to, limit, newestFirst }));
+      entries.push(...found);
+    }
+    return entries;
+  }
+
   return {
-    async read(range) {
-      const entries: LogEntry[] = [];
-      const segments = segmentsOf(range);
-      if (range.newestFirst) segments.reverse();
-      for (const { epoch, from, to } of segments) {
-        const limit = range.count - entries.length;
-        if (limit <= 0) break;
-        const { channel, newestFirst = false } = range;
-        const found = await inTurn(() => selectEvents(pool, { channel, epoch, from, to, limit, newestFirst }));
-        entries.push(...found);
-      }
-      return entries;
-    },
+    read,
     oldest({ channel, epochs, oldest: hotOldest }) {
       if (epochs.length === 0) return Promise.resolve(null);
-      const names = epochs.map(({ epoch }) => epoch);
       // That nothing is there yet stays true enough until Redis trims: before, whatever is copied is there as well.
-      const key = `${hotOldest} ${names.join()}`;
+      const key = `${hotOldest} ${epochs.map(({ epoch, first }) => `${epoch}:${first}`).join()}`;
       const known = oldest.get(channel);
       if (known && known.key === key && now() < known.until) return known.seq;
-      const seq = inTurn(() => selectOldestEvent(pool, channel, names)).then(found => found?.seq ?? null);
+      // As it would be read: where numbers began again, an earlier epoch has some behind its end, which nobody gets to.
+      const range = { channel, epochs, from: 1, to: hotOldest - 1, count: 1 };
+      const seq = read(range).then(([first]) => first?.seq ?? null);
       oldest.set(channel, { key, until: now() + OLDEST_VALID_MS, seq });
       seq.catch(() => oldest.delete(channel));
       return seq;
