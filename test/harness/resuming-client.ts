@@ -18,6 +18,7 @@ export type ResumingClientOptions = { relayUrl: string; apiKey: string; after: s
 
 /** As the documents ask: growing waits, jittered. */
 const RECONNECT = { firstMs: 250, maxMs: 2_000 };
+
 export function createResumingClient(options: ResumingClientOptions): ResumingClient {
   const record = createDeliveryRecord(options.isKeeping);
   /** A copy of its bytes: a piece of the message would hold on to the whole chunk that came over the socket. */
@@ -27,7 +28,6 @@ export function createResumingClient(options: ResumingClientOptions): ResumingCl
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
   let ceilingMs = RECONNECT.firstMs;
-
   let askedMs: number | undefined;
 
   function take(message: Buffer): void {
@@ -36,8 +36,8 @@ export function createResumingClient(options: ResumingClientOptions): ResumingCl
       takeOther(message.toString());
       return;
     }
-    const isCounted = !options.isKeeping || head.isGap;
-    record.take(head.seq, isCounted ? GAP_CHECKSUM : checksumOf(message.subarray(head.end)));
+    const isCountedOnly = !options.isKeeping || head.isGap;
+    record.take(head.seq, isCountedOnly ? GAP_CHECKSUM : checksumOf(message.subarray(head.end)));
     message.copy(last, 0, head.positionAt, head.positionAt + POSITION_BYTES);
     hasPosition = true;
   }

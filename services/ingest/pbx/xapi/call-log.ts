@@ -85,7 +85,6 @@ const DESTINATIONS: Readonly<Record<string, string>> = {
   queue: 'queue',
   external: 'external_line',
   'digital receptionist': 'ivr',
-  system: 'system',
 };
 
 /** The numbers in SourceType and DestinationType are not documented; what the words of the row say is. */
