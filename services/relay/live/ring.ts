@@ -13,6 +13,8 @@ export interface Ring {
   /** The number before the oldest that it holds. */
   readonly after: number;
   readonly epochs: readonly EpochStart[];
+  /** How often the log was begun again: numbers from before mean nothing behind it. */
+  readonly generation: number;
   readonly bytes: number;
   /** Takes the entries that follow `head`. */
   append(entries: readonly LogEntry[], epochs: readonly EpochStart[]): Block;
@@ -33,6 +35,7 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
   let bytes = 0;
   let head = info.head;
   let epochs = info.epochs;
+  let generation = 0;
 
   return {
     get head() {
@@ -43,6 +46,9 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
     },
     get epochs() {
       return epochs;
+    },
+    get generation() {
+      return generation;
     },
     get bytes() {
       return bytes;
@@ -85,6 +91,7 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
       bytes = 0;
       head = fresh.oldest - 1;
       epochs = fresh.epochs;
+      generation += 1;
     },
   };
 }

@@ -9,6 +9,7 @@ import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
 import { callsInScope, type DnScope } from '../keys/dn-scope.ts';
 import type { Replay } from '../replay/replay.ts';
 import { resolveAfter } from '../replay/resolve.ts';
+import { inOneLog } from '../replay/same-log.ts';
 import { settledInfo } from '../replay/settled-info.ts';
 import type { TieredLog } from '../replay/tiered-log.ts';
 import { toFilter } from './filter.ts';
@@ -63,13 +64,18 @@ export async function planSubscription(deps: SubscribeDeps, request: ChannelRequ
 
 async function planSnapshot(deps: SubscribeDeps, request: ChannelRequest): Promise<Plan> {
   const { channel } = request;
-  await settledInfo({ log: deps.log, ring: deps.ring(channel) }, channel);
-  const { seq, position, calls } = await readSnapshot(deps.redis, deps.keys);
+  const ring = deps.ring(channel);
+  const { seq, position, calls } = await inOneLog(ring, async () => {
+    const read = await readSnapshot(deps.redis, deps.keys);
+    // Behind the snapshot: then the ring is of the log that it was taken of, or was begun again since.
+    await settledInfo({ log: deps.log, ring }, channel);
+    return read;
+  });
   const snapshot = { calls: callsInScope(calls, request.scope).join(','), id: position };
   return { ok: true, request, start: { cursor: seq, gap: null }, snapshot };
 }
 
-/** Begins the subscription, in place of an earlier one of the same channel. */
+/** Begins the subscription, in place of an earlier one of the same channel; at once, while the plan is of the log that there is. */
 export function beginSubscription(
   deps: SubscribeDeps,
   plan: Plan,

@@ -7,6 +7,7 @@ import { toFilter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
 import { CLOCK_SLACK_MS, numberBefore } from '../replay/find-time.ts';
 import { resolveAfter } from '../replay/resolve.ts';
+import { inOneLog } from '../replay/same-log.ts';
 import { settledInfo } from '../replay/settled-info.ts';
 import type { EventsQuery } from './events-query.ts';
 import { ProblemError } from './problem-error.ts';
@@ -29,8 +30,11 @@ const SCAN_PAGE = 1_000;
 
 /** @throws ProblemError naming the parameter; what a store throws that is away */
 export async function readEventPage(deps: BlocksDeps, query: EventsQuery): Promise<EventPage> {
-  const hot = await settledInfo({ log: deps.log, ring: deps.ring(query.channel) }, query.channel);
-  return query.order === 'asc' ? readUp(deps, query, hot) : readDown(deps, query, hot);
+  const ring = deps.ring(query.channel);
+  return inOneLog(ring, async () => {
+    const hot = await settledInfo({ log: deps.log, ring }, query.channel);
+    return query.order === 'asc' ? readUp(deps, query, hot) : readDown(deps, query, hot);
+  });
 }
 
 async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Promise<EventPage> {

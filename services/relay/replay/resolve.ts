@@ -2,6 +2,7 @@ import { type Resolved, resolvePosition } from '@3cx-relay/shared/log/resolve-po
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import type { Ring } from '../live/ring.ts';
+import { inOneLog } from './same-log.ts';
 import { settledInfo } from './settled-info.ts';
 import type { TieredLog } from './tiered-log.ts';
 
@@ -11,12 +12,17 @@ import type { TieredLog } from './tiered-log.ts';
  *
  * @throws when a tier is away that would know
  */
-export async function resolveAfter(
-  deps: { log: TieredLog; ring: Ring },
-  channel: Channel,
-  after: string,
-): Promise<Resolved | null> {
-  const { log, ring } = deps;
+export function resolveAfter(deps: ResolveDeps, channel: Channel, after: string): Promise<Resolved | null> {
+  return inOneLog(deps.ring, () => resolve(deps, channel, after));
+}
+
+interface ResolveDeps {
+  readonly log: TieredLog;
+  /** Of the same channel. Whoever goes on at what was resolved does so at once, before this can be of another log. */
+  readonly ring: Ring;
+}
+
+async function resolve({ log, ring }: ResolveDeps, channel: Channel, after: string): Promise<Resolved | null> {
   if (after === 'now') return { cursor: ring.head, gap: null };
   const position = after === 'start' ? null : parsePosition(after);
   if (position === null && after !== 'start') return null;
@@ -24,7 +30,7 @@ export async function resolveAfter(
   if (isCurrent && position.seq <= ring.head && (position.seq === ring.head || ring.blockAfter(position.seq))) {
     return { cursor: position.seq, gap: null };
   }
-  const hot = await settledInfo(deps, channel);
+  const hot = await settledInfo({ log, ring }, channel);
   if (position) {
     const resolved = resolvePosition(position, hot);
     // PostgreSQL has something to add only where another answer would follow if nothing had ever been trimmed. That Redis

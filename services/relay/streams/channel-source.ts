@@ -7,6 +7,7 @@ import type { Arrivals } from '../live/arrivals.ts';
 import type { Filter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
 import { resolveAfter } from '../replay/resolve.ts';
+import { inOneLog } from '../replay/same-log.ts';
 import { settledInfo } from '../replay/settled-info.ts';
 import { jsonFormat } from './stream-format.ts';
 import type { ReadBounds, StreamGone, StreamRead, StreamSource } from './stream-source.ts';
@@ -40,16 +41,12 @@ export function createChannelSource(
   const ring = deps.blocks.ring(channel);
 
   async function read(offset: string, bounds: ReadBounds): Promise<StreamRead> {
-    const epochBefore = ring.epochs.at(-1)?.epoch;
     const start = await startOf(offset);
     if (!start) return { kind: 'invalid' };
     const needsLog = bounds.isFresh || start.cursor > ring.head;
     const { head, epochs: known } = needsLog ? await settledInfo({ log, ring }, channel) : ring;
     const found = start.gap ? null : await gather(start.cursor, { head, epochs: known, maxBytes: bounds.maxBytes });
     const epochs = found && found.cursor > head ? ring.epochs : known;
-    const wasLost = epochBefore !== undefined && ring.epochs.every(({ epoch }) => epoch !== epochBefore);
-    // The log was lost and begun again while it was read: what was found may be of either.
-    if (wasLost) return read(offset, bounds);
     if (start.gap) return gone({ ...start.gap, resume: start.cursor, epochs });
     if (!found) return { kind: 'invalid' };
     if (found.lost > 0 && found.parts.length === 0 && found.cursor === start.cursor) {
@@ -61,11 +58,11 @@ export function createChannelSource(
 
   async function startOf(offset: string): Promise<Start | null> {
     if (offset === '-1') return resolveAfter({ log, ring }, channel, 'start');
-    if (offset === 'now') return { cursor: (await log.hotInfo(channel)).head, gap: null };
+    if (offset === 'now') return { cursor: (await settledInfo({ log, ring }, channel)).head, gap: null };
     if (parsePosition(offset) === null) return null;
     if (offset !== BEFORE_EVERYTHING) return resolveAfter({ log, ring }, channel, offset);
     // Its holder has seen nothing, so that nothing is missing as long as the log begins at its first number.
-    const { oldest } = await log.wholeInfo(await log.hotInfo(channel));
+    const { oldest } = await log.wholeInfo(await settledInfo({ log, ring }, channel));
     return { cursor: oldest - 1, gap: oldest > 1 ? { reason: 'retention', lost: oldest - 1 } : null };
   }
 
@@ -111,7 +108,7 @@ export function createChannelSource(
   return {
     id: filter ? `${channel}.${createHash('sha256').update(filter.key).digest('base64url').slice(0, 12)}` : channel,
     format: jsonFormat,
-    read,
+    read: (offset, bounds) => inOneLog(ring, () => read(offset, bounds)),
     async tail() {
       const { epochs, head } = await log.hotInfo(channel);
       return offsetAt(epochs, head);

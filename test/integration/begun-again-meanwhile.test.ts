@@ -1,0 +1,79 @@
+import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { parsePosition } from '@3cx-relay/shared/wire/position.ts';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createRing, type Ring } from '../../services/relay/live/ring.ts';
+import { readEventPage } from '../../services/relay/public/event-pages.ts';
+import type { EventsQuery } from '../../services/relay/public/events-query.ts';
+import { createReplay } from '../../services/relay/replay/replay.ts';
+import { resolveAfter } from '../../services/relay/replay/resolve.ts';
+import { createTieredLog, type TieredLog } from '../../services/relay/replay/tiered-log.ts';
+import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
+import { createTestRedis } from '../harness/redis.ts';
+import { waitFor } from '../harness/wait-for.ts';
+
+/** A reader asks, PostgreSQL takes its time, and before it answers the log is lost, begun again, and found to be by the tail. */
+const WRITTEN = 50;
+const HELD_FROM = 21;
+
+let server: { redisUrl: string; pbxId: string };
+let filler: LogFiller;
+let ring: Ring;
+let log: TieredLog;
+let isAsked: boolean;
+let answer: (oldest: number | null) => void;
+
+beforeEach(async () => {
+  const { url: redisUrl, pbxId } = await createTestRedis();
+  server = { redisUrl, pbxId };
+  filler = createLogFiller(server);
+  const { redis, keys } = filler;
+  await filler.fill(WRITTEN);
+  await redis.xtrim(keys.log('calls'), 'MINID', HELD_FROM);
+  ring = createRing(await readLogInfo(redis, createLogKeys(pbxId), 'calls'), 1_000_000);
+  isAsked = false;
+  const oldest = () => {
+    isAsked = true;
+    return new Promise<number | null>(resolve => {
+      answer = resolve;
+    });
+  };
+  log = createTieredLog({ redis, keys, cold: { read: async () => [], oldest } }, { maxReads: 4 });
+});
+
+afterEach(() => filler.stop());
+
+const positionOf = (seq: number) => `${ring.epochs[0]?.epoch}_${String(seq).padStart(16, '0')}`;
+
+/** Once PostgreSQL was asked; three entries and, before them, what says that there was another log. */
+async function beginAgain(): Promise<void> {
+  await waitFor(() => isAsked, { what: 'PostgreSQL to be asked' });
+  const { redis, keys } = filler;
+  await redis.del(keys.log('calls'), keys.meta('calls'), keys.writer('calls', 'filler'));
+  const forgetful = createLogFiller(server);
+  await forgetful.fill(3);
+  await forgetful.stop();
+  ring.reset(await readLogInfo(redis, keys, 'calls'));
+  log.forget('calls');
+  answer(1);
+}
+
+it('a place is looked up anew, so that who goes on there is told of the gap', async () => {
+  const resolving = resolveAfter({ log, ring }, 'calls', positionOf(10));
+  await beginAgain();
+  expect(await resolving).toEqual({ cursor: 0, gap: { lost: null, reason: 'log_reset' } });
+});
+
+it('a page is read anew, with the gap, the entries that there are and a place among them', async () => {
+  const replay = createReplay(log, { pageEntries: 10, cacheBytes: 0, onRead: () => undefined });
+  const query = { channel: 'calls', order: 'asc', limit: 100, after: positionOf(10), scope: null } as EventsQuery;
+  const reading = readEventPage({ log, replay, ring: () => ring }, query);
+  await beginAgain();
+  const { messages, next, head } = await reading;
+  const told = messages.map(text => JSON.parse(text) as { type: string; reason?: string; id?: string });
+  expect(told[0]).toMatchObject({ type: 'gap', reason: 'log_reset', after: query.after });
+  expect(told.slice(1).map(({ id }) => id)).toEqual([1, 2, 3].map(positionOf));
+  expect([next, head].map(position => parsePosition(position ?? '')?.epoch)).toEqual(
+    Array(2).fill(ring.epochs[0]?.epoch),
+  );
+});
