@@ -54,6 +54,11 @@ export interface HealthDeps {
 const BEHIND_FROM_S = 60;
 const REPORT_VALID_MS = 500;
 const PING_DEADLINE_MS = 1_500;
+/** Ms of a process' silence, which otherwise speaks each second, that are explained by a refused write. */
+const REFUSED_AFTER_MS = 1_500;
+/** What PTTL answers for a key that is not there. */
+const NO_KEY = -2;
+const INGEST_SILENT = 'ingest says nothing: is it running?';
 /** As often as ingest looks at its connections: a state is to have its age also when nobody asked for it. */
 const LOOK_EVERY_MS = 5_000;
 
@@ -116,9 +121,16 @@ async function readRedis({ redis, keys, status }: HealthDeps): Promise<Component
     : health;
 }
 
-/** Of a process whose word is not there. Where nobody can write, nobody can say anything, and to look for it leads astray. */
-function silenceOf({ status }: HealthDeps, sentence: string): string {
-  return status.refusal === null ? sentence : `nothing is known of it: ${status.refusal}`;
+/**
+ * Why nothing is known of the process that speaks in this key; null while its word counts. Where the relay itself is
+ * refused, what the others would say is most likely refused, too: a word or two that stay away are enough, and to look
+ * for the process would lead astray.
+ */
+async function silenceOf({ redis, status }: HealthDeps, key: string, sentence: string): Promise<string | null> {
+  const leftMs = await redis.pttl(key);
+  if (status.refusal === null) return leftMs === NO_KEY ? sentence : null;
+  const isSilent = leftMs === NO_KEY || (leftMs >= 0 && leftMs < SILENT_AFTER_MS - REFUSED_AFTER_MS);
+  return isSilent ? `nothing is known of it: ${status.refusal}` : null;
 }
 
 async function check(ask: () => Promise<unknown>): Promise<ComponentHealth> {
@@ -143,9 +155,9 @@ async function check(ask: () => Promise<unknown>): Promise<ComponentHealth> {
  */
 async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
   try {
-    const [lags, isRunning] = await Promise.all([
+    const [lags, silence] = await Promise.all([
       readPersistLag(deps.redis, deps.keys),
-      deps.redis.exists(deps.keys.workerStatus),
+      silenceOf(deps, deps.keys.workerStatus, 'the worker says nothing: is it running?'),
     ]);
     const now = Date.now();
     const lag = Object.fromEntries(
@@ -154,7 +166,7 @@ async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
         { entries: each.entries, seconds: Math.round(lagSeconds(each, now) * 10) / 10 },
       ]),
     );
-    if (!isRunning) return { state: 'down', error: silenceOf(deps, 'the worker says nothing: is it running?'), lag };
+    if (silence !== null) return { state: 'down', error: silence, lag };
     const behind = Object.entries(lag).filter(([, { seconds }]) => seconds > BEHIND_FROM_S);
     if (behind.length === 0) return { state: 'up', error: null, lag };
     const channels = behind.map(([channel]) => channel).join(', ');
@@ -169,17 +181,15 @@ async function readPersister(deps: HealthDeps): Promise<ComponentHealth> {
 async function readIngest(deps: HealthDeps): Promise<Pick<HealthReport['components'], 'ingest' | 'pbx' | Sampled>> {
   try {
     const { redis, keys } = deps;
-    const [text, lease, standby] = await Promise.all([
+    const [text, silence, lease, standby] = await Promise.all([
       redis.get(keys.ingestStatus),
+      silenceOf(deps, keys.ingestStatus, INGEST_SILENT),
       readLease(deps),
       redis.get(keys.ingestStandby).then(hostOf),
     ]);
-    if (text === null) {
-      const sentence = silenceOf(deps, 'ingest says nothing: is it running?');
-      return {
-        ingest: { state: 'down', error: sentence, ...(standby && { standby }) },
-        pbx: { state: 'down', error: sentence },
-      };
+    if (text === null || silence !== null) {
+      const error = silence ?? INGEST_SILENT;
+      return { ingest: { state: 'down', error, ...(standby && { standby }) }, pbx: { state: 'down', error } };
     }
     const status = ingestStatus.parse(JSON.parse(text));
     // Where a database is found is for those who are signed in (GET /admin/about), the plan of numbers for the shell.
