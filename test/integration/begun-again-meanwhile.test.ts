@@ -64,6 +64,29 @@ it('a place is looked up anew, so that who goes on there is told of the gap', as
   expect(await resolving).toEqual({ cursor: 0, gap: { lost: null, reason: 'log_reset' } });
 });
 
+it('a page that begins before earlier epochs are told again, and is read behind that, names one log throughout', async () => {
+  const { redis, keys } = filler;
+  const meta = keys.meta('calls');
+  const earlier = await redis.hget(meta, 'epochs');
+  await redis.del(meta);
+  await filler.fill(3);
+  const later = await redis.hget(meta, 'epochs');
+  ring = createRing(await readLogInfo(redis, keys, 'calls'), 1_000_000);
+  const after = `${earlier?.split(':')[0]}_${String(40).padStart(16, '0')}`;
+  /** After the first look at the log. */
+  const hotInfo: TieredLog['hotInfo'] = async channel => {
+    const info = await log.hotInfo(channel);
+    await redis.hset(meta, 'epochs', `${earlier},${later}`);
+    return info;
+  };
+  const replay = createReplay(log, { pageEntries: 10, cacheBytes: 0, onRead: () => undefined });
+  const query = { channel: 'calls', order: 'asc', limit: 5, after, scope: null } as EventsQuery;
+  const { messages, next } = await readEventPage({ log: { ...log, hotInfo }, replay, ring: () => ring }, query);
+  const ids = messages.flatMap(text => (JSON.parse(text) as { id?: string }).id ?? []);
+  expect(ids.filter(id => id > after)).toEqual(ids);
+  expect(next).toBe(ids.at(-1));
+});
+
 it('a page is read anew, with the gap, the entries that there are and a place among them', async () => {
   const replay = createReplay(log, { pageEntries: 10, cacheBytes: 0, onRead: () => undefined });
   const query = { channel: 'calls', order: 'asc', limit: 100, after: positionOf(10), scope: null } as EventsQuery;

@@ -1,7 +1,8 @@
 import { type EpochStart, epochOf } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { messageText } from '@3cx-relay/shared/log/message.ts';
-import type { GapReason } from '@3cx-relay/shared/log/resolve-position.ts';
+import type { GapReason, Resolved } from '@3cx-relay/shared/log/resolve-position.ts';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import { toFilter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
@@ -29,17 +30,14 @@ const MAX_SCANNED = 10_000;
 const SCAN_PAGE = 1_000;
 
 /** @throws ProblemError naming the parameter; what a store throws that is away */
-export async function readEventPage(deps: BlocksDeps, query: EventsQuery): Promise<EventPage> {
-  const ring = deps.ring(query.channel);
-  return inOneLog(ring, async () => {
-    const hot = await settledInfo({ log: deps.log, ring }, query.channel);
-    return query.order === 'asc' ? readUp(deps, query, hot) : readDown(deps, query, hot);
-  });
+export function readEventPage(deps: BlocksDeps, query: EventsQuery): Promise<EventPage> {
+  const read = query.order === 'asc' ? readUp : readDown;
+  return inOneLog(deps.ring(query.channel), () => read(deps, query));
 }
 
-async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Promise<EventPage> {
+async function readUp(deps: BlocksDeps, query: EventsQuery): Promise<EventPage> {
   const { channel, after = 'start', limit } = query;
-  const start = await startOf(deps, query, info);
+  const { start, info } = await startOf(deps, channel, after);
   const stop = query.before === undefined ? info.head : Math.min(info.head, numberOf(query.before, info, 'before') - 1);
   const messages: string[] = [];
   if (start.gap) messages.push(gapText(info, { after, next: start.cursor + 1, ...start.gap }));
@@ -82,10 +80,12 @@ async function readUp(deps: BlocksDeps, query: EventsQuery, info: LogInfo): Prom
   };
 }
 
-async function readDown(deps: BlocksDeps, query: EventsQuery, hot: LogInfo): Promise<EventPage> {
-  const { channel } = query;
+async function readDown(deps: BlocksDeps, query: EventsQuery): Promise<EventPage> {
+  const { channel, after = 'start' } = query;
+  const found = after === 'start' ? null : await startOf(deps, channel, after);
+  const end = found?.start ?? null;
+  const hot = found?.info ?? (await infoOf(deps, channel));
   const top = query.before === undefined ? hot.head : Math.min(hot.head, numberOf(query.before, hot, 'before') - 1);
-  const end = query.after === undefined || query.after === 'start' ? null : await startOf(deps, query, hot);
   const bottom = end ? end.cursor + 1 : 1;
   const filter = toFilter(query, query.scope);
   const messages: string[] = [];
@@ -136,11 +136,19 @@ async function readDown(deps: BlocksDeps, query: EventsQuery, hot: LogInfo): Pro
   };
 }
 
-async function startOf(deps: BlocksDeps, { channel, after = 'start' }: EventsQuery, info: LogInfo) {
-  if (after === 'now') return { cursor: info.head, gap: null };
+function infoOf(deps: BlocksDeps, channel: Channel): Promise<LogInfo> {
+  return settledInfo({ log: deps.log, ring: deps.ring(channel) }, channel);
+}
+
+/**
+ * Where to begin, and what is known of the log, in this order: epochs that were forgotten may be told again meanwhile, and
+ * what is found with them is to be named after them.
+ */
+async function startOf(deps: BlocksDeps, channel: Channel, after: string): Promise<{ start: Resolved; info: LogInfo }> {
   const resolved = await resolveAfter({ log: deps.log, ring: deps.ring(channel) }, channel, after);
   if (!resolved) throw invalidPosition('after');
-  return resolved;
+  const info = await infoOf(deps, channel);
+  return { start: after === 'now' ? { cursor: info.head, gap: null } : resolved, info };
 }
 
 /** What is missing between two entries that a page has, or null; where an epoch begins its first entry says that itself. */
