@@ -17,7 +17,7 @@ import { relay, startRelay } from './peers/relay.ts';
  * thousand; one client whose events are in PostgreSQL alone.
  *
  * Method. The log is filled through the same way in as always (of the third, in PostgreSQL itself, with the log's head
- * set as retention leaves it). The clients connect from another process, and time runs from the first connect to the last
+ * set as retention leaves it), and at rest when it is read: the relay has seen all of it. The clients connect from another process, and time runs from the first connect to the last
  * event, sign-in included. JetStream serves the same with ordered push consumers from a stream in files. Limits: the same
  * entries by `XREAD COUNT 500` over a bare socket that only counts them, and by one `COPY … TO STDOUT`.
  */
@@ -101,6 +101,7 @@ async function filledReplay(work: RowWork, peer: Peer, load: { clients: number; 
     const publisher = await startPublisher({ target: running.feed, eventBytes: EVENT_BYTES });
     await publisher.publish({ events: load.entries, perSecond: 0 });
     await publisher.stop();
+    await running.hasTaken?.(load.entries);
     return peer === bareRedis ? await readAll(running, load.entries) : await replay(running, load);
   } finally {
     await running.stop();

@@ -57,10 +57,15 @@ export function toSubjects<Run>(
   });
 }
 
-/** Adds what decides about a line: the target in words and as a question to the medians. */
+/**
+ * Adds what decides about a line: the target in words and as a question to the medians. `whereItGoes`: what stands in the
+ * way as far as profiles have shown, for a line that misses its target.
+ */
 export function judged(
   measure: Omit<Measure, 'met'>,
   isMet: (subjects: readonly Subject[]) => boolean | null,
+  whereItGoes?: string,
 ): Measure {
-  return { ...measure, met: isMet(measure.subjects) };
+  const met = isMet(measure.subjects);
+  return { ...measure, met, ...(met === false && whereItGoes !== undefined ? { why: whereItGoes } : {}) };
 }

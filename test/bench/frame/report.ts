@@ -20,8 +20,9 @@ export interface Measure {
   readonly better: 'lower' | 'higher';
   readonly subjects: readonly Subject[];
   readonly target: string;
-  /** Null where it cannot be said, `why` then says what is missing. */
+  /** Null where it cannot be said. */
   readonly met: boolean | null;
+  /** What is missing for a verdict, or what stands in the way of the target. */
   readonly why?: string;
 }
 

@@ -1,6 +1,8 @@
 import { access, readdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '../../../install/dev/system/ports.ts';
+import { waitFor } from '../../harness/wait-for.ts';
 import { childrenOf } from '../frame/process-cpu.ts';
 import { hasCommand, obtainPackage } from './debian-package.ts';
 import { startOwnServer } from './own-server.ts';
@@ -8,6 +10,8 @@ import type { Peer } from './peer.ts';
 
 const MODULES = '/usr/lib/nginx/modules';
 const MODULE = 'ngx_nchan_module.so';
+/** One for each core, as `auto` would start. */
+const WORKERS = availableParallelism();
 
 async function isThere(): Promise<boolean> {
   if (!(await hasCommand('nginx'))) return false;
@@ -27,7 +31,14 @@ export const nchan: Peer = {
       await writeFile(file, await configuration(dir, port));
       return ['-p', dir, '-c', file];
     });
-    const workers = await childrenOf(server.pid);
+    // The master listens before it starts them, and does no work itself.
+    const workers = await waitFor(
+      async () => {
+        const children = await childrenOf(server.pid);
+        return children.length === WORKERS && children;
+      },
+      { what: 'the workers of nginx' },
+    );
     return {
       pids: [server.pid, ...workers],
       serverPid: workers[0] ?? server.pid,
@@ -45,7 +56,7 @@ async function configuration(dir: string, port: number): Promise<string> {
   return `load_module ${module};
 ${uid === 0 ? 'user root;' : ''}
 daemon off;
-worker_processes auto;
+worker_processes ${WORKERS};
 pid ${dir}/nginx.pid;
 error_log ${dir}/error.log warn;
 events { worker_connections 8192; }

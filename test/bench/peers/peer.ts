@@ -13,6 +13,8 @@ export interface Running {
   readonly wire: WireTarget;
   /** Reads everything from the beginning; absent where a server keeps nothing. */
   readonly replayWire?: WireTarget;
+  /** Resolves when the server has taken so many events; absent where it has them as soon as the sender is told so. */
+  hasTaken?(events: number): Promise<unknown>;
   stop(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import { startRelayProcess } from '../../harness/relay-process.ts';
+import { waitFor } from '../../harness/wait-for.ts';
 import type { Stand } from '../frame/stand.ts';
 import { isSlowedDown, relaySettings } from '../slow-down/slow-down.ts';
 import { alwaysThere, type Peer, type PeerOptions, type Running } from './peer.ts';
@@ -54,6 +55,10 @@ export async function startRelay(stand: Stand, options: RelayOptions = {}): Prom
     wire: { ...target, path: '/relay/ws?after=now' },
     // Of a client that replays, nobody waits until it is told that it is live.
     replayWire: { ...target, wire: 'websocket', path: '/relay/ws?after=start' },
+    hasTaken: events =>
+      waitFor(async () => (await metric('relay_head')) >= events, {
+        ...{ what: `${events} events to be read by the relay`, timeoutMs: 120_000 },
+      }),
     async stop() {
       await process.stop();
       await redis.stop();
