@@ -48,6 +48,7 @@ await runRow({
             const rivals = [socketIo, jetStream].map(({ name }) => medianOf(subjects, name)).filter(Number.isFinite);
             return rivals.length === 0 ? null : medianOf(subjects, relay.name) <= Math.min(...rivals) / 3;
           },
+          'half of it is Redis, which syncs each batch to disk; JetStream syncs every two minutes, the log of Socket.IO never',
         ),
         judged(
           {
@@ -62,6 +63,7 @@ await runRow({
             const best = Math.min(...rivals.map(({ values }) => median(values)));
             return rivals.length === 0 ? null : medianOf(subjects, relay.name) <= best;
           },
+          'NATS core keeps nothing; an event of ours is on disk before it goes out, and up to 15 ms (RELAY_MAX_PACE_MS) are spent on sharing writes with those behind it',
         ),
         judged(
           {
