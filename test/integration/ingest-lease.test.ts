@@ -321,6 +321,8 @@ describe('with a Redis that can be away', () => {
       const first = await stand.renew(env);
       await stand.burst(100, 1_000);
       await settled(100);
+      // That a call has ended is written when nothing more came of it for a moment.
+      await waitFor(async () => (await stand.redis.hlen(stand.keys.calls)) === 0, { what: 'no call to be open' });
       const calls = await stand.entries();
       await stand.redis.hset(stand.keys.ingestLease, { run: 'another', owner: 'another', host: 'elsewhere', pid: 1 });
       await stand.burst(100, 1_000);
