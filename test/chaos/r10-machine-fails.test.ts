@@ -104,12 +104,14 @@ test(
       return context.skip();
     }
     await disk.fill(MIB);
-    const burst = playBurst(system, { seconds: SECONDS, perSecond: PER_SECOND });
-    await burst;
+    await playBurst(system, { seconds: SECONDS, perSecond: PER_SECOND });
     // Both at once: a machine that stands still for some seconds finds everything silent for a moment.
-    const isAway = async () =>
-      (await healthOf(system.relayUrl)).status === 'down' &&
-      (await reasonsOf(system, 'ingest')).join().includes('spooling');
+    const isAway = async () => {
+      const [{ status }, reasons] = await Promise.all([healthOf(system.relayUrl), reasonsOf(system, 'ingest')]);
+      const away = { status: 'down', reasons: expect.stringContaining('spooling') };
+      expect({ status, reasons: reasons.join() }).toEqual(away);
+      return true;
+    };
     await waitFor(isAway, { what: 'Redis to be away, and ingest to say that it spools' });
     for (const name of ['ingest', 'relay', 'worker'] as const) expect(system.service(name).isAlive()).toBe(true);
     await disk.makeRoom();
