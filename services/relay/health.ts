@@ -123,8 +123,8 @@ async function readRedis({ redis, keys, status }: HealthDeps): Promise<Component
 
 /**
  * Why nothing is known of the process that speaks in this key; null while its word counts. Where the relay itself is
- * refused, what the others would say is most likely refused, too: a word or two that stay away are enough, and to look
- * for the process would lead astray.
+ * refused, what the others would say is most likely refused, too: one word that stays away is enough, and to look for
+ * the process would lead astray.
  */
 async function silenceOf({ redis, status }: HealthDeps, key: string, sentence: string): Promise<string | null> {
   const leftMs = await redis.pttl(key);

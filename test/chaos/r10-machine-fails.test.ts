@@ -104,7 +104,10 @@ test(
       return context.skip();
     }
     await disk.fill(MIB);
-    await playBurst(system, { seconds: SECONDS, perSecond: PER_SECOND });
+    const burst = playBurst(system, { seconds: SECONDS, perSecond: PER_SECOND });
+    const isDown = async () => (await healthOf(system.relayUrl)).status === 'down';
+    await waitFor(isDown, { what: 'Redis to be away', timeoutMs: SECONDS * 1_000 + 10_000 });
+    await burst;
     // Both at once: a machine that stands still for some seconds finds everything silent for a moment.
     const isAway = async () => {
       const [{ status }, reasons] = await Promise.all([healthOf(system.relayUrl), reasonsOf(system, 'ingest')]);
@@ -112,7 +115,7 @@ test(
       expect({ status, reasons: reasons.join() }).toEqual(away);
       return true;
     };
-    await waitFor(isAway, { what: 'Redis to be away, and ingest to say that it spools' });
+    await waitFor(isAway, { what: 'Redis still to be away, and ingest to say that it spools' });
     for (const name of ['ingest', 'relay', 'worker'] as const) expect(system.service(name).isAlive()).toBe(true);
     await disk.makeRoom();
     const healingSince = performance.now();
