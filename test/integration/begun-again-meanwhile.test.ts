@@ -1,13 +1,16 @@
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
-import { readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import { type LogInfo, readLogInfo } from '@3cx-relay/shared/log/log-info.ts';
+import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { parsePosition } from '@3cx-relay/shared/wire/position.ts';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createRing, type Ring } from '../../services/relay/live/ring.ts';
+import { planSubscription, type SubscribeDeps } from '../../services/relay/live/subscribe.ts';
 import { readEventPage } from '../../services/relay/public/event-pages.ts';
 import type { EventsQuery } from '../../services/relay/public/events-query.ts';
 import { createReplay } from '../../services/relay/replay/replay.ts';
 import { resolveAfter } from '../../services/relay/replay/resolve.ts';
 import { createTieredLog, type TieredLog } from '../../services/relay/replay/tiered-log.ts';
+import { type ChannelSourceDeps, createChannelSource } from '../../services/relay/streams/channel-source.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { createTestRedis } from '../harness/redis.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -45,9 +48,19 @@ afterEach(() => filler.stop());
 
 const positionOf = (seq: number) => `${ring.epochs[0]?.epoch}_${String(seq).padStart(16, '0')}`;
 
-/** Once PostgreSQL was asked; three entries and, before them, what says that there was another log. */
-async function beginAgain(): Promise<void> {
+async function beginAgainOnceAsked(): Promise<void> {
   await waitFor(() => isAsked, { what: 'PostgreSQL to be asked' });
+  await beginAgain();
+  answer(1);
+}
+
+async function beginAgainFirst(channel: Channel): Promise<LogInfo> {
+  await beginAgain();
+  return log.hotInfo(channel);
+}
+
+/** Three entries and, before them, what says that there was another log. */
+async function beginAgain(): Promise<void> {
   const { redis, keys } = filler;
   await redis.del(keys.log('calls'), keys.meta('calls'), keys.writer('calls', 'filler'));
   const forgetful = createLogFiller(server);
@@ -55,12 +68,11 @@ async function beginAgain(): Promise<void> {
   await forgetful.stop();
   ring.reset(await readLogInfo(redis, keys, 'calls'));
   log.forget('calls');
-  answer(1);
 }
 
 it('a place is looked up anew, so that who goes on there is told of the gap', async () => {
   const resolving = resolveAfter({ log, ring }, 'calls', positionOf(10));
-  await beginAgain();
+  await beginAgainOnceAsked();
   expect(await resolving).toEqual({ cursor: 0, gap: { lost: null, reason: 'log_reset' } });
 });
 
@@ -91,7 +103,7 @@ it('a page is read anew, with the gap, the entries that there are and a place am
   const replay = createReplay(log, { pageEntries: 10, cacheBytes: 0, onRead: () => undefined });
   const query = { channel: 'calls', order: 'asc', limit: 100, after: positionOf(10), scope: null } as EventsQuery;
   const reading = readEventPage({ log, replay, ring: () => ring }, query);
-  await beginAgain();
+  await beginAgainOnceAsked();
   const { messages, next, head } = await reading;
   const told = messages.map(text => JSON.parse(text) as { type: string; reason?: string; id?: string });
   expect(told[0]).toMatchObject({ type: 'gap', reason: 'log_reset', after: query.after });
@@ -99,4 +111,22 @@ it('a page is read anew, with the gap, the entries that there are and a place am
   expect([next, head].map(position => parsePosition(position ?? '')?.epoch)).toEqual(
     Array(2).fill(ring.epochs[0]?.epoch),
   );
+});
+
+it('a durable stream is told that its place is gone when that went after it was found', async () => {
+  const replay = createReplay(log, { pageEntries: 10, cacheBytes: 0, onRead: () => undefined });
+  const hotInfo = vi.fn(log.hotInfo).mockImplementationOnce(beginAgainFirst);
+  const blocks = { log: { ...log, hotInfo }, replay, ring: () => ring };
+  const deps = { blocks, onGone: () => undefined } as unknown as ChannelSourceDeps;
+  const source = createChannelSource(deps, { channel: 'calls', filter: null });
+  const read = await source.read(positionOf(WRITTEN), { maxBytes: 1_000_000, isFresh: true });
+  expect(read).toMatchObject({ kind: 'gone', reason: 'log_reset', lost: null, resumeOffset: positionOf(0) });
+});
+
+it('a snapshot is taken anew, so that its subscription goes on in the log that there is', async () => {
+  const hotInfo = vi.fn(log.hotInfo).mockImplementationOnce(beginAgainFirst);
+  const { redis, keys } = filler;
+  const deps = { redis, keys, ring: () => ring, log: { ...log, hotInfo } } as unknown as SubscribeDeps;
+  const plan = await planSubscription(deps, { channel: 'calls', scope: null, snapshot: true });
+  expect(plan).toMatchObject({ start: { cursor: 3, gap: null }, snapshot: { id: positionOf(3) } });
 });
