@@ -69,8 +69,8 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
       const isLongAgo = options.follow && performance.now() - lookedAt > LOOK_EVERY_MS;
       if (isSuspicious || isLongAgo) {
         // A server that came back may have come back without its data.
-        for (const [channel, cursor] of cursors) {
-          const reset = await findReset(options, channel, cursor);
+        for (const [info, cursor] of await lookAtAll(options, cursors)) {
+          const reset = findReset(info, cursor);
           if (reset) yield reset;
         }
         isSuspicious = false;
@@ -142,8 +142,16 @@ async function decode(
   return { entries, isOfAnotherLog: false };
 }
 
-async function findReset(options: ReadOptions, channel: Channel, cursor: Cursor): Promise<LogPage | null> {
-  const info = await readLogInfo(options.redis, options.keys, channel);
+/** Together: nothing is read meanwhile, so that one way to Redis and back is better than one for each channel. */
+function lookAtAll({ redis, keys }: ReadOptions, cursors: ReadonlyMap<Channel, Cursor>): Promise<[LogInfo, Cursor][]> {
+  return Promise.all(
+    [...cursors].map(
+      async ([channel, cursor]) => [await readLogInfo(redis, keys, channel), cursor] as [LogInfo, Cursor],
+    ),
+  );
+}
+
+function findReset(info: LogInfo, cursor: Cursor): LogPage | null {
   const known = cursor.epochs.at(-1)?.epoch;
   // Forgotten, and nobody has written since: PostgreSQL may tell them again, or a new epoch says what became of the log.
   if (known !== undefined && info.epochs.length === 0) return null;
@@ -158,5 +166,5 @@ async function findReset(options: ReadOptions, channel: Channel, cursor: Cursor)
   const from = isContinued ? unseen[0] : info.epochs[0];
   const oldest = Math.max(info.oldest, from?.first ?? 0);
   cursor.after = oldest - 1;
-  return { kind: 'reset', channel, info: { ...info, oldest } };
+  return { kind: 'reset', channel: info.channel, info: { ...info, oldest } };
 }
