@@ -24,7 +24,7 @@ afterAll(async () => {
 beforeEach(clear);
 
 async function clear(): Promise<void> {
-  await store.pool.query('TRUNCATE calls, call_parties, call_sums');
+  await store.pool.query('DELETE FROM calls; DELETE FROM call_parties; DELETE FROM call_sums');
 }
 
 const upsert = (...rows: CallRow[]) => storeCalls(store.pool, rows);
