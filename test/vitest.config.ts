@@ -20,7 +20,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{shared,services,install}/**/*.test.ts', 'test/{simulator,harness}/**/*.test.ts'],
+          include: ['{shared,services,install}/**/*.test.ts', 'test/{simulator,harness,bench}/**/*.test.ts'],
           // Some start processes and PostgreSQL, beside others that do.
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -5,6 +5,7 @@ import { compare, judged, toSubjects } from './frame/compare.ts';
 import { cpuSeconds } from './frame/process-cpu.ts';
 import { type RowWork, runRow } from './frame/run-row.ts';
 import { oursMedian } from './frame/targets.ts';
+import { SEQUENCE } from './load/arrival-scanner.ts';
 import { startListeners } from './load/listeners.ts';
 import type { Tally } from './load/listeners-process.ts';
 import { relay } from './peers/relay.ts';
@@ -71,7 +72,7 @@ async function latency(work: RowWork): Promise<LatencyRun> {
     ...{ wire: 'relay' as const, port: Number(new URL(system.relayUrl).port), path: '/relay/ws?after=now' },
     headers: { authorization: `Bearer ${system.apiKey}` },
   };
-  const listeners = await startListeners({ target, clients: CLIENTS, mark: { text: '"sequence":', digits: 9 } });
+  const listeners = await startListeners({ target, clients: CLIENTS, mark: SEQUENCE });
   try {
     const play = async (seconds: number) => {
       const before = (await framesSent(system)).length;

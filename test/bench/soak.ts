@@ -8,6 +8,7 @@ import { residentBytes } from './frame/process-cpu.ts';
 import type { Curve, Measure } from './frame/report.ts';
 import { type RowWork, runRow } from './frame/run-row.ts';
 import { median } from './frame/statistics.ts';
+import { SEQUENCE } from './load/arrival-scanner.ts';
 import { startListeners } from './load/listeners.ts';
 import type { Tally } from './load/listeners-process.ts';
 
@@ -70,7 +71,7 @@ async function soak(work: RowWork): Promise<{ samples: Sample[] } & Outcome> {
   const listeners = await startListeners({
     target,
     clients: CLIENTS,
-    mark: { text: '"sequence":', digits: 9 },
+    mark: SEQUENCE,
     isCounting: true,
   });
   try {

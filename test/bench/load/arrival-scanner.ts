@@ -4,9 +4,16 @@ export interface Mark {
   readonly text: string;
   /** At most so many; a number of `sentUs` has exactly so many. */
   readonly digits: number;
+  /**
+   * All events are of one length. Where they are not, a mark that stands as far on as the one before may be that of the
+   * next event but one.
+   */
+  readonly isEvenlySpaced: boolean;
 }
 
-export const SENT: Mark = { text: SENT_MARK, digits: SENT_DIGITS };
+export const SENT: Mark = { text: SENT_MARK, digits: SENT_DIGITS, isEvenlySpaced: true };
+/** The number that the PBX gave its frame: in events of calls as they are, short and long. */
+export const SEQUENCE: Mark = { text: '"sequence":', digits: 9, isEvenlySpaced: false };
 
 const ZERO = 48;
 const NINE = 57;
@@ -25,13 +32,15 @@ export class ArrivalScanner {
   readonly #digits: number;
   /** The end of the last chunk, in which a mark may have begun. */
   #rest: Buffer = NOTHING;
-  /** Events are mostly as far apart as the two before them: looking there first saves the search. */
+  readonly #isEvenlySpaced: boolean;
+  /** How far the last two were apart: looking there first saves the search. */
   #stride = 0;
 
   constructor(mark: Mark, onEvent: (number: number) => void) {
     this.#onEvent = onEvent;
     this.#mark = Buffer.from(mark.text);
     this.#digits = mark.digits;
+    this.#isEvenlySpaced = mark.isEvenlySpaced;
     this.#length = this.#mark.length + mark.digits + 1;
   }
 
@@ -54,7 +63,7 @@ export class ArrivalScanner {
     let last = begun;
     let from = begun === null ? 0 : Math.max(0, begun + this.#mark.length);
     for (;;) {
-      const guess = last === null ? -1 : last + this.#stride;
+      const guess = last === null || !this.#isEvenlySpaced ? -1 : last + this.#stride;
       const isGuessed = guess >= from && this.#isMarkAt(bytes, guess);
       const at = isGuessed ? guess : bytes.indexOf(this.#mark, from);
       if (at === -1 || at + this.#length > bytes.length) break;
