@@ -26,6 +26,8 @@ export async function logCurves(work: RowWork, lengths: number[]): Promise<Curve
       const { startedUs, endedUs } = await publisher.publish({ events: APPENDED, perSecond: 0 });
       const info = await readLogInfo(redis, keys, 'calls');
       const after = formatPosition({ epoch: info.epochs.at(-1)?.epoch ?? '', seq: info.head - REPLAYED });
+      // What comes to a relay that is still reading waits for that, and would be a measure of it.
+      await running.hasTaken?.(info.head);
       const replayWire = { ...running.wire, path: `/relay/ws?after=${after}` };
       const joined = await replay({ ...running, replayWire }, { clients: 1, entries: REPLAYED });
       const used = Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]) / 1024 ** 2;
