@@ -12,7 +12,7 @@ export interface CallState {
 }
 
 export async function readCallState(redis: Redis, keys: LogKeys, callId: string): Promise<CallState> {
-  const [meta, range, call] = await oneLook(lookAt(redis, keys, 'calls').hget(keys.calls, callId));
+  const [meta, range, call] = await oneLook(lookAt(redis.multi(), keys, 'calls').hget(keys.calls, callId));
   return {
     info: toLogInfo('calls', meta as MetaReply, range as StreamEntry[]),
     callJson: call as string | null,

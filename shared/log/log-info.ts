@@ -18,13 +18,24 @@ export interface LogInfo {
 
 /** One atomic look at a channel. */
 export async function readLogInfo(redis: Redis, keys: LogKeys, channel: Channel): Promise<LogInfo> {
-  const [meta, range] = await oneLook(lookAt(redis, keys, channel));
+  const [meta, range] = await oneLook(lookAt(redis.multi(), keys, channel));
   return toLogInfo(channel, meta as MetaReply, range as StreamEntry[]);
 }
 
-/** The first two commands of a transaction that looks at a channel: their answers make `toLogInfo`. */
-export function lookAt(redis: Redis, keys: LogKeys, channel: Channel): ChainableCommander {
-  return redis.multi().hmget(keys.meta(channel), 'seq', 'epochs').xrange(keys.log(channel), '-', '+', 'COUNT', 1);
+/** One atomic look at several channels, in their order. */
+export async function readLogInfos(redis: Redis, keys: LogKeys, channels: readonly Channel[]): Promise<LogInfo[]> {
+  const transaction = redis.multi();
+  for (const channel of channels) lookAt(transaction, keys, channel);
+  const replies = await oneLook(transaction);
+  return channels.map((channel, n) => {
+    const [meta, range] = replies.slice(2 * n, 2 * n + 2);
+    return toLogInfo(channel, meta as MetaReply, range as StreamEntry[]);
+  });
+}
+
+/** The two commands in a transaction that look at a channel: their answers make `toLogInfo`. */
+export function lookAt(transaction: ChainableCommander, keys: LogKeys, channel: Channel): ChainableCommander {
+  return transaction.hmget(keys.meta(channel), 'seq', 'epochs').xrange(keys.log(channel), '-', '+', 'COUNT', 1);
 }
 
 /** `seq` and `epochs` of the meta hash. */

@@ -4,7 +4,7 @@ import type { Channel } from '../wire/channels.ts';
 import { decodeEntry, type LogEntry, type StreamEntry } from './entry.ts';
 import { beganWithin, type EpochStart, epochOf } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
-import { type LogInfo, readLogInfo } from './log-info.ts';
+import { type LogInfo, readLogInfo, readLogInfos } from './log-info.ts';
 
 /**
  * Reads channels in log order: what is there, and with `follow` what is still to come, as one async iterable.
@@ -69,8 +69,9 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
       const isLongAgo = options.follow && performance.now() - lookedAt > LOOK_EVERY_MS;
       if (isSuspicious || isLongAgo) {
         // A server that came back may have come back without its data.
-        for (const [info, cursor] of await lookAtAll(options, cursors)) {
-          const reset = findReset(info, cursor);
+        for (const info of await readLogInfos(options.redis, keys, [...cursors.keys()])) {
+          const cursor = cursors.get(info.channel);
+          const reset = cursor && findReset(info, cursor);
           if (reset) yield reset;
         }
         isSuspicious = false;
@@ -140,15 +141,6 @@ async function decode(
     cursor.after = entry.seq;
   }
   return { entries, isOfAnotherLog: false };
-}
-
-/** Together: nothing is read meanwhile, so that one way to Redis and back is better than one for each channel. */
-function lookAtAll({ redis, keys }: ReadOptions, cursors: ReadonlyMap<Channel, Cursor>): Promise<[LogInfo, Cursor][]> {
-  return Promise.all(
-    [...cursors].map(
-      async ([channel, cursor]) => [await readLogInfo(redis, keys, channel), cursor] as [LogInfo, Cursor],
-    ),
-  );
 }
 
 function findReset(info: LogInfo, cursor: Cursor): LogPage | null {

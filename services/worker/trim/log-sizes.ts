@@ -31,7 +31,7 @@ export async function measureLog(
       const [meta, range, entries, usage] = (await oneLook(
         // All nodes are counted, not five of them: those are the oldest, and were wrong by a third where entries had
         // grown shorter since. A million entries cost Redis 5 ms.
-        lookAt(redis, keys, channel).xlen(key).memory('USAGE', key, 'SAMPLES', 0),
+        lookAt(redis.multi(), keys, channel).xlen(key).memory('USAGE', key, 'SAMPLES', 0),
       )) as [MetaReply, StreamEntry[], number, number | null];
       const log = toLogInfo(channel, meta, range);
       const bytes = usage ?? 0;

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,13 +44,18 @@ async function openRedis(fsync: Fsync): Promise<BenchRedis> {
   const dir = await mkdtemp(join(tmpdir(), '3cx-relay-bench-redis-'));
   const appendFsync: RedisOptions['appendFsync'] = fsync === 'none' ? 'no' : fsync;
   const server = await startRedis({ dir, appendFsync });
-  process.once('exit', server.kill);
+  // A row that breaks is not to leave gigabytes behind.
+  const dispose = () => {
+    server.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  process.once('exit', dispose);
   if (fsync === 'none') await switchOffAppendFile(server.url);
   return {
     url: server.url,
     pid: server.pid ?? 0,
     async stop() {
-      process.removeListener('exit', server.kill);
+      process.removeListener('exit', dispose);
       await server.stop();
       await rm(dir, { recursive: true, force: true });
     },
