@@ -12,8 +12,7 @@ import { sizes } from './frame/sizes.ts';
  * Method. Everything stays as it is in P1 but one amount: the number of clients (at 100 events/s), of events a second (for
  * 20 clients), of entries in the log (what an append, a client that joins and Redis' memory then cost), and of rows in
  * PostgreSQL (a page from a place that is drawn at random). One run for each amount. The amounts are options; the defaults
- * take some minutes, `--clients 10,100,1000,5000 --rates 10,100,1000,10000,50000 --log 10000,…,10000000
- * --history 1000000,…,50000000` an hour and 60 GB below TMPDIR.
+ * take some minutes, those of README.md, up to ten million entries and fifty million rows, a quarter of an hour.
  */
 const { values } = parseArgs({
   options: {
