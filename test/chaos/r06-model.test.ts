@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { extent } from './extent.ts';
-import { type Command, type Length, storyOf } from './model/commands.ts';
+import { type Command, storyOf } from './model/commands.ts';
 import { playStory } from './model/play-story.ts';
 import { report } from './row.ts';
 
@@ -17,14 +17,7 @@ import { report } from './row.ts';
 /** Ten thousand take hours: a run of all faults ends this one after its time, `npm run chaos -- R6` does not. */
 const CASES = Number(process.env.MODEL_CASES ?? 10_000);
 const SECONDS = Number(process.env.MODEL_SECONDS ?? extent({ quick: 8, full: 900 }));
-/** A long story costs as much as four short ones: of what takes many steps to come about a part is enough. */
-const LENGTHS = extent<Length[]>({
-  quick: [{ weight: 1, least: 8, most: 14 }],
-  full: [
-    { weight: 9, least: 8, most: 14 },
-    { weight: 1, least: 8, most: 45 },
-  ],
-});
+const STEPS = extent({ quick: { least: 8, most: 14 }, full: { least: 8, most: 45 } });
 /** Histories wait for clients and stores most of the time. */
 const AT_ONCE = process.env.MODEL_SEED === undefined ? extent({ quick: 1, full: 3 }) : 1;
 /** Drawn from one seed; the next ones from the next. */
@@ -38,7 +31,7 @@ let played = 0;
 /** Returns what is wrong with one of them, made as small as there is time for. */
 async function playSeed(seed: number, endsAt: number): Promise<string | null> {
   let failedAt = 0;
-  const property = fc.asyncProperty(storyOf(LENGTHS), async drawn => {
+  const property = fc.asyncProperty(storyOf(STEPS), async drawn => {
     if (performance.now() > (failedAt > 0 ? failedAt + SHRINKING_SECONDS * 1_000 : endsAt)) return;
     played += 1;
     try {
