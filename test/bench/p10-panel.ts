@@ -12,7 +12,8 @@ import { REPORT_DIR, type RowWork, runRow } from './frame/run-row.ts';
  * P10: the panel. What Lighthouse says of the sign-in page and of the dashboard (lighthouse.ts), and whether the live tail
  * stays smooth at 500 events a second (live-tail.ts).
  *
- * Method. Each is a script of its own with its method in its head; this row runs them and judges what they wrote. Without
+ * Method. Each is a script of its own with its method in its head; this row runs them and judges what they wrote: the live
+ * tail as often as every row is run, Lighthouse once, as it looks at each page several times by itself. Without
  * the variable LIGHTHOUSE, which names a folder in which it is installed, its part is left out, and so are both without
  * a Chromium.
  */
@@ -53,25 +54,31 @@ await runRow({
 });
 
 async function tail(work: RowWork, seconds: number): Promise<Measure[]> {
-  const line = (values: number[], rest: Pick<Measure, 'met'> & { why?: string; note?: string }): Measure => {
-    const { note, ...said } = rest;
-    const subjects = [{ name: 'panel', role: 'ours' as const, values, ...(note ? { note } : {}) }];
-    return {
-      work: 'longest task of the live tail at 500 events/s',
-      unit: 'ms',
-      better: 'lower',
-      subjects,
-      target: '≤ 100 ms',
-      ...said,
-    };
+  const values: number[] = [];
+  let written = 0;
+  let isWhole = true;
+  for (let n = 1; n <= work.options.runs; n += 1) {
+    const problem = await run('live-tail.ts', ['--seconds', String(seconds)]);
+    const result = await readReport<Tail>('live-tail.json');
+    if (!result || (problem && !problem.includes('code 1'))) return [smoothness([], { why: problem ?? 'no report' })];
+    work.record('live tail', { run: n, ...result });
+    values.push(result.longestMs);
+    written += result.written;
+    isWhole &&= result.whole;
+  }
+  const note = `${written} events, ${isWhole ? 'every row shown' : 'rows are missing'}`;
+  return [smoothness(values, { note, isWhole })];
+}
+
+function smoothness(values: number[], of: { note?: string; why?: string; isWhole?: boolean }): Measure {
+  const { note, why, isWhole = false } = of;
+  return {
+    ...{ work: 'longest task of the live tail at 500 events/s', unit: 'ms', better: 'lower' },
+    subjects: [{ name: 'panel', role: 'ours', values, ...(note ? { note } : {}) }],
+    target: `≤ ${LONG_TASK_MS} ms in each run`,
+    met: values.length === 0 ? null : Math.max(...values) <= LONG_TASK_MS && isWhole,
+    ...(why ? { why } : {}),
   };
-  const problem = await run('live-tail.ts', ['--seconds', String(seconds)]);
-  const result = await readReport<Tail>('live-tail.json');
-  if (!result || (problem && !problem.includes('code 1')))
-    return [line([], { met: null, why: problem ?? 'no report' })];
-  work.record('live tail', result);
-  const note = `${result.written} events, ${result.whole ? 'every row shown' : 'rows are missing'}`;
-  return [line([result.longestMs], { met: result.longestMs <= LONG_TASK_MS && result.whole, note })];
 }
 
 async function lighthouse(work: RowWork): Promise<Measure[]> {

@@ -30,9 +30,9 @@ export class ArrivalScanner {
   /** Of the mark and the longest number behind it, with what ends the number. */
   readonly #length: number;
   readonly #digits: number;
+  readonly #isEvenlySpaced: boolean;
   /** The end of the last chunk, in which a mark may have begun. */
   #rest: Buffer = NOTHING;
-  readonly #isEvenlySpaced: boolean;
   /** How far the last two were apart: looking there first saves the search. */
   #stride = 0;
 
