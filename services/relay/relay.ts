@@ -42,7 +42,7 @@ import { createActiveCallsOfPbx } from './public/active-calls-of-pbx.ts';
 import { createApp } from './public/app.ts';
 import { createCommandDesk } from './public/commands/command-desk.ts';
 import { openHistory } from './public/history/open-history.ts';
-import { createHttpServer, finishRequests, listen } from './public/http-server.ts';
+import { createHttpServer, listen } from './public/http-server.ts';
 import { createTiers } from './replay/tiers.ts';
 import { createRequestLog } from './request-log.ts';
 import { createReadStream } from './streams/read-stream.ts';
@@ -247,7 +247,7 @@ export async function createRelay(
     errors,
     logger,
   });
-  const server = createHttpServer(app.callback(), {
+  const { server, finishRequests } = createHttpServer(app.callback(), {
     trustedProxies: createAddressList(config.RELAY_TRUSTED_PROXIES),
     maxHalfOpen: config.RELAY_MAX_HALF_OPEN,
     logger,
@@ -302,7 +302,7 @@ export async function createRelay(
         run: async () => {
           arrivals.wake();
           await hub.drain(config.RELAY_DRAIN_MS);
-          await finishRequests(server);
+          await finishRequests();
         },
       },
       {

@@ -1,6 +1,6 @@
 import { inject } from 'vitest';
 
-type Servers = { redisUrl: string; databaseUrl: string };
+export type Servers = { redisUrl: string; databaseUrl: string };
 
 /** Of a program that is no test run: the servers that it started itself. */
 let own: Servers | undefined;

@@ -16,7 +16,7 @@ export interface Ring {
   /** How often the log was begun again: numbers from before mean nothing behind it. */
   readonly generation: number;
   readonly bytes: number;
-  /** Takes the entries that follow `head`. */
+  /** Takes the entries that follow `head`; of `epochs` those may be missing that `learn` brought. */
   append(entries: readonly LogEntry[], epochs: readonly EpochStart[]): Block;
   /** The block that continues after `cursor`, or null when the ring no longer (or not yet) holds it. */
   blockAfter(cursor: number): Block | null;
@@ -54,7 +54,7 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
       return bytes;
     },
     append(entries, currentEpochs) {
-      epochs = currentEpochs;
+      epochs = withOlder(currentEpochs, epochs);
       blocks.at(-1)?.release();
       const block = createBlock({ after: head, last: entries.at(-1)?.seq ?? head, entries, epochs });
       blocks.push(block);
@@ -83,7 +83,7 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
       return blocks[low] ?? null;
     },
     learn(known) {
-      if (known.length > epochs.length && known.at(-1)?.epoch === epochs.at(-1)?.epoch) epochs = known;
+      epochs = withOlder(epochs, known);
     },
     reset(fresh) {
       blocks = [];
@@ -94,4 +94,10 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
       generation += 1;
     },
   };
+}
+
+/** Of `known` what comes before the first of `epochs`, and these. */
+function withOlder(epochs: readonly EpochStart[], known: readonly EpochStart[]): readonly EpochStart[] {
+  const begin = known.findIndex(({ epoch }) => epoch === epochs[0]?.epoch);
+  return begin > 0 ? [...known.slice(0, begin), ...epochs] : epochs;
 }

@@ -5,6 +5,11 @@ import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 /** However many are cut off, the log tells of it so often at most. */
 const TELL_EVERY_MS = 10_000;
 
+export type HalfOpenConnections = {
+  /** Closes those on which nothing ever came. Node's own `closeIdleConnections` leaves them: to it they have begun a request. */
+  closeSilent(): void;
+};
+
 /**
  * Bounds the connections of which no whole request has come yet: silent ones, those that drip, and those that are kept
  * alive for a next one. The server gives each of them its time (http-server.ts); that alone lets whoever opens enough of
@@ -13,7 +18,10 @@ const TELL_EVERY_MS = 10_000;
  * One too many costs the one that has waited longest. To refuse the newest would give strangers the power to keep everybody out;
  * whoever means it sends his request at once and has long left the line when its end is cut off.
  */
-export function limitHalfOpen(server: Server, options: { max: number; logger: Logger; now?: () => number }): void {
+export function limitHalfOpen(
+  server: Server,
+  options: { max: number; logger: Logger; now?: () => number },
+): HalfOpenConnections {
   const { max, logger, now = () => performance.now() } = options;
   /** In the order in which they began to wait. */
   const waiting = new Set<Socket>();
@@ -47,6 +55,12 @@ export function limitHalfOpen(server: Server, options: { max: number; logger: Lo
     });
   });
   server.on('upgrade', ({ socket }: IncomingMessage) => waiting.delete(socket));
+
+  return {
+    closeSilent() {
+      for (const socket of waiting) if (socket.bytesRead === 0) socket.destroy();
+    },
+  };
 }
 
 function hasBody(headers: IncomingHttpHeaders): boolean {

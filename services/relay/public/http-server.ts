@@ -10,6 +10,8 @@ import { limitHalfOpen } from './half-open.ts';
 import { refuseBrokenRequests, requireHost, requireTarget } from './refuse-broken-requests.ts';
 
 const FINISH_REQUESTS_MS = 1_000;
+/** Browsers and HTTP clients open connections ahead of requests; what came in with the last of them is read by then. */
+const SILENT_FOR_MS = 100;
 /**
  * How many connections may wait to be taken, as far as the kernel lets (net.core.somaxconn). With Node's 511 a crowd that
  * comes back at once meets silence, and TCP tries again after one, three and seven seconds.
@@ -24,11 +26,20 @@ const LOOK_EVERY_MS = 5_000;
 /** Another upgrade than to a WebSocket may be offered, and need not be taken: curl --http2 does so. */
 const isWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
 
+export type HttpServer = {
+  readonly server: Server;
+  /**
+   * Requests under way, those woken from a wait among them, get their answer; a connection without one is closed. Resolves when
+   * none is left, at the latest after a second.
+   */
+  finishRequests(): Promise<void>;
+};
+
 /** The one server of the process; what is not HTTP at all is refused here, before anybody is asked. */
 export function createHttpServer(
   answer: RequestListener,
   options: { trustedProxies?: AddressList; maxHalfOpen: number; logger: Logger },
-): Server {
+): HttpServer {
   const { trustedProxies, maxHalfOpen, logger } = options;
   const times = {
     headersTimeout: HEADERS_WITHIN_MS,
@@ -40,10 +51,25 @@ export function createHttpServer(
     { ...times, shouldUpgradeCallback: isWebSocket, requireHostHeader: false },
     requireHost(requireTarget(answer)),
   );
-  limitHalfOpen(server, { max: maxHalfOpen, logger });
+  const halfOpen = limitHalfOpen(server, { max: maxHalfOpen, logger });
   if (trustedProxies) server.on('connection', socket => markProxy(socket, trustedProxies));
   refuseBrokenRequests(server);
-  return server;
+
+  return {
+    server,
+    async finishRequests() {
+      const startedAt = performance.now();
+      for (;;) {
+        const passedMs = performance.now() - startedAt;
+        if (passedMs > FINISH_REQUESTS_MS) return;
+        server.closeIdleConnections();
+        if (passedMs > SILENT_FOR_MS) halfOpen.closeSilent();
+        const open = await new Promise<number>(resolve => server.getConnections((_, count) => resolve(count)));
+        if (open === 0) return;
+        await sleep(10);
+      }
+    },
+  };
 }
 
 /** Returns the port. @throws OperatorError `LISTEN_FAILED` */
@@ -60,15 +86,4 @@ export async function listen(server: Server, { HOST, PORT }: { HOST: string; POR
     server.listen({ port: PORT, host: HOST, backlog: WAITING_CONNECTIONS }, resolve);
   });
   return (server.address() as AddressInfo).port;
-}
-
-/** Requests under way, those woken from a wait among them, get their answer; a connection without one is closed. */
-export async function finishRequests(server: Server): Promise<void> {
-  const deadline = performance.now() + FINISH_REQUESTS_MS;
-  while (performance.now() < deadline) {
-    server.closeIdleConnections();
-    const open = await new Promise<number>(resolve => server.getConnections((_, count) => resolve(count)));
-    if (open === 0) return;
-    await sleep(10);
-  }
 }

@@ -106,7 +106,7 @@ function takeEvent(event: string, { onMessage }: ReadOptions): void {
   if (data !== undefined) onMessage(data, id);
 }
 
-const POLL_PAUSE_MS = 20;
+const POLL_PAUSE_MS = 60;
 
 function pages(paging: { wait: number; limit: number }): Transport {
   return (relayUrl, options) => {
