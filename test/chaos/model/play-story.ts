@@ -133,7 +133,8 @@ async function check({ world, clients }: Stage): Promise<void> {
   }
   const held = await truth.held();
   for (const client of clients) {
-    expect(judge(client, truth, held), client.transport).toEqual([]);
+    const wrong = judge(client, truth, held);
+    if (wrong.length > 0) throw new Error(`${client.transport}: ${wrong.join('\n')}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import { WebSocket } from 'ws';
 
 /** A reader's place: a position, or `start`. */
@@ -148,7 +149,10 @@ function durableStream(relayUrl: string, options: ReadOptions): Reading {
           resumeOffset: string;
         };
         options.onMessage(
-          JSON.stringify({ type: 'gap', channel: 'calls', after: offset, before: null, lost: lost ?? null, reason }),
+          JSON.stringify({
+            ...{ type: 'gap', channel: 'calls', lost: lost ?? null, reason },
+            ...{ after: offset === '-1' ? null : offset, before: placeBehind(resumeOffset) },
+          }),
           null,
         );
         offset = resumeOffset;
@@ -165,6 +169,11 @@ function durableStream(relayUrl: string, options: ReadOptions): Reading {
     .catch(() => undefined)
     .finally(options.onEnd);
   return { cut: () => cutting.abort() };
+}
+
+function placeBehind(offset: string): Place | null {
+  const position = parsePosition(offset);
+  return position && formatPosition({ ...position, seq: position.seq + 1 });
 }
 
 export type Page = { events: string[]; next: string | null; head: string | null; more: boolean };
