@@ -52,7 +52,9 @@ test('every client gets everything that matched, once and in order, or is told w
         ...{ secondsLeft: SECONDS - passedSeconds(), shrinkingSeconds: SHRINKING_SECONDS },
         ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
       });
+      const thousands = Math.floor(played / 1_000);
       played += result.played;
+      if (Math.floor(played / 1_000) > thousands) console.log(`${played} histories, ${Math.round(passedSeconds())} s`);
       if (result.failure) failures.push(result.failure);
     }
   };

@@ -132,6 +132,7 @@ export async function createLogWorld(): Promise<LogWorld> {
     flush: writer => truth.flush(writer),
     async stop() {
       for (let index = 0; index < RELAYS; index += 1) await stopRelay(index);
+      await redis.del(...(await redis.keys(`*${server.pbxId}*`)));
       await store.stop();
       await connection.stop();
       unused.push(database);
