@@ -123,6 +123,18 @@ it('a durable stream is told that its place is gone when that went after it was 
   expect(read).toMatchObject({ kind: 'gone', reason: 'log_reset', lost: null, resumeOffset: positionOf(0) });
 });
 
+it('whoever has seen what a failover took from Redis is not sent back behind it while this relay still has it', async () => {
+  const { redis, keys } = filler;
+  const lost = Array.from({ length: 10 }, (_, index) => `${WRITTEN - index}-0`);
+  await redis.xdel(keys.log('calls'), ...lost);
+  await redis.call('XSETID', keys.log('calls'), `${WRITTEN - lost.length}-0`);
+  await redis.hset(keys.meta('calls'), 'seq', WRITTEN - lost.length);
+  expect(await resolveAfter({ log, ring }, 'calls', positionOf(45))).toEqual({ cursor: 45, gap: null });
+  expect(await resolveAfter({ log, ring }, 'calls', positionOf(WRITTEN + 1))).toEqual({
+    ...{ cursor: WRITTEN, gap: { lost: null, reason: 'log_rolled_back' } },
+  });
+});
+
 it('a snapshot is taken anew, so that its subscription goes on in the log that there is', async () => {
   const hotInfo = vi.fn(log.hotInfo).mockImplementationOnce(beginAgainFirst);
   const { redis, keys } = filler;

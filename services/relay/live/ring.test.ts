@@ -26,6 +26,15 @@ test('a ring whose log was begun again knows nothing of the epochs before', () =
   expect(ring.epochs).toEqual([next]);
 });
 
+test('a ring that reads on behind a hole holds nothing of what was before it', () => {
+  const ring = createRing({ channel: 'calls', epochs: [older], head: 0, oldest: 1 }, 1024);
+  ring.append([entry(1, older.epoch), entry(2, older.epoch)], [older]);
+  const block = ring.append([entry(6, older.epoch)], [older]);
+  expect([block.after, block.last, ring.after, ring.head]).toEqual([5, 6, 5, 6]);
+  expect(ring.blockAfter(2)).toBeNull();
+  expect(ring.blockAfter(5)).toBe(block);
+});
+
 function entry(seq: number, epoch: string): LogEntry {
   return {
     channel: 'calls',

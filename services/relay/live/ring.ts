@@ -5,7 +5,7 @@ import { type Block, createBlock } from './block.ts';
 
 /**
  * The newest entries of one channel, framed, bounded in bytes: what most reconnecting clients missed is here, so that a
- * storm of them does not reach Redis. The ring has no hole: it holds everything from `first` to `head`.
+ * storm of them does not reach Redis. The ring has no hole: it holds everything behind `after` up to `head`.
  */
 export interface Ring {
   /** Highest number this process has read; subscriptions whose cursor stands here are live. */
@@ -16,7 +16,11 @@ export interface Ring {
   /** How often the log was begun again: numbers from before mean nothing behind it. */
   readonly generation: number;
   readonly bytes: number;
-  /** Takes the entries that follow `head`; of `epochs` those may be missing that `learn` brought. */
+  /**
+   * Takes the entries that follow `head`; of `epochs` those may be missing that `learn` brought. Where numbers are missing in
+   * front of them, which Redis had trimmed before this process came to read them, or which a failover lost, the ring begins
+   * anew: whoever stands before them reads the stores.
+   */
   append(entries: readonly LogEntry[], epochs: readonly EpochStart[]): Block;
   /** The block that continues after `cursor`, or null when the ring no longer (or not yet) holds it. */
   blockAfter(cursor: number): Block | null;
@@ -37,6 +41,12 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
   let epochs = info.epochs;
   let generation = 0;
 
+  function clear(): void {
+    blocks = [];
+    start = 0;
+    bytes = 0;
+  }
+
   return {
     get head() {
       return head;
@@ -56,7 +66,9 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
     append(entries, currentEpochs) {
       epochs = withOlder(currentEpochs, epochs);
       blocks.at(-1)?.release();
-      const block = createBlock({ after: head, last: entries.at(-1)?.seq ?? head, entries, epochs });
+      const after = (entries[0]?.seq ?? head + 1) - 1;
+      if (after > head) clear();
+      const block = createBlock({ after, last: entries.at(-1)?.seq ?? after, entries, epochs });
       blocks.push(block);
       bytes += block.bytes;
       head = block.last;
@@ -86,9 +98,7 @@ export function createRing(info: LogInfo, maxBytes: number): Ring {
       epochs = withOlder(epochs, known);
     },
     reset(fresh) {
-      blocks = [];
-      start = 0;
-      bytes = 0;
+      clear();
       head = fresh.oldest - 1;
       epochs = fresh.epochs;
       generation += 1;

@@ -1,5 +1,6 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { expect, it } from 'vitest';
+import { type Block, createBlock } from './block.ts';
 import { toFilter } from './filter.ts';
 import type { Outlet } from './outlet.ts';
 import { createRing } from './ring.ts';
@@ -22,7 +23,8 @@ function entry(seq: number): LogEntry {
   };
 }
 
-function stage(cursor: number) {
+/** `kept`: a page that was read for somebody else. */
+function stage(cursor: number, kept?: Block) {
   const told: string[] = [];
   const dropped: number[] = [];
   const outlet: Outlet = {
@@ -47,8 +49,11 @@ function stage(cursor: number) {
     gap: () => undefined,
     dropped: entries => void dropped.push(entries),
   };
-  const ring = createRing({ channel: 'calls', epochs, head: 5, oldest: 1 }, 1_000_000);
-  const replay = { blockAfter: () => ring.blockAfter(cursor) ?? Promise.resolve(null), forget: () => undefined };
+  const ring = createRing({ channel: 'calls', epochs, head: kept?.last ?? 5, oldest: 1 }, 1_000_000);
+  const replay = {
+    blockAfter: () => ring.blockAfter(cursor) ?? kept ?? Promise.resolve(null),
+    forget: () => undefined,
+  };
   const filter = toFilter({ dn: ['101'] }, null);
   const deps = { ring, replay, outlet, watch, onError: () => undefined };
   const subscription = new Subscription({ channel: 'calls', filter, cursor }, deps);
@@ -63,4 +68,9 @@ it('a filtered client whose snapshot is ahead of what this process has read wait
   arrive(8, 9);
   expect(told).toEqual(['caught_up', '9']);
   expect(dropped.every(entries => entries >= 0)).toBe(true);
+});
+
+it('whoever comes to a page that was read for somebody else is told of the hole that it begins with', () => {
+  const { told } = stage(5, createBlock({ after: 4, last: 9, entries: [entry(8), entry(9)], epochs }));
+  expect(told).toEqual(['gap', '8', '9', 'caught_up']);
 });

@@ -3,6 +3,7 @@ import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import type { GapReason } from '@3cx-relay/shared/log/resolve-position.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
+import { lostBehind } from '../replay/lost-behind.ts';
 import type { Replay } from '../replay/replay.ts';
 import type { Block } from './block.ts';
 import type { AskedFilters, Filter } from './filter.ts';
@@ -145,6 +146,8 @@ export class Subscription {
         if (this.#cursor >= ring.head) break;
         const found = replay.blockAfter(this.channel, ring, this.#cursor);
         if (!(found instanceof Promise)) {
+          // A page that is kept for others may begin with a hole as one that is read does.
+          this.#skipMissing(found);
           this.#deliverRun(found);
           continue;
         }
@@ -181,12 +184,9 @@ export class Subscription {
     outlet.uncork();
   }
 
-  /** What no store has any more is said, unless an epoch begins behind it: its own first entry says that. */
   #skipMissing(block: Block): void {
-    const { ring } = this.#deps;
-    const next = block.firstBehind(this.#cursor) ?? block.last + 1;
-    const lost = next - this.#cursor - 1;
-    if (lost <= 0 || ring.epochs.some(({ first }) => first === next)) return;
+    const lost = lostBehind(block, this.#cursor, this.#deps.ring.epochs);
+    if (lost === 0) return;
     const after = this.position;
     this.#cursor += lost;
     this.sendGap({ after, lost, reason: 'retention' });

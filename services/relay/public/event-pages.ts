@@ -7,6 +7,7 @@ import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.t
 import { toFilter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
 import { CLOCK_SLACK_MS, numberBefore } from '../replay/find-time.ts';
+import { lostBehind } from '../replay/lost-behind.ts';
 import { resolveAfter } from '../replay/resolve.ts';
 import { inOneLog } from '../replay/same-log.ts';
 import { settledInfo } from '../replay/settled-info.ts';
@@ -51,11 +52,10 @@ async function readUp(deps: BlocksDeps, query: EventsQuery): Promise<EventPage> 
   // A gap may be all that there is room for.
   const isFull = () => messages.length >= limit;
   scan: for await (const block of blocksUp(deps, { channel, epochs: info.epochs, after: cursor, head: stop })) {
-    const next = Math.min(block.firstBehind(cursor) ?? block.last + 1, stop + 1);
-    const hole = holeText(info, cursor, next);
-    if (hole) {
-      messages.push(hole);
-      cursor = next - 1;
+    const lost = Math.min(lostBehind(block, cursor, info.epochs), stop - cursor);
+    if (lost > 0) {
+      messages.push(retentionText(info, cursor, cursor + lost + 1));
+      cursor += lost;
     }
     for (const entry of block.behind(cursor)) {
       if (entry.seq > stop) break;
@@ -153,9 +153,13 @@ async function startOf(deps: BlocksDeps, channel: Channel, after: string): Promi
 
 /** What is missing between two entries that a page has, or null; where an epoch begins its first entry says that itself. */
 function holeText(info: LogInfo, from: number, next: number): string | null {
-  const lost = next - from - 1;
-  if (lost <= 0 || info.epochs.some(({ first }) => first === next)) return null;
-  return gapText(info, { after: positionAt(info.epochs, from, info.head), next, lost, reason: 'retention' });
+  if (next - from <= 1 || info.epochs.some(({ first }) => first === next)) return null;
+  return retentionText(info, from, next);
+}
+
+function retentionText(info: LogInfo, from: number, next: number): string {
+  const after = positionAt(info.epochs, from, info.head);
+  return gapText(info, { after, next, lost: next - from - 1, reason: 'retention' });
 }
 
 /** `next`: the number that stands behind what is missing. */

@@ -22,7 +22,7 @@ export async function settledInfo(deps: { log: TieredLog; ring: Ring }, channel:
     const info = await log.hotInfo(channel);
     if (isSameLog(ring, info.epochs)) {
       ring.learn(info.epochs);
-      return info;
+      return withWhatWasRead(info, ring);
     }
     if (performance.now() > deadline) {
       throw Object.assign(new Error(`the log of ${channel} was begun again and is not read yet`), {
@@ -31,4 +31,13 @@ export async function settledInfo(deps: { log: TieredLog; ring: Ring }, channel:
     }
     await sleep(LOOK_EVERY_MS);
   }
+}
+
+/**
+ * A failover that loses its tail puts the end of the log behind what was read of it, until the next entry begins an epoch
+ * behind that. Meanwhile it still is what this process serves: nobody who has seen it is sent back to get it again.
+ */
+function withWhatWasRead(info: LogInfo, ring: Ring): LogInfo {
+  const last = ring.epochs.at(-1)?.epoch;
+  return info.epochs.some(({ epoch }) => epoch === last) ? { ...info, head: Math.max(info.head, ring.head) } : info;
 }

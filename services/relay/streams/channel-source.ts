@@ -6,6 +6,7 @@ import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.t
 import type { Arrivals } from '../live/arrivals.ts';
 import type { Filter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
+import { lostBehind } from '../replay/lost-behind.ts';
 import { resolveAfter } from '../replay/resolve.ts';
 import { inOneLog } from '../replay/same-log.ts';
 import { settledInfo } from '../replay/settled-info.ts';
@@ -74,11 +75,8 @@ export function createChannelSource(
     let cursor = from;
     let bytes = 0;
     for await (const block of blocksUp(deps.blocks, { channel, epochs, after: cursor, head })) {
-      const next = block.firstBehind(cursor) ?? block.last + 1;
-      const lost = next - cursor - 1;
-      // Where an epoch begins its first entry says what is missing.
-      const isTold = [...epochs, ...ring.epochs].some(({ first }) => first === next);
-      if (lost > 0 && !isTold) return { parts, count, cursor, lost };
+      const lost = lostBehind(block, cursor, [...epochs, ...ring.epochs]);
+      if (lost > 0) return { parts, count, cursor, lost };
       const selection = block.select(cursor, { filter, encoding: 'json', maxBytes: maxBytes - bytes });
       if (selection.bytes) {
         parts.push(selection.bytes);
