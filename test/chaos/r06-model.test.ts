@@ -14,7 +14,7 @@ import { report } from './row.ts';
  * MODEL_SEED and MODEL_PATH: one history again, as a failure names it. A failure is made smaller before it is told: for
  * minutes in the full run, and for a moment otherwise.
  */
-/** Ten thousand take an hour: a run of all faults ends this one after its time, `npm run chaos -- R6` does not. */
+/** Ten thousand take more than an hour: a run of all faults ends this one after its time, `npm run chaos -- R6` does not. */
 const CASES = Number(process.env.MODEL_CASES ?? 10_000);
 const SECONDS = Number(process.env.MODEL_SECONDS ?? extent({ quick: 8, full: 900 }));
 const SHRINKING_SECONDS = Number(process.env.MODEL_SHRINKING_SECONDS ?? extent({ quick: 20, full: 900 }));
@@ -23,7 +23,10 @@ const STEPS = extent({ quick: { least: 8, most: 14 }, full: { least: 8, most: 45
 const CASES_PER_SEED = 10;
 const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 30));
 const { MODEL_PATH } = process.env;
-const PROCESSES = MODEL_PATH === undefined ? extent({ quick: 0, full: availableParallelism() }) : 0;
+/** A world has some nine connections to PostgreSQL, which takes 200. */
+const MAX_PROCESSES = 3;
+const PROCESSES =
+  MODEL_PATH === undefined ? extent({ quick: 0, full: Math.min(availableParallelism(), MAX_PROCESSES) }) : 0;
 /** Of each process: histories wait for clients and stores most of the time. */
 const AT_ONCE = Number(process.env.MODEL_AT_ONCE ?? 6);
 
