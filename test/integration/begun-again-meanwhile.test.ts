@@ -123,15 +123,39 @@ it('a durable stream is told that its place is gone when that went after it was 
   expect(read).toMatchObject({ kind: 'gone', reason: 'log_reset', lost: null, resumeOffset: positionOf(0) });
 });
 
-it('whoever has seen what a failover took from Redis is not sent back behind it while this relay still has it', async () => {
+async function loseNewest(count: number, head = WRITTEN): Promise<void> {
   const { redis, keys } = filler;
-  const lost = Array.from({ length: 10 }, (_, index) => `${WRITTEN - index}-0`);
-  await redis.xdel(keys.log('calls'), ...lost);
-  await redis.call('XSETID', keys.log('calls'), `${WRITTEN - lost.length}-0`);
-  await redis.hset(keys.meta('calls'), 'seq', WRITTEN - lost.length);
+  await redis.xdel(keys.log('calls'), ...Array.from({ length: count }, (_, index) => `${head - index}-0`));
+  await redis.call('XSETID', keys.log('calls'), `${head - count}-0`);
+  await redis.hset(keys.meta('calls'), 'seq', head - count);
+}
+
+it('whoever has seen what a failover took from Redis is not sent back behind it by a relay that had read it', async () => {
+  await loseNewest(10);
   expect(await resolveAfter({ log, ring }, 'calls', positionOf(45))).toEqual({ cursor: 45, gap: null });
   expect(await resolveAfter({ log, ring }, 'calls', positionOf(WRITTEN + 1))).toEqual({
     ...{ cursor: WRITTEN, gap: { lost: null, reason: 'log_rolled_back' } },
+  });
+});
+
+it('nor by one whose tail was behind, when it had been asked for it', async () => {
+  const info = await log.hotInfo('calls');
+  const behind = createRing({ ...info, head: 30 }, 1_000_000);
+  await loseNewest(10);
+  expect(await resolveAfter({ log, ring: behind }, 'calls', positionOf(45))).toEqual({ cursor: 45, gap: null });
+});
+
+it('nor when what Redis knew of the log is forgotten, and what was known of it before is old', async () => {
+  const { redis, keys } = filler;
+  await log.hotInfo('calls');
+  await filler.fill(10);
+  await loseNewest(10, WRITTEN + 10);
+  await filler.fill(1);
+  ring = createRing(await readLogInfo(redis, keys, 'calls'), 1_000_000);
+  expect(ring.epochs).toHaveLength(2);
+  await redis.del(keys.meta('calls'));
+  expect(await resolveAfter({ log, ring }, 'calls', positionOf(WRITTEN + 5))).toEqual({
+    ...{ cursor: WRITTEN + 5, gap: null },
   });
 });
 

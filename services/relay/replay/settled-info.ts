@@ -34,10 +34,13 @@ export async function settledInfo(deps: { log: TieredLog; ring: Ring }, channel:
 }
 
 /**
- * A failover that loses its tail puts the end of the log behind what was read of it, until the next entry begins an epoch
- * behind that. Meanwhile it still is what this process serves: nobody who has seen it is sent back to get it again.
+ * What this process has read is as good as what Redis says. A failover that loses its tail puts the end of the log behind it,
+ * until the next entry begins an epoch; meta data that were forgotten leave only what was known at some earlier look. Nobody
+ * who has seen more is sent back to get it again.
  */
 function withWhatWasRead(info: LogInfo, ring: Ring): LogInfo {
   const last = ring.epochs.at(-1)?.epoch;
-  return info.epochs.some(({ epoch }) => epoch === last) ? { ...info, head: Math.max(info.head, ring.head) } : info;
+  if (last === undefined) return info;
+  if (info.epochs.some(({ epoch }) => epoch === last)) return { ...info, head: Math.max(info.head, ring.head) };
+  return { ...info, epochs: ring.epochs, head: ring.head };
 }

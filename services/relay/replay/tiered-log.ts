@@ -18,7 +18,7 @@ import { isSameLog } from './same-log.ts';
  * whoever is behind the oldest entry of Redis is told so, and nobody else notices.
  */
 export interface TieredLog {
-  /** What Redis holds, read now. */
+  /** What Redis holds, read now; of the newest epoch all that was ever seen of it. */
   hotInfo(channel: Channel): Promise<LogInfo>;
   /** The same for who is only told of it, as everybody is who connects: in a crowd it may take a moment longer. */
   greetingInfo(channel: Channel): Promise<LogInfo>;
@@ -83,9 +83,13 @@ export function createTieredLog(
 
   function toReachable(info: LogInfo): LogInfo {
     const { channel } = info;
+    const before = seen.get(channel);
     // Epochs that were forgotten and not begun anew say nothing: whoever knows of them goes on with what was there.
-    const known = info.epochs.length === 0 ? (seen.get(channel) ?? info) : info;
-    const reachable = { ...known, oldest: Math.max(known.oldest, firstOf(known.epochs)) };
+    const known = info.epochs.length === 0 ? (before ?? info) : info;
+    // A failover that loses its tail puts the end back; until an epoch begins behind it, readers may stand beyond.
+    const isSameEpoch = before?.epochs.at(-1)?.epoch === known.epochs.at(-1)?.epoch;
+    const head = isSameEpoch ? Math.max(known.head, before?.head ?? 0) : known.head;
+    const reachable = { ...known, head, oldest: Math.max(known.oldest, firstOf(known.epochs)) };
     seen.set(channel, reachable);
     return reachable;
   }
