@@ -28,7 +28,7 @@ const MAX_PROCESSES = 3;
 const PROCESSES =
   MODEL_PATH === undefined ? extent({ quick: 0, full: Math.min(availableParallelism(), MAX_PROCESSES) }) : 0;
 /** Of each process: histories wait for clients and stores most of the time. */
-const AT_ONCE = Number(process.env.MODEL_AT_ONCE ?? 6);
+const AT_ONCE = 6;
 
 test('every client gets everything that matched, once and in order, or is told what is missing', {
   timeout: (SECONDS + SHRINKING_SECONDS + 120) * 1_000,

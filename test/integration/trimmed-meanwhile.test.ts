@@ -8,25 +8,26 @@ import { drainChannel } from '../../services/worker/persist/persist.ts';
 import { createPersistMetrics } from '../../services/worker/persist/persist-metrics.ts';
 import { sameDays } from '../../services/worker/retention/history-days.ts';
 import { createMonths } from '../../services/worker/retention/months.ts';
-import { type Reading, TRANSPORTS } from '../chaos/model/transports.ts';
+import { ReadingClient } from '../chaos/model/reading-client.ts';
+import { TRANSPORTS } from '../chaos/model/transports.ts';
 import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler.ts';
 import { createTestRedis } from '../harness/redis.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
 
-/** A relay that cannot read Redis for so long that what it has not read is trimmed there, with its clients connected. */
+/** A relay that cannot read Redis for so long that what it has not read is gone there, with its clients connected. */
 const READ = 10;
 const UNREAD = 30;
 const KEPT = 5;
+const LOST = 12;
 const logger = createLogger({ name: 'test', level: 'silent' });
 
 let proxy: TcpProxy;
 let relay: TestRelay;
 let log: LogFiller;
 let store: PostgresPool;
-let told: Map<string, { type: string; [field: string]: unknown }[]>;
-let readings: Reading[];
+let clients: ReadingClient[];
 
 beforeEach(async () => {
   const server = await createTestRedis();
@@ -34,53 +35,39 @@ beforeEach(async () => {
   relay = await startTestRelay({ REDIS_URL: proxy.url, PBX_ID: server.pbxId });
   log = createLogFiller({ redisUrl: server.url, pbxId: server.pbxId });
   store = createPool({ databaseUrl: relay.databaseUrl, name: 'test', max: 2, logger });
-  told = new Map();
   await log.fill(READ);
-  readings = Object.entries(TRANSPORTS).map(([transport, open]) => {
-    const messages: { type: string }[] = [];
-    told.set(transport, messages);
-    return connect(open, messages);
-  });
-  for (const [transport, messages] of told) await waitFor(() => numbers(messages).length === READ, { what: transport });
+  const { apiKey, url } = relay;
+  clients = Object.keys(TRANSPORTS).map(transport => new ReadingClient(transport, {}, { apiKey, relayUrl: () => url }));
+  for (const client of clients) client.connect();
+  for (const client of clients)
+    await waitFor(() => numbersOf(client).length === READ, { what: `${client.transport} to read` });
 });
 
 afterEach(async () => {
-  for (const reading of readings) reading.cut();
+  for (const client of clients) client.cut();
   await log.stop();
   await store.stop();
   await relay.stop();
   await proxy.stop();
 });
 
-/** As R6 reads: whoever is cut or refused comes back. */
-function connect(open: (typeof TRANSPORTS)[string], messages: { type: string }[]): Reading {
-  let place = 'start';
-  let reading: Reading;
-  let isOver = false;
-  const begin = () => {
-    reading = open(relay.url, {
-      ...{ apiKey: relay.apiKey, after: place, filter: {} },
-      onMessage(text, moved) {
-        if (text !== null) messages.push(JSON.parse(text));
-        if (moved !== null) place = moved;
-      },
-      onEnd: () => void (isOver || setTimeout(begin, 50)),
-    });
-  };
-  begin();
-  return {
-    cut() {
-      isOver = true;
-      reading.cut();
-    },
-  };
+type Message = { type: string; [field: string]: unknown };
+
+function messagesOf({ told }: ReadingClient): Message[] {
+  return told.map(({ text }) => JSON.parse(text) as Message);
 }
 
-function numbers(messages: readonly { type: string }[]): number[] {
-  return messages.filter(({ type }) => type === 'call_event').map(numberIn);
+function numbersOf(client: ReadingClient): number[] {
+  return messagesOf(client)
+    .filter(({ type }) => type === 'call_event')
+    .map(numberIn);
 }
 
-async function moveToPostgres(): Promise<void> {
+function upTo(last: number): number[] {
+  return Array.from({ length: last }, (_, index) => index + 1);
+}
+
+async function copyToPostgres(): Promise<void> {
   const { redis, keys } = log;
   const deps = {
     ...{ redis, keys, pool: store.pool, logger },
@@ -88,6 +75,11 @@ async function moveToPostgres(): Promise<void> {
     metrics: createPersistMetrics(createMetrics('test')),
   };
   await drainChannel(deps, 'calls', AbortSignal.timeout(20_000));
+}
+
+async function moveToPostgres(): Promise<void> {
+  const { redis, keys } = log;
+  await copyToPostgres();
   const persisted = (await readPositions(store.pool)).get('calls');
   if (!persisted) throw new Error('nothing was copied');
   const limits = { persisted, tooOldBefore: 0, keepNewest: KEPT };
@@ -100,10 +92,30 @@ test('clients get from PostgreSQL what their relay could not read before Redis h
   await moveToPostgres();
   await proxy.restore();
   await log.fill(1);
-  const all = Array.from({ length: READ + UNREAD + 1 }, (_, index) => index + 1);
-  for (const [transport, messages] of told) {
-    await waitFor(() => numbers(messages).at(-1) === all.length, { what: `${transport} to get to the head` });
-    expect(numbers(messages), transport).toEqual(all);
+  const all = upTo(READ + UNREAD + 1);
+  for (const client of clients) {
+    await waitFor(() => numbersOf(client).at(-1) === all.length, { what: `${client.transport} to get to the head` });
+    expect(numbersOf(client), client.transport).toEqual(all);
+  }
+});
+
+test('clients get from PostgreSQL what a failover lost that their relay had not read', async () => {
+  await proxy.cut();
+  await log.fill(UNREAD);
+  await copyToPostgres();
+  const head = READ + UNREAD;
+  const { redis, keys } = log;
+  await redis.xdel(keys.log('calls'), ...Array.from({ length: LOST }, (_, index) => `${head - index}-0`));
+  await redis.call('XSETID', keys.log('calls'), `${head - LOST}-0`);
+  await redis.hset(keys.meta('calls'), 'seq', head - LOST);
+  await log.fill(1);
+  await proxy.restore();
+  for (const client of clients) {
+    await waitFor(() => numbersOf(client).at(-1) === head + 1, { what: `${client.transport} to get to the head` });
+    expect(numbersOf(client), client.transport).toEqual(upTo(head + 1));
+    expect(messagesOf(client), client.transport).toContainEqual(
+      expect.objectContaining({ type: 'gap', reason: 'log_rolled_back', lost: LOST }),
+    );
   }
 });
 
@@ -115,12 +127,11 @@ test('clients are told a gap where PostgreSQL does not have it any more', async 
   await proxy.restore();
   await log.fill(1);
   const missing = UNREAD - KEPT;
-  for (const [transport, messages] of told) {
-    await waitFor(() => numbers(messages).at(-1) === READ + UNREAD + 1, { what: `${transport} to get to the head` });
-    expect(
-      messages.filter(({ type }) => type === 'gap'),
-      transport,
-    ).toMatchObject([{ reason: 'retention', lost: missing }]);
-    expect(numbers(messages).filter(number => number > READ)[0], transport).toBe(READ + missing + 1);
+  for (const client of clients) {
+    const { transport } = client;
+    await waitFor(() => numbersOf(client).at(-1) === READ + UNREAD + 1, { what: `${transport} to get to the head` });
+    const gaps = messagesOf(client).filter(({ type }) => type === 'gap');
+    expect(gaps, transport).toMatchObject([{ reason: 'retention', lost: missing }]);
+    expect(numbersOf(client)[READ], transport).toBe(READ + missing + 1);
   }
 });

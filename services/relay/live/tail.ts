@@ -8,6 +8,7 @@ import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { traceBatch } from '@3cx-relay/shared/runtime/tracing.ts';
 import { CHANNELS, type Channel } from '@3cx-relay/shared/wire/channels.ts';
+import { unbrokenRuns } from '../replay/unbroken-run.ts';
 import type { Block } from './block.ts';
 import { paceMs } from './pace.ts';
 import { createRing, type Ring } from './ring.ts';
@@ -77,7 +78,7 @@ export async function createTail(
       }
       const startedAt = performance.now();
       const span = traceBatch('relay.deliver', page.channel, page.entries);
-      for (const run of runsOf(page.entries)) {
+      for (const run of unbrokenRuns(page.entries)) {
         listener.onBlock(page.channel, ring(page.channel).append(run, page.epochs));
       }
       listener.onEntries(page.channel, page.entries);
@@ -98,18 +99,4 @@ export async function createTail(
       await Promise.race([running, sleep(STOP_MS)]);
     },
   };
-}
-
-/** Cut where numbers are missing, as a failover leaves them in front of a new epoch: no block of a ring has a hole. */
-export function runsOf(entries: readonly LogEntry[]): (readonly LogEntry[])[] {
-  const [first, last] = [entries[0], entries.at(-1)];
-  if (!first || !last || last.seq - first.seq === entries.length - 1) return [entries];
-  const begins = [...entries.keys()].filter(
-    index => index > 0 && entries[index]?.seq !== seqBefore(entries, index) + 1,
-  );
-  return [0, ...begins].map((begin, run) => entries.slice(begin, begins[run]));
-}
-
-function seqBefore(entries: readonly LogEntry[], index: number): number {
-  return entries[index - 1]?.seq ?? 0;
 }

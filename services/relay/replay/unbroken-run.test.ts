@@ -1,6 +1,6 @@
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { expect, it } from 'vitest';
-import { unbrokenRun } from './unbroken-run.ts';
+import { unbrokenRun, unbrokenRuns } from './unbroken-run.ts';
 
 function entriesOf(...numbers: number[]): LogEntry[] {
   const rest = { channel: 'calls', epoch: 'aaaaaaaa', type: 'x', at: 0, body: '{}', dn: null, call: null, event: null };
@@ -19,4 +19,13 @@ it.each([
   const run = unbrokenRun(entriesOf(...of), cursor);
   expect(run.entries.map(({ seq }) => seq)).toEqual(is);
   expect(run).toMatchObject({ holeFrom });
+});
+
+it.each([
+  { of: [1, 2, 3], runs: ['1 2 3'] },
+  { of: [1, 3, 4], runs: ['1', '3 4'] },
+  { of: [4, 5, 9, 12, 13], runs: ['4 5', '9', '12 13'] },
+  { of: [], runs: [] },
+])('$of are the runs $runs', ({ of, runs }) => {
+  expect(unbrokenRuns(entriesOf(...of)).map(run => run.map(({ seq }) => seq).join(' '))).toEqual(runs);
 });

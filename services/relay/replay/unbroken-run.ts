@@ -24,6 +24,12 @@ export interface UnbrokenRun {
   readonly holeFrom: number | null;
 }
 
+/** Cut where numbers are missing, as a failover leaves them in front of a new epoch. */
+export function unbrokenRuns(entries: readonly LogEntry[]): (readonly LogEntry[])[] {
+  const begins = [...entries.keys()].filter(index => index === 0 || !follows(entries, index));
+  return begins.map((begin, run) => entries.slice(begin, begins[run + 1]));
+}
+
 function follows(entries: readonly LogEntry[], index: number): boolean {
   return entries[index]?.seq === (entries[index - 1]?.seq ?? 0) + 1;
 }

@@ -19,6 +19,7 @@ export type SeedOrder = {
 /** `failure`: what is wrong with one of them, made as small as there was time for. */
 export type SeedPlayed = { readonly played: number; readonly failure: string | null };
 
+/** Plays stories one after the other until one fails, which is then made smaller, or the time is over. */
 export async function playSeed(order: SeedOrder): Promise<SeedPlayed> {
   const { seed, path } = order;
   const endsAt = performance.now() + order.secondsLeft * 1_000;
