@@ -22,7 +22,7 @@ export type LogPage =
       readonly entries: readonly LogEntry[];
       readonly epochs: readonly EpochStart[];
     }
-  /** The log of this channel was lost and begun again: earlier positions mean nothing in it. Reading goes on at its oldest entry. */
+  /** The log of this channel was lost and begun again: earlier positions mean nothing in it. Reading goes on at its first number, `info.oldest`, of which Redis may not have all any more. */
   | {
       readonly kind: 'reset';
       readonly channel: Channel;
@@ -155,8 +155,8 @@ function findReset(info: LogInfo, cursor: Cursor): LogPage | null {
   // high-water mark, which is beyond ours, so waiting at the cursor misses nothing. A writer that died with it knows less
   // than we saw, and its new epoch begins behind us.
   if (isContinued && (known === undefined || !beganWithin(unseen, cursor.after))) return null;
-  const from = isContinued ? unseen[0] : info.epochs[0];
-  const oldest = Math.max(info.oldest, from?.first ?? 0);
+  // What Redis has lost or trimmed again since that one began may be in PostgreSQL: a reader is not to pass it over here.
+  const oldest = (isContinued ? unseen[0] : info.epochs[0])?.first ?? info.oldest;
   cursor.after = oldest - 1;
   return { kind: 'reset', channel: info.channel, info: { ...info, oldest } };
 }

@@ -11,7 +11,7 @@ import { createMonths } from '../../services/worker/retention/months.ts';
 import { ReadingClient } from '../chaos/model/reading-client.ts';
 import { TRANSPORTS } from '../chaos/model/transports.ts';
 import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler.ts';
-import { createTestRedis } from '../harness/redis.ts';
+import { createTestRedis, type TestRedis } from '../harness/redis.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { startTcpProxy, type TcpProxy } from './fixtures/tcp-proxy.ts';
@@ -23,6 +23,7 @@ const KEPT = 5;
 const LOST = 12;
 const logger = createLogger({ name: 'test', level: 'silent' });
 
+let server: TestRedis;
 let proxy: TcpProxy;
 let relay: TestRelay;
 let log: LogFiller;
@@ -30,7 +31,7 @@ let store: PostgresPool;
 let clients: ReadingClient[];
 
 beforeEach(async () => {
-  const server = await createTestRedis();
+  server = await createTestRedis();
   proxy = await startTcpProxy(server.url);
   relay = await startTestRelay({ REDIS_URL: proxy.url, PBX_ID: server.pbxId });
   log = createLogFiller({ redisUrl: server.url, pbxId: server.pbxId });
@@ -116,6 +117,25 @@ test('clients get from PostgreSQL what a failover lost that their relay had not 
     expect(messagesOf(client), client.transport).toContainEqual(
       expect.objectContaining({ type: 'gap', reason: 'log_rolled_back', lost: LOST }),
     );
+  }
+});
+
+test('clients get from PostgreSQL what Redis lost again of a log that was begun anew before their relay knew of it', async () => {
+  await proxy.cut();
+  const { redis, keys } = log;
+  await redis.del(keys.log('calls'), keys.meta('calls'), keys.writer('calls', 'filler'));
+  const begun = createLogFiller({ redisUrl: server.url, pbxId: server.pbxId });
+  await begun.fill(UNREAD);
+  await copyToPostgres();
+  await redis.del(keys.log('calls'));
+  await begun.fill(1);
+  await begun.stop();
+  await proxy.restore();
+  for (const client of clients) {
+    const again = () => numbersOf(client).slice(READ);
+    await waitFor(() => again().at(-1) === UNREAD + 1, { what: `${client.transport} to get to the head` });
+    expect(again(), client.transport).toEqual(upTo(UNREAD + 1));
+    expect(messagesOf(client)[READ], client.transport).toMatchObject({ type: 'gap', reason: 'log_reset' });
   }
 });
 
