@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import { appendToLog } from '@3cx-relay/shared/log/append.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
@@ -10,8 +11,9 @@ import { createMetrics } from '@3cx-relay/shared/runtime/metrics.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createTestRedis } from '../../../test/harness/redis.ts';
+import { createSmallDisk, type SmallDisk } from '../../../test/harness/small-disk.ts';
 import { waitFor } from '../../../test/harness/wait-for.ts';
 import { DurableLog, type DurableLogWatcher } from './durable-log.ts';
 import { Spool } from './spool.ts';
@@ -19,11 +21,17 @@ import { Spool } from './spool.ts';
 /** What becomes of an append: it works, it never arrives, or it is written and its answer is lost. */
 type Fate = 'works' | 'fails' | 'written, answer lost';
 
+/** Null where it may not be mounted: that is root's to do. */
+let disk: SmallDisk | null;
 let redis: Redis;
 let prefix: string;
 let folder: string;
 let run = 0;
 
+beforeAll(async () => {
+  disk = await createSmallDisk(1);
+});
+afterAll(() => disk?.remove());
 beforeEach(async () => {
   const { url, pbxId } = await createTestRedis();
   redis = new Redis(url);
@@ -37,20 +45,29 @@ afterEach(async () => {
 
 const entry = (n: number) => ({ type: 'call_event', at: n, body: `{"n":${n}}` });
 
-async function open(options: { keys: LogKeys; fate: () => Fate; writerId?: string; maxSpoolBytes?: number }) {
-  const spool = await Spool.open({ folder, name: `${options.keys.pbxId}.jsonl`, onError: () => undefined });
-  const { keys } = options;
+type Opening = {
+  keys: LogKeys;
+  fate: () => Fate | Promise<Fate>;
+  writerId?: string;
+  maxSpoolBytes?: number;
+  dir?: string;
+  errors?: ErrorSink;
+};
+
+async function open({ keys, dir = folder, ...options }: Opening) {
+  const spool = await Spool.open({ folder: dir, name: `${keys.pbxId}.jsonl`, onError: () => undefined });
   return new DurableLog(
     { writerId: options.writerId ?? 'w', maxSpoolBytes: options.maxSpoolBytes ?? 1_000_000, maxRestMs: 5 },
     {
       async append(channel, batch) {
-        const fate = options.fate();
+        const fate = await options.fate();
         if (fate === 'fails') throw new Error('Redis is away');
         const appended = await appendToLog({ redis, keys, channel }, batch);
         if (fate === 'works') return appended;
         throw new Error('the answer was lost');
       },
       spool,
+      ...(options.errors && { errors: options.errors }),
       logger: createLogger({ name: 'test', level: 'silent' }),
       registry: createMetrics('test'),
     },
@@ -72,13 +89,12 @@ test('whatever becomes of the appends, and wherever the process ends, every entr
   const anyFates = fc.array(fc.constantFrom<Fate>('works', 'works', 'fails', 'written, answer lost'), {
     maxLength: 12,
   });
-  const anyLives = fc.array(
-    fc.record({ chunks: fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 6 }), fates: anyFates }),
-    {
-      minLength: 1,
-      maxLength: 3,
-    },
-  );
+  const anyChunk = fc.record({ size: fc.integer({ min: 0, max: 30 }), isDiskFull: fc.boolean() });
+  const anyLives = fc.array(fc.record({ chunks: fc.array(anyChunk, { maxLength: 6 }), fates: anyFates }), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  const dir = disk?.dir ?? folder;
   await fc.assert(
     fc.asyncProperty(anyLives, async lives => {
       run += 1;
@@ -86,17 +102,19 @@ test('whatever becomes of the appends, and wherever the process ends, every entr
       let n = 0;
       for (const [life, { chunks, fates }] of lives.entries()) {
         const left = [...fates];
-        const log = await open({ keys, fate: () => left.shift() ?? 'works', writerId: `w${life}` });
-        for (const size of chunks) {
+        const log = await open({ keys, dir, fate: () => left.shift() ?? 'works', writerId: `w${life}` });
+        for (const { size, isDiskFull } of chunks) {
+          await (isDiskFull ? disk?.fill(0) : disk?.makeRoom());
           for (let i = 0; i < size; i += 1) {
             n += 1;
             log.write('calls', entry(n));
           }
           await new Promise(resolve => setTimeout(resolve, 2));
         }
+        await disk?.makeRoom();
         await log.stop(50);
       }
-      const last = await open({ keys, fate: () => 'works', writerId: 'last' });
+      const last = await open({ keys, dir, fate: () => 'works', writerId: 'last' });
       await last.direct();
       await last.stop(1_000);
       expect(await logged(keys)).toEqual(upTo(n));
@@ -119,6 +137,42 @@ test('while the log is away entries of all channels wait, and go in when it is b
   await log.stop(1_000);
   expect(await logged(keys)).toEqual(upTo(2_100).filter(n => n > 2_000 || n % 100 !== 0));
   expect(await logged(keys, 'errors')).toHaveLength(20);
+});
+
+test('with Redis away and the disk full it says that it spools until Redis is back, and then that all is written', async context => {
+  if (!disk) {
+    console.warn('NOT TESTED: the disk is not filled, because only root may mount a small one');
+    return context.skip();
+  }
+  const keys = createLogKeys(prefix);
+  const announced: string[] = [];
+  const errors: ErrorSink = { logError: (_, severity) => announced.push(severity) };
+  let appends = 0;
+  let answers = Promise.withResolvers<Fate>();
+  const fate = () => {
+    appends += 1;
+    return answers.promise;
+  };
+  const log = await open({ keys, dir: disk.dir, fate, errors });
+  await disk.fill(0);
+  for (const n of upTo(1_000)) log.write('calls', entry(n));
+  answers.resolve('fails');
+  await waitFor(() => log.isSpooling, { what: 'spooling' });
+  await waitFor(() => appends > 3, { what: 'the next tries' });
+  answers = Promise.withResolvers();
+  const before = appends;
+  // A try that waits for its answer, as one does while a connection is being made.
+  await waitFor(() => appends > before, { what: 'another try' });
+  expect(log.isSpooling).toBe(true);
+  expect(announced).toEqual(['critical']);
+  expect(log.spoolBytes).toBeGreaterThan(0);
+  answers.resolve('works');
+  await log.direct();
+  for (const n of upTo(10)) log.write('calls', entry(1_000 + n));
+  await log.stop(1_000);
+  await disk.makeRoom();
+  expect(announced).toEqual(['critical', 'info']);
+  expect(await logged(keys)).toEqual(upTo(1_010));
 });
 
 test('a full spool says so once, keeps what still comes, and says when there is room again', async () => {

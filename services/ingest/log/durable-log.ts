@@ -9,7 +9,7 @@ import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import { traceBatch } from '@3cx-relay/shared/runtime/tracing.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Spool, SpooledBatch } from './spool.ts';
+import type { Spool, SpooledEntry } from './spool.ts';
 
 /**
  * The way into the log that never says no: straight to Redis while it answers, to the spool file while it does not, and
@@ -198,11 +198,13 @@ export class DurableLog {
     while (!this.#stopping.signal.aborted) {
       try {
         await spool.settled();
-        const batch = await spool.read();
-        if (batch) {
+        const onDisk = await spool.read();
+        // Where the disk takes nothing, an empty file does not say that the log can be written: what waits in memory does.
+        const batch = onDisk?.entries ?? (appended === 0 ? spool.firstWaiting() : []);
+        if (batch.length > 0) {
           await this.#appendSpooled(batch);
-          spool.advance(batch);
-          appended += batch.entries.length;
+          if (onDisk) spool.advance(onDisk);
+          appended += batch.length;
           backoff.reset();
         } else if (!spool.isWriting && !spool.hasUnread && !this.#stopping.signal.aborted) {
           await spool.clear();
@@ -219,7 +221,7 @@ export class DurableLog {
     }
   }
 
-  async #appendSpooled({ entries }: SpooledBatch): Promise<void> {
+  async #appendSpooled(entries: readonly SpooledEntry[]): Promise<void> {
     const first = entries[0];
     if (!first) return;
     const writer = this.#writerOf(first.channel);

@@ -107,6 +107,22 @@ export class Spool {
     this.#readOffset = batch.end;
   }
 
+  /**
+   * The oldest of what did not reach the disk, as many as one append takes; empty when there are none. They go on waiting:
+   * who appends them appends them again with the others, and the script skips what it knows.
+   */
+  firstWaiting(): readonly SpooledEntry[] {
+    const first: SpooledEntry[] = [];
+    let bytes = 0;
+    for (const entry of this.#waiting) {
+      bytes += sizeOf(entry.entry);
+      const isFull = first.length >= MAX_BATCH_ENTRIES || bytes > READ_BYTES;
+      if (first.length > 0 && (isFull || !isNext(first, entry))) break;
+      first.push(entry);
+    }
+    return first;
+  }
+
   get isWriting(): boolean {
     return this.#writing !== null;
   }
