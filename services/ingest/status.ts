@@ -11,6 +11,8 @@ export interface IngestStatus extends PbxFacts {
   readonly socketSince: string | null;
   readonly lastFrameAt: string | null;
   readonly spoolBytes: number;
+  /** Why what ingest writes does not reach the log at the moment; null while it does. */
+  readonly logError: string | null;
   readonly error: string | null;
   /** Where the PBX's database was found, and what in it; null while there is no connection to it. */
   readonly database: DatabaseSource | null;

@@ -8,6 +8,7 @@ import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import { compareSettings } from '@3cx-relay/shared/runtime/compare-settings.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { SILENT_AFTER_MS } from '@3cx-relay/shared/runtime/silence.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import type { Registry } from 'prom-client';
 import type { IngestConfig } from './config.ts';
@@ -135,6 +136,7 @@ export function beginTerm(config: IngestConfig, own: TermDeps): Term {
             socketSince: isoOf(pbx.socket.openSince),
             lastFrameAt: isoOf(ingestion.lastFrameAt),
             spoolBytes: log.spoolBytes,
+            logError: logError(),
             error: pbx.socket.error ?? ingestion.error,
             database: pbx.database.source,
             ...ingestion.facts,
@@ -143,6 +145,14 @@ export function beginTerm(config: IngestConfig, own: TermDeps): Term {
     );
     const writes = watchWrites(status, deps);
     return { pbx, ingestion, control, status, writes, connectionReport: reportConnection(pbx.socket, deps) };
+  }
+
+  /** Why what is written does not reach the log, as a sentence; null while it does. */
+  function logError(): string | null {
+    if (log.whySpooling !== null) return `spooling: ${redis.status === 'ready' ? log.whySpooling : 'Redis is away'}`;
+    const { unansweredForMs } = log;
+    if (unansweredForMs < SILENT_AFTER_MS) return null;
+    return `what was written has not been acknowledged for ${Math.round(unansweredForMs / 1_000)} s`;
   }
 
   async function orOver(work: Promise<void>): Promise<void> {
@@ -166,11 +176,10 @@ export function beginTerm(config: IngestConfig, own: TermDeps): Term {
     readiness() {
       if (!parts) return ['starting'];
       const { pbx, status } = parts;
+      const problem = logError();
       return [
         ...(pbx.socket.state === 'connected' ? [] : [pbx.socket.error ?? 'the PBX is not connected']),
-        ...(log.isSpooling
-          ? [status.refusal === null ? 'spooling: Redis is away' : 'spooling until Redis takes writes again']
-          : []),
+        ...(problem === null ? [] : [status.refusal === null ? problem : 'spooling until Redis takes writes again']),
         ...status.reasons(),
       ];
     },

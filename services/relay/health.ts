@@ -49,6 +49,8 @@ export interface HealthDeps {
   readonly version: string;
   /** Rejects when PostgreSQL does not answer. */
   readonly pingPostgres: () => Promise<unknown>;
+  /** Monotonic ms. */
+  readonly now?: () => number;
 }
 
 const BEHIND_FROM_S = 60;
@@ -59,6 +61,8 @@ const REFUSED_AFTER_MS = 1_500;
 /** What PTTL answers for a key that is not there. */
 const NO_KEY = -2;
 const INGEST_SILENT = 'ingest says nothing: is it running?';
+/** Every five seconds ingest writes how its connections are. It waits 15 s for the schedule before it does so by itself. */
+const BEAT_MISSED_MS = 25_000;
 /** As often as ingest looks at its connections: a state is to have its age also when nobody asked for it. */
 const LOOK_EVERY_MS = 5_000;
 
@@ -67,6 +71,7 @@ const ingestStatus = z.looseObject({
   socketSince: z.string().nullable().optional(),
   lastFrameAt: z.unknown().optional(),
   error: z.string().nullable().optional(),
+  logError: z.string().nullable().default(null),
   components: z.array(z.unknown()).default([]),
 });
 
@@ -79,28 +84,25 @@ export interface HealthWatch {
 }
 
 export function watchHealth(deps: HealthDeps): HealthWatch {
-  const ages = createStateAges(Date.now);
-  const report = shareAnswer(() => readHealth(deps, ages), REPORT_VALID_MS);
+  const seen = { ages: createStateAges(Date.now), ingest: createUpTime(deps.now ?? (() => performance.now())) };
+  const report = shareAnswer(() => readHealth(deps, seen), REPORT_VALID_MS);
   const look = () => void report().catch(() => undefined);
   look();
   const timer = setInterval(look, LOOK_EVERY_MS);
   return { report, stop: () => clearInterval(timer) };
 }
 
-async function readHealth(deps: HealthDeps, ages: ReturnType<typeof createStateAges>): Promise<HealthReport> {
+type Seen = { readonly ages: ReturnType<typeof createStateAges>; readonly ingest: ReturnType<typeof createUpTime> };
+
+async function readHealth(deps: HealthDeps, seen: Seen): Promise<HealthReport> {
   const [redis, postgres, persist, ingest] = await Promise.all([
     readRedis(deps),
     check(deps.pingPostgres),
     readPersister(deps),
     readIngest(deps),
   ]);
-  const silentForMs = Math.round(deps.tail.silentForMs());
-  // The tail answers at least once for each of its waits.
-  const log: ComponentHealth =
-    silentForMs < SILENT_AFTER_MS
-      ? { state: 'up', silentForMs }
-      : { state: 'down', silentForMs, error: 'the log has not answered for some time' };
-  const components = ages.date({ redis, log, postgres, persist, ...ingest });
+  const log = judgeLog(deps.tail, seen.ingest.upForMs(ingest.ingest.state === 'up'));
+  const components = seen.ages.date({ redis, log, postgres, persist, ...ingest });
   const isDown = redis.state === 'down' || log.state === 'down';
   // One that is late at times misses nothing.
   const needed = Object.entries(components).filter(([name]) => name !== 'event_loop');
@@ -110,6 +112,33 @@ async function readHealth(deps: HealthDeps, ages: ReturnType<typeof createStateA
     version: deps.version,
     components,
     clients: deps.hub.size,
+  };
+}
+
+/**
+ * The tail is answered at least once for each of its waits. What says more is that something comes: while ingest finds
+ * itself well, its looks at its connections come on the way of every event.
+ */
+function judgeLog(tail: Tail, ingestUpForMs: number): ComponentHealth {
+  const silentForMs = Math.round(tail.silentForMs());
+  const beatAgeMs = Math.round(tail.beatAgeMs());
+  const ages = { silentForMs, beatAgeMs };
+  if (silentForMs >= SILENT_AFTER_MS) {
+    return { state: 'down', ...ages, error: 'the log has not answered for some time' };
+  }
+  if (Math.min(beatAgeMs, ingestUpForMs) < BEAT_MISSED_MS) return { state: 'up', ...ages };
+  const error = `nothing of ingest has come through the log for ${Math.round(beatAgeMs / 1_000)} s, and some is due every 5 s: look at its journal, and restart it`;
+  return { state: 'degraded', ...ages, error };
+}
+
+/** For how long something has been well without a break. */
+function createUpTime(now: () => number) {
+  let since: number | null = null;
+  return {
+    upForMs(isUp: boolean): number {
+      since = isUp ? (since ?? now()) : null;
+      return since === null ? 0 : now() - since;
+    },
   };
 }
 
@@ -193,11 +222,12 @@ async function readIngest(deps: HealthDeps): Promise<Pick<HealthReport['componen
     }
     const status = ingestStatus.parse(JSON.parse(text));
     // Where a database is found is for those who are signed in (GET /admin/about), the plan of numbers for the shell.
-    const { state, error, components, database: _, missingExtensions: __, ...details } = status;
+    const { state, error, logError, components, database: _, missingExtensions: __, ...details } = status;
     return {
       ingest: {
-        ...{ state: 'up', error: null },
-        ...(lease && { host: lease.host, since: lease.since }),
+        ...{ state: logError === null ? 'up' : 'degraded', error: logError },
+        ...(lease && { host: lease.host }),
+        ...(lease && logError === null && { since: lease.since }),
         ...(standby && { standby }),
       },
       pbx: {

@@ -49,6 +49,7 @@ export class LogWriter {
   readonly #maxRestMs: number;
   #waiting: NumberedEntry[] = [];
   #inFlight: NumberedEntry[] = [];
+  #inFlightSince = 0;
   #waitingBytes = 0;
   #nextWriterSeq = 1;
   #highestKnownSeq = 0;
@@ -67,6 +68,11 @@ export class LogWriter {
 
   get waitingBytes(): number {
     return this.#waitingBytes;
+  }
+
+  /** Ms since the oldest entry that was not acknowledged was first sent; 0 while there is none. */
+  get unansweredForMs(): number {
+    return this.#inFlight.length === 0 ? 0 : performance.now() - this.#inFlightSince;
   }
 
   /** The highest log number seen acknowledged. */
@@ -135,6 +141,7 @@ export class LogWriter {
     while (this.#waiting.length > 0 && !this.#stopping.signal.aborted) {
       const startedAt = performance.now();
       this.#inFlight = this.#nextBatch();
+      this.#inFlightSince = startedAt;
       await this.#writeBatch(this.#inFlight);
       await this.#rest(performance.now() - startedAt);
     }

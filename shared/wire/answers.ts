@@ -92,6 +92,7 @@ const componentHealth = z
     since: time.optional().describe('When the state began.'),
     checkedAt: time.optional(),
     silentForMs: z.int().optional().describe('Of `log`: since it last answered.'),
+    beatAgeMs: z.int().optional().describe('Of `log`: since an entry of `health` last came through it.'),
     at: time.optional().describe('Of `pbx`: when ingest said this; so are the following.'),
     socketSince: time.nullable().optional().describe('Since when the connection of call control stands.'),
     lastFrameAt: time.nullable().optional().describe('When the PBX last sent an event.'),

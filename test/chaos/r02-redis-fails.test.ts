@@ -148,6 +148,36 @@ test(
   limitOf(REFUSING_MS / 1_000),
 );
 
+test('a Redis that takes every write but entries is told by ingest with what it said, and loses nothing', async () => {
+  const { redis, relayUrl, apiKey } = system;
+  // Redis 7.0 says it in the second way.
+  const why = /^spooling: .*(NOPERM|can't run this command)/;
+  await redis.acl('SETUSER', 'default', '-xadd');
+  let redAfterMs: number[];
+  try {
+    await playBurst(system, { seconds: 1, perSecond: PER_SECOND });
+    redAfterMs = await Promise.all([
+      msUntilRed('ingest', async () => (await reasonsOf(system, 'ingest')).some(reason => why.test(reason))),
+      msUntilRed('ingest in /relay/health', async () => {
+        const { status, components } = await healthOf(relayUrl, apiKey);
+        return status === 'degraded' && why.test(String(components.ingest?.error));
+      }),
+    ]);
+    expect(await reasonsOf(system, 'relay')).toEqual([]);
+  } finally {
+    await redis.acl('SETUSER', 'default', '+xadd');
+  }
+  const healingSince = performance.now();
+  await allReady(system);
+  const verdict = await judge(system, crowds, { healingSince });
+  const { problems, ...figures } = verdict;
+  const note = `red after ${Math.max(...redAfterMs)} ms`;
+  await report({ fault: 'R2 Redis takes no entries', load, seconds: 1, ...figures, note });
+  expectNothingLost(verdict);
+  expect(verdict.gaps).toBe(0);
+  await waitFor(async () => (await healthOf(relayUrl)).status === 'ok', { what: 'all to be well' });
+});
+
 test('a Redis that is away for ingest alone makes ingest red and nobody else, and clients are told who is missing', async () => {
   const way = wayOf('ingest');
   way.freeze();

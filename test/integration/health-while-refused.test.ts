@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => redis.quit());
 
 async function errorsWhen(refusal: string | null): Promise<Record<'ingest' | 'pbx' | 'persist', unknown>> {
-  const tail = { silentForMs: () => 0 } as HealthDeps['tail'];
+  const tail = { silentForMs: () => 0, beatAgeMs: () => 0 } as HealthDeps['tail'];
   const hub = { size: 0 } as HealthDeps['hub'];
   const pingPostgres = async () => undefined;
   const watch = watchHealth({ redis, keys, status: { refusal }, tail, hub, version: 'test', pingPostgres });

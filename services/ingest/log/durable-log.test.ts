@@ -128,12 +128,12 @@ test('while the log is away entries of all channels wait, and go in when it is b
   let fate: Fate = 'fails';
   const log = await open({ keys, fate: () => fate });
   for (const n of upTo(2_000)) log.write(n % 100 === 0 ? 'errors' : 'calls', entry(n));
-  await waitFor(() => log.isSpooling, { what: 'spooling' });
+  await waitFor(() => log.whySpooling !== null, { what: 'spooling' });
   expect(log.spoolBytes).toBeGreaterThan(0);
   fate = 'works';
   for (const n of upTo(100)) log.write('calls', entry(2_000 + n));
   await log.direct();
-  expect(log.isSpooling).toBe(false);
+  expect(log.whySpooling).toBeNull();
   await log.stop(1_000);
   expect(await logged(keys)).toEqual(upTo(2_100).filter(n => n > 2_000 || n % 100 !== 0));
   expect(await logged(keys, 'errors')).toHaveLength(20);
@@ -157,13 +157,13 @@ test('with Redis away and the disk full it says that it spools until Redis is ba
   await disk.fill(0);
   for (const n of upTo(1_000)) log.write('calls', entry(n));
   answers.resolve('fails');
-  await waitFor(() => log.isSpooling, { what: 'spooling' });
+  await waitFor(() => log.whySpooling !== null, { what: 'spooling' });
   await waitFor(() => appends > 3, { what: 'the next tries' });
   answers = Promise.withResolvers();
   const before = appends;
   // A try that waits for its answer, as one does while a connection is being made.
   await waitFor(() => appends > before, { what: 'another try' });
-  expect(log.isSpooling).toBe(true);
+  expect(log.whySpooling).toBe('Redis is away');
   expect(announced).toEqual(['critical']);
   expect(log.spoolBytes).toBeGreaterThan(0);
   answers.resolve('works');
@@ -175,6 +175,22 @@ test('with Redis away and the disk full it says that it spools until Redis is ba
   expect(await logged(keys)).toEqual(upTo(1_010));
 });
 
+test('an append that is not answered is known with its age, until it is', async () => {
+  const keys = createLogKeys(prefix);
+  const answer = Promise.withResolvers<Fate>();
+  const log = await open({ keys, fate: () => answer.promise });
+  expect(log.unansweredForMs).toBe(0);
+  log.write('calls', entry(1));
+  await waitFor(() => log.unansweredForMs > 50, { what: 'its age' });
+  log.write('calls', entry(2));
+  expect(log.unansweredForMs).toBeGreaterThan(50);
+  expect(log.whySpooling).toBeNull();
+  answer.resolve('works');
+  await waitFor(() => log.unansweredForMs === 0, { what: 'the answer' });
+  await log.stop(1_000);
+  expect(await logged(keys)).toEqual(upTo(2));
+});
+
 test('a full spool says so once, keeps what still comes, and says when there is room again', async () => {
   const keys = createLogKeys(prefix);
   let fate: Fate = 'fails';
@@ -183,7 +199,7 @@ test('a full spool says so once, keeps what still comes, and says when there is 
   const watcher: DurableLogWatcher = { onRoom: hasRoom => said.push(hasRoom), onLogLost: () => undefined };
   log.watch(watcher);
   log.write('calls', entry(1));
-  await waitFor(() => log.isSpooling, { what: 'spooling' });
+  await waitFor(() => log.whySpooling !== null, { what: 'spooling' });
   for (const n of upTo(500)) log.write('calls', entry(n + 1));
   expect(said).toEqual([false]);
   fate = 'works';

@@ -44,6 +44,7 @@ export interface DurableLogWatcher {
 
 const RETRY = { firstMs: 100, maxMs: 2_000 };
 const LAST_APPEND_MS = 500;
+const CATCHING_UP = 'what waited on disk is being written first';
 
 export class DurableLog {
   readonly #options: DurableLogOptions;
@@ -54,6 +55,7 @@ export class DurableLog {
   readonly #batchSize: Histogram;
   readonly #latency: Histogram;
   #mode: 'direct' | 'spooling' = 'direct';
+  #whySpooling = CATCHING_UP;
   #hasRoom = true;
   #watcher: DurableLogWatcher | null = null;
   #draining: Promise<void> | null = null;
@@ -101,8 +103,14 @@ export class DurableLog {
     this.#watcher = watcher;
   }
 
-  get isSpooling(): boolean {
-    return this.#mode === 'spooling';
+  /** As a half sentence; null while it does not spool. */
+  get whySpooling(): string | null {
+    return this.#mode === 'spooling' ? this.#whySpooling : null;
+  }
+
+  /** Ms since the oldest entry was sent that is neither acknowledged nor spooled; 0 while there is none. */
+  get unansweredForMs(): number {
+    return Math.max(0, ...[...this.#writers.values()].map(writer => writer.unansweredForMs));
   }
 
   get spoolBytes(): number {
@@ -133,6 +141,7 @@ export class DurableLog {
   abandon(): void {
     this.#stopping.abort();
     this.#mode = 'spooling';
+    this.#whySpooling = 'another ingest writes';
     for (const [channel, writer] of this.#writers) this.#spoolUnacknowledged(channel, writer);
   }
 
@@ -178,6 +187,7 @@ export class DurableLog {
 
   #startSpooling(why: string): void {
     this.#mode = 'spooling';
+    this.#whySpooling = why;
     const message =
       'the log cannot be written: entries go to the spool file until it can; check Redis at REDIS_URL, nothing is lost until SPOOL_MAX_BYTES';
     // A turn later: the announcement is an entry, too, and must not overtake those that are on their way to the file.
@@ -205,6 +215,7 @@ export class DurableLog {
           await this.#appendSpooled(batch);
           if (onDisk) spool.advance(onDisk);
           appended += batch.length;
+          this.#whySpooling = CATCHING_UP;
           backoff.reset();
         } else if (!spool.isWriting && !spool.hasUnread && !this.#stopping.signal.aborted) {
           await spool.clear();
@@ -215,6 +226,7 @@ export class DurableLog {
           return announce(this.#deps, { component: 'log', severity: 'info', message, details });
         }
       } catch (error) {
+        this.#whySpooling = messageOf(error);
         logger.debug({ err: error }, 'the spool file has to wait');
         await sleep(backoff.next(), this.#stopping.signal);
       }

@@ -21,6 +21,8 @@ export interface Tail {
   ring(channel: Channel): Ring;
   /** Ms since the log last answered; grows while Redis is away or frozen. */
   silentForMs(): number;
+  /** Ms since an entry of `health` came, of which ingest writes some every five seconds. */
+  beatAgeMs(): number;
   stop(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export async function createTail(
 
   const stopping = new AbortController();
   let healthyAt = performance.now();
+  let beatAt = healthyAt;
   const run = async () => {
     const pages = readLog({
       redis: deps.blockingRedis,
@@ -77,6 +80,7 @@ export async function createTail(
         continue;
       }
       const startedAt = performance.now();
+      if (page.channel === 'health') beatAt = startedAt;
       const span = traceBatch('relay.deliver', page.channel, page.entries);
       for (const run of unbrokenRuns(page.entries)) {
         listener.onBlock(page.channel, ring(page.channel).append(run, page.epochs));
@@ -92,6 +96,7 @@ export async function createTail(
   return {
     ring,
     silentForMs: () => performance.now() - healthyAt,
+    beatAgeMs: () => performance.now() - beatAt,
     async stop() {
       stopping.abort();
       deps.blockingRedis.disconnect();
