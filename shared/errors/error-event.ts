@@ -1,6 +1,6 @@
 import type { LogEntry, NewEntry } from '../log/entry.ts';
+import { type Details, toDetails, toSafeText } from '../runtime/details.ts';
 import { formatPosition } from '../wire/position.ts';
-import { type Details, toDetails, toSafeText } from './details.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { isSeverity, type Severity } from './severity.ts';
 

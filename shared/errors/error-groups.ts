@@ -1,4 +1,4 @@
-import type { Details } from './details.ts';
+import type { Details } from '../runtime/details.ts';
 import type { ErrorEvent, ErrorOccurrence } from './error-event.ts';
 import type { Severity } from './severity.ts';
 

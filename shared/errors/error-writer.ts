@@ -1,5 +1,5 @@
 import type { NewEntry } from '../log/entry.ts';
-import { toDetails, toSafeText } from './details.ts';
+import { toDetails, toSafeText } from '../runtime/details.ts';
 import { MAX_MESSAGE, type NewOccurrence, occurrenceEntry } from './error-event.ts';
 import type { ErrorSink } from './error-sink.ts';
 import { fingerprintOf } from './fingerprint.ts';

@@ -23,3 +23,29 @@ test('a process whose log nobody reads any more ends when it is told to', async 
   expect(await exited).toEqual([7, null]);
   clearTimeout(deadline);
 }, 15_000);
+
+test('no secret is logged, whatever an error carries and however deep it is', async () => {
+  const failing = `
+    import axios from 'axios';
+    import { createLogger } from '${new URL('./logger.ts', import.meta.url).href}';
+    const logger = createLogger({ name: 'test', level: 'info' });
+    const form = new URLSearchParams({ grant_type: 'client_credentials', client_secret: 'Hidden-1' });
+    const headers = { authorization: 'Bearer Hidden-2-of-a-token', 'x-api-key': 'Hidden-3' };
+    const err = await axios.post('http://127.0.0.1:1/connect/token', form, { headers }).catch(error => error);
+    logger.warn({ err }, 'refused');
+    logger.warn({ what: { err: new Error('outer', { cause: err }) } }, 'refused again');
+    logger.info({ a: { b: { c: { d: { password: 'Hidden-4' } } } }, url: 'redis://:Hidden-5@127.0.0.1' }, 'deep');
+    logger.info('connects to postgres://relay:Hidden-6@127.0.0.1/relay');
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', failing], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.stdout.setEncoding('utf8');
+  const lines = (await child.stdout.toArray()).join('').trim().split('\n');
+  expect(lines.filter(line => line.includes('Hidden'))).toEqual([]);
+  const [refused, again, deep, connects] = lines.map(line => JSON.parse(line) as Record<string, unknown>);
+  expect(refused).toMatchObject({ level: 'warn', msg: 'refused', err: { code: 'ECONNREFUSED' } });
+  expect(again).toMatchObject({ what: { err: { message: 'outer', cause: { code: 'ECONNREFUSED' } } } });
+  expect(deep).toMatchObject({ url: 'redis://[redacted]@127.0.0.1' });
+  expect(connects?.msg).toBe('connects to postgres://[redacted]@127.0.0.1/relay');
+}, 15_000);

@@ -1,19 +1,6 @@
 /**
  * What counts as a secret, wherever text of ours leaves a process: log lines and error entries follow the same rule.
  */
-export const SECRET_NAMES = [
-  'authorization',
-  'cookie',
-  'password',
-  'apiKey',
-  'clientSecret',
-  'client_secret',
-  'access_token',
-  'refresh_token',
-  'token',
-  'secret',
-] as const;
-
 export const REDACTED = '[redacted]';
 
 const SECRET_NAME = /(authorization|cookie|password|apikey|secret|token)$/;

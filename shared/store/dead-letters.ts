@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { type Details, toDetails, toSafeText } from '../errors/details.ts';
 import type { LogEntry } from '../log/entry.ts';
+import { type Details, toDetails, toSafeText } from '../runtime/details.ts';
 import { messageOf } from '../runtime/operator-error.ts';
 import type { Channel } from '../wire/channels.ts';
 import { loadSql } from './sql.ts';

@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import type { Details, Json } from '../errors/details.ts';
 import type { ErrorGroup } from '../errors/error-groups.ts';
 import type { ErrorFilters, ErrorKey } from '../errors/error-query.ts';
 import type { Severity } from '../errors/severity.ts';
+import type { Details, Json } from '../runtime/details.ts';
 import { loadSql } from './sql.ts';
 
 const SELECT_OPEN = loadSql('select-open-errors');

@@ -52,6 +52,10 @@ test('no secret reaches a log, an entry or a table, at whatever level', async ()
   await system.sim('POST', '/sim/faults', { kind: 'drop' });
   const first = system.service('ingest').output();
   await system.crash('ingest');
+  // An HTTP client hangs the whole request on the error of one that nobody answers.
+  await system.service('simulator').kill();
+  await admin.browser('POST', '/admin/connections/xapi/reconnect', {});
+  await waitFor(() => system.service('ingest').output().includes('ECONNREFUSED'), { what: 'ingest to miss the PBX' });
 
   const secrets: Record<string, string> = {
     ...{ adminSecret, password, wrong, typed, clientSecret, cookie, guessed, ticket, other },

@@ -1,6 +1,6 @@
-import { toSafeText } from '@3cx-relay/shared/errors/details.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { PANEL_CLIENT, type RequestRecord } from '@3cx-relay/shared/log/request-entry.ts';
+import { toSafeText } from '@3cx-relay/shared/runtime/details.ts';
 import {
   type ApiRequest,
   addUsage,

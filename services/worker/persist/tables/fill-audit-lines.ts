@@ -1,5 +1,5 @@
-import { toDetails, toSafeText } from '@3cx-relay/shared/errors/details.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
+import { toDetails, toSafeText } from '@3cx-relay/shared/runtime/details.ts';
 import { type AuditLine, insertAuditLines } from '@3cx-relay/shared/store/error-log.ts';
 import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
 import { z } from 'zod';

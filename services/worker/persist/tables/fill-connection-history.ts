@@ -1,5 +1,5 @@
-import { toSafeText } from '@3cx-relay/shared/errors/details.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
+import { toSafeText } from '@3cx-relay/shared/runtime/details.ts';
 import {
   type ConnectionSample,
   insertSamples,

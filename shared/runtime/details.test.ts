@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { OperatorError } from '../runtime/operator-error.ts';
 import { toDetails, toSafeText } from './details.ts';
+import { OperatorError } from './operator-error.ts';
 
 test('what JSON cannot say is said in words', () => {
   const circular: Record<string, unknown> = { name: 'loop' };

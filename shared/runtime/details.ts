@@ -1,4 +1,4 @@
-import { isSecretName, REDACTED, redactText } from '../runtime/secrets.ts';
+import { isSecretName, REDACTED, redactText } from './secrets.ts';
 
 /**
  * Turns whatever a caller has at hand into JSON that the log, PostgreSQL and a browser take: bounded in size and depth,
