@@ -150,6 +150,17 @@ describe('the public API', () => {
     expect(detailed.components.ingest?.error).toMatch('is it running');
   });
 
+  it('says how long ago something of channel health came through the log, and of no other channel', async () => {
+    const beatAgeMs = async () => {
+      const health = (await (await get('/relay/health')).json()) as { components: { log: { beatAgeMs: number } } };
+      return health.components.log.beatAgeMs;
+    };
+    await log.fill(1);
+    await waitFor(async () => (await beatAgeMs()) > 1_500, { what: 'some age' });
+    await log.append([{ type: 'health', at: Date.now(), event: 'health.sample', body: '{}' }], 'health');
+    await waitFor(async () => (await beatAgeMs()) < 1_000, { what: 'the entry to have come' });
+  });
+
   it('names the machine whose ingest writes and the one that stands by, to who has a key', async () => {
     const { redis, keys } = log;
     const since = new Date().toISOString();
