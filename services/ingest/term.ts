@@ -149,7 +149,9 @@ export function beginTerm(config: IngestConfig, own: TermDeps): Term {
 
   /** Why what is written does not reach the log, as a sentence; null while it does. */
   function logError(): string | null {
-    if (log.whySpooling !== null) return `spooling: ${redis.status === 'ready' ? log.whySpooling : 'Redis is away'}`;
+    if (log.whySpooling !== null) {
+      return redis.status === 'ready' ? `spooling: ${log.whySpooling}` : 'spooling: Redis is away';
+    }
     const { unansweredForMs } = log;
     if (unansweredForMs < SILENT_AFTER_MS) return null;
     return `what was written has not been acknowledged for ${Math.round(unansweredForMs / 1_000)} s`;
