@@ -205,6 +205,19 @@ describe('a log that was lost', () => {
     expect(seen.filter(each => each === 7)).toEqual([7]);
   });
 
+  test('while the clock is set back begins epochs that sort behind those before them', async () => {
+    const hourMs = 3_600_000;
+    await appendToLog(target(), batchOf('a', 1, 3));
+    for (const [lost, hours] of [1, 2].entries()) {
+      await redis.del(keys.log('calls'));
+      await appendToLog(target(), batchOf('a', 4 + lost, 1, 3 + 2 * lost), Date.now() - hours * hourMs);
+    }
+    const { epochs } = await readLogInfo(redis, keys, 'calls');
+    const names = epochs.map(({ epoch }) => epoch);
+    expect(new Set(names).size).toBe(3);
+    expect(names).toEqual(names.toSorted());
+  });
+
   test('under a follower that is ahead of it does not leave the follower waiting for ever', async () => {
     await appendToLog(target(), batchOf('a', 1, 50));
     const following = followUntil('fresh', { after: 50 });
