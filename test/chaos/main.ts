@@ -7,8 +7,8 @@ import { type Row, toTable } from './row.ts';
 
 /**
  * `npm run chaos [-- [--quick] [R1 R4 jitter soak …]]`: each fault by itself, one after the other, then one table. Ends with
- * 1 when something is missing or doubled that no gap announces. Without names all but the soak are played, in an hour and a
- * quarter; `--quick` plays each for seconds. The rows stand in .data/chaos, too.
+ * 1 when something is missing or doubled that no gap announces. Without names all but the soak are played, in a good
+ * hour; `--quick` plays each for seconds. The rows stand in .data/chaos, too.
  */
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const results = join(root, '.data', 'chaos');
