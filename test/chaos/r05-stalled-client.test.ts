@@ -37,6 +37,9 @@ async function start(settings: Record<string, string>): Promise<{ relay: RelayPr
   log = createLogFiller(relay);
   const body = `{"at":"2026-01-01T00:00:00.000Z","event":"call.updated","data":null,"pad":"${WIDE}"}`;
   await log.fill(BACKLOG, { body });
+  // For who comes now, "now" is behind what the relay has read.
+  const { metric } = relay;
+  await waitFor(async () => (await metric('relay_head')) >= BACKLOG, { what: 'the relay to have read the backlog' });
   return { relay, log };
 }
 
