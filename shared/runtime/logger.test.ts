@@ -36,6 +36,8 @@ test('no secret is logged, whatever an error carries and however deep it is', as
     logger.warn({ what: { err: new Error('outer', { cause: err }) } }, 'refused again');
     logger.info({ a: { b: { c: { d: { password: 'Hidden-4' } } } }, url: 'redis://:Hidden-5@127.0.0.1' }, 'deep');
     logger.info('connects to postgres://relay:Hidden-6@127.0.0.1/relay');
+    logger.warn({ err: new Error('no answer of redis://:Hidden-7@127.0.0.1') });
+    logger.warn(new Error('no answer of redis://:Hidden-8@127.0.0.1'));
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', failing], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -43,9 +45,10 @@ test('no secret is logged, whatever an error carries and however deep it is', as
   child.stdout.setEncoding('utf8');
   const lines = (await child.stdout.toArray()).join('').trim().split('\n');
   expect(lines.filter(line => line.includes('Hidden'))).toEqual([]);
-  const [refused, again, deep, connects] = lines.map(line => JSON.parse(line) as Record<string, unknown>);
+  const [refused, again, deep, connects, ...alone] = lines.map(line => JSON.parse(line) as Record<string, unknown>);
   expect(refused).toMatchObject({ level: 'warn', msg: 'refused', err: { code: 'ECONNREFUSED' } });
   expect(again).toMatchObject({ what: { err: { message: 'outer', cause: { code: 'ECONNREFUSED' } } } });
   expect(deep).toMatchObject({ url: 'redis://[redacted]@127.0.0.1' });
   expect(connects?.msg).toBe('connects to postgres://[redacted]@127.0.0.1/relay');
+  expect(alone.map(({ msg }) => msg)).toEqual(Array(2).fill('no answer of redis://[redacted]@127.0.0.1'));
 }, 15_000);

@@ -21,7 +21,11 @@ export function createLogger(options: { name: string; level: string }): Logger {
       serializers: { err: (converted: unknown) => converted },
       hooks: {
         logMethod(args, method) {
-          const safe = args.map((arg: unknown) => (typeof arg === 'string' ? redactText(arg) : arg));
+          const [first, ...others] = args as unknown[];
+          const error = first instanceof Error ? first : (first as { err?: unknown } | undefined)?.err;
+          // pino would take the message of an error that comes without another one, as it is.
+          const texts = others.length === 0 && error instanceof Error ? [error.message] : others;
+          const safe = [first, ...texts].map(arg => (typeof arg === 'string' ? redactText(arg) : arg));
           method.apply(this, safe as typeof args);
         },
       },
