@@ -72,6 +72,21 @@ describe.skipIf(!hasBrowser)('the live tail while what is behind it dies', { tim
     expect((await entries('calls')).filter(({ seq, type }) => seq > before && type === 'gap')).toEqual([]);
   });
 
+  it('a log that takes no entries: the panel says so and not that ingest is away, and shows what happened meanwhile', async () => {
+    const before = await lastLogged();
+    const words = 'The event log does not take what ingest writes.';
+    await system.redis.acl('SETUSER', 'default', '-xadd');
+    try {
+      await notice(words).waitFor();
+      expect(await notice('Ingest is not running.').count()).toBe(0);
+    } finally {
+      await system.redis.acl('SETUSER', 'default', '+xadd');
+    }
+    await notice(words).waitFor({ state: 'detached' });
+    await goneOnBehind(before);
+    expect((await entries('calls')).filter(({ seq, type }) => seq > before && type === 'gap')).toEqual([]);
+  });
+
   const notice = (words: string) => tab.page.getByRole('main').getByText(words);
 
   /** What the log in Redis has of a channel, earliest first. */

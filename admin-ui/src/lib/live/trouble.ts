@@ -14,22 +14,28 @@ export interface Trouble {
 type Known = Pick<Trouble, 'name' | 'tone' | 'title' | 'meaning'> & {
   /** Nothing is known of these, or they cannot work, while this one is away: they are no trouble of their own. */
   readonly hides: readonly ComponentName[];
+  /** Other words for one that is there and cannot do its work. */
+  readonly degraded?: Pick<Trouble, 'title' | 'meaning'> & Pick<Known, 'hides'>;
 };
+
+const COMES_LATER = 'Nothing new can be shown until it does. What happens meanwhile is kept, and comes then.';
 
 const KNOWN: readonly Known[] = [
   {
     name: 'redis',
     tone: 'bad',
     title: 'Redis does not answer.',
-    meaning: 'Nothing new can be shown until it does. What happens meanwhile is kept, and comes then.',
+    meaning: COMES_LATER,
     hides: ['log', 'ingest', 'pbx', 'persist'],
+    degraded: { title: 'Redis takes no writes.', meaning: COMES_LATER, hides: ['log', 'ingest', 'pbx', 'persist'] },
   },
   {
     name: 'log',
     tone: 'bad',
     title: 'The event log does not answer.',
-    meaning: 'Nothing new can be shown until it does. What happens meanwhile is kept, and comes then.',
+    meaning: COMES_LATER,
     hides: [],
+    degraded: { title: 'Nothing that ingest writes arrives.', meaning: 'What is shown may be old.', hides: [] },
   },
   {
     name: 'ingest',
@@ -37,6 +43,7 @@ const KNOWN: readonly Known[] = [
     title: 'Ingest is not running.',
     meaning: 'Nothing comes from the phone system. When it is back, a gap says what was missed.',
     hides: ['pbx'],
+    degraded: { title: 'The event log does not take what ingest writes.', meaning: COMES_LATER, hides: [] },
   },
   {
     name: 'pbx',
@@ -65,11 +72,13 @@ const KNOWN: readonly Known[] = [
 export function troublesOf({ components }: Health): Trouble[] {
   const states = new Map(components.map(component => [component.name, component]));
   const hidden = new Set<ComponentName>();
-  return KNOWN.flatMap(({ hides, ...words }) => {
-    const component = states.get(words.name);
-    if (!component || hidden.has(words.name) || !isAway(component)) return [];
-    for (const name of hides) hidden.add(name);
-    return [{ ...words, error: component.error }];
+  return KNOWN.flatMap(({ degraded, ...whenDown }) => {
+    const { name, tone } = whenDown;
+    const component = states.get(name);
+    if (!component || hidden.has(name) || !isAway(component)) return [];
+    const { title, meaning, hides } = (component.state === 'degraded' && degraded) || whenDown;
+    for (const other of hides) hidden.add(other);
+    return [{ name, tone, title, meaning, error: component.error }];
   });
 }
 
