@@ -65,9 +65,26 @@ elseif epochs or has_log or known > 0 then
   reason = 'log_reset'
 end
 
+-- A run that has written nothing yet does not know what was written last, and a server that was promoted since the run
+-- before it need not have it: the gap that it begins with is then the first entry of an epoch. Whoever has seen the same
+-- numbers before is told, and who has not sees no more of it than that gap. A server that was only started again has
+-- everything; that one was promoted, its second replication id says.
+local took_over, server = false, nil
+if ARGV[7] ~= '' and known == 0 and not written then
+  local info = redis.pcall('INFO', 'replication')
+  local before
+  if type(info) == 'string' then
+    server, before = string.match(info, 'master_replid:(%x+)'), string.match(info, 'master_replid2:(%x+)')
+  end
+  local known_server = redis.call('HGET', meta, 'server')
+  local is_promoted = before and string.find(before, '[^0]') ~= nil
+  took_over = is_promoted and known_server and known_server ~= server and ARGV[9] == 'gap'
+  if known_server and ARGV[9] ~= 'gap' then server = nil end
+end
+
 local began = 0
 local highest = math.max(seq, last, known)
-if reason or not epochs then
+if reason or took_over or not epochs then
   local epoch = ARGV[3]
   local current = epochs and string.match(epochs, '([^,:]+):%d+$')
   if current and epoch <= current then epoch = successor(current) end
@@ -119,6 +136,7 @@ end
 if skip < count or began == 1 then
   redis.call('HSET', meta, 'seq', string.format('%.0f', seq), 'epochs', epochs)
 end
+if server then redis.call('HSET', meta, 'server', server) end
 
 -- Of a batch that was skipped whole, the last entry's number follows from the writer's last one: batches are contiguous.
 local last_seq = written_seq - (written_until - (first_write + count - 1))

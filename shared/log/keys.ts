@@ -10,7 +10,8 @@ export interface LogKeys {
   log(channel: Channel): string;
   /**
    * Hash: `seq` highest written, `epochs` list `<epoch>:<first seq>,…`, `trimmed` highest trimmed, `persisted` position,
-   * and of `calls` `begun`, Unix ms of when ingest first listened.
+   * and of `calls` `begun`, Unix ms of when ingest first listened; `server`, the replication id of the server to which a new
+   * ingest began to write.
    */
   meta(channel: Channel): string;
   /** String `<last writer sequence>:<its seq>`, expires; makes a retried append harmless. */

@@ -52,12 +52,14 @@ const LOOK_EVERY_MS = 1_000;
 interface Cursor {
   after: number;
   epochs: readonly EpochStart[];
+  /** At the last look the log ended before what was read of it: what comes next may be of an epoch that began behind us. */
+  isAhead: boolean;
 }
 
 export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, void, void> {
   const { keys, signal } = options;
   const cursors = new Map<Channel, Cursor>();
-  for (const [channel, after] of options.after) cursors.set(channel, { after, epochs: [] });
+  for (const [channel, after] of options.after) cursors.set(channel, { after, epochs: [], isAhead: false });
   const byKey = new Map([...cursors.keys()].map(channel => [keys.log(channel), channel]));
   const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
   // A follower must know which epochs it began in before it has read anything, or it could not tell a new log from its own.
@@ -85,6 +87,11 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
         const channel = byKey.get(key);
         const cursor = channel && cursors.get(channel);
         if (!channel || !cursor) continue;
+        const reset = cursor.isAhead ? findReset(await readLogInfo(options.redis, keys, channel), cursor) : null;
+        if (reset) {
+          yield reset;
+          continue;
+        }
         const { entries, isOfAnotherLog } = await decode(options, channel, cursor, raw);
         if (entries.length > 0) yield { kind: 'entries', channel, entries, epochs: cursor.epochs };
         isSuspicious ||= isOfAnotherLog;
@@ -151,6 +158,7 @@ function findReset(info: LogInfo, cursor: Cursor): LogPage | null {
     known === undefined ? cursor.after <= info.head : info.epochs.some(start => start.epoch === known);
   const unseen = info.epochs.slice(info.epochs.findIndex(start => start.epoch === known) + 1);
   cursor.epochs = info.epochs;
+  cursor.isAhead = isContinued && info.head < cursor.after;
   // A head behind the cursor alone is a failover that lost its tail: the writer will begin a new epoch after its own
   // high-water mark, which is beyond ours, so waiting at the cursor misses nothing. A writer that died with it knows less
   // than we saw, and its new epoch begins behind us.

@@ -46,7 +46,8 @@ beforeEach(async () => {
 
 afterEach(() => filler.stop());
 
-const positionOf = (seq: number) => `${ring.epochs[0]?.epoch}_${String(seq).padStart(16, '0')}`;
+const epochNow = () => ring.epochs[0]?.epoch;
+const positionOf = (seq: number) => `${epochNow()}_${String(seq).padStart(16, '0')}`;
 
 async function beginAgainOnceAsked(): Promise<void> {
   await waitFor(() => isAsked, { what: 'PostgreSQL to be asked' });
@@ -73,7 +74,7 @@ async function beginAgain(): Promise<void> {
 it('a place is looked up anew, so that who goes on there is told of the gap', async () => {
   const resolving = resolveAfter({ log, ring }, 'calls', positionOf(10));
   await beginAgainOnceAsked();
-  expect(await resolving).toEqual({ cursor: 0, gap: { lost: null, reason: 'log_reset' } });
+  expect(await resolving).toEqual({ cursor: 0, gap: { lost: null, reason: 'log_reset' }, epoch: epochNow() });
 });
 
 it('a page that begins before earlier epochs are told again, and is read behind that, names one log throughout', async () => {
@@ -132,9 +133,13 @@ async function loseNewest(count: number, head = WRITTEN): Promise<void> {
 
 it('whoever has seen what a failover took from Redis is not sent back behind it by a relay that had read it', async () => {
   await loseNewest(10);
-  expect(await resolveAfter({ log, ring }, 'calls', positionOf(45))).toEqual({ cursor: 45, gap: null });
+  expect(await resolveAfter({ log, ring }, 'calls', positionOf(45))).toEqual({
+    cursor: 45,
+    gap: null,
+    epoch: epochNow(),
+  });
   expect(await resolveAfter({ log, ring }, 'calls', positionOf(WRITTEN + 1))).toEqual({
-    ...{ cursor: WRITTEN, gap: { lost: null, reason: 'log_rolled_back' } },
+    ...{ cursor: WRITTEN, gap: { lost: null, reason: 'log_rolled_back' }, epoch: epochNow() },
   });
 });
 
@@ -142,7 +147,11 @@ it('nor by one whose tail was behind, when it had been asked for it', async () =
   const info = await log.hotInfo('calls');
   const behind = createRing({ ...info, head: 30 }, 1_000_000);
   await loseNewest(10);
-  expect(await resolveAfter({ log, ring: behind }, 'calls', positionOf(45))).toEqual({ cursor: 45, gap: null });
+  expect(await resolveAfter({ log, ring: behind }, 'calls', positionOf(45))).toEqual({
+    cursor: 45,
+    gap: null,
+    epoch: epochNow(),
+  });
 });
 
 it('nor when what Redis knew of the log is forgotten, and what was known of it before is old', async () => {
@@ -155,7 +164,7 @@ it('nor when what Redis knew of the log is forgotten, and what was known of it b
   expect(ring.epochs).toHaveLength(2);
   await redis.del(keys.meta('calls'));
   expect(await resolveAfter({ log, ring }, 'calls', positionOf(WRITTEN + 5))).toEqual({
-    ...{ cursor: WRITTEN + 5, gap: null },
+    ...{ cursor: WRITTEN + 5, gap: null, epoch: epochNow() },
   });
 });
 

@@ -10,6 +10,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestRedis } from '../harness/redis.ts';
+import { waitFor } from '../harness/wait-for.ts';
 
 let redis: Redis;
 let keys: LogKeys;
@@ -35,6 +36,7 @@ function open(url: string): Redis {
   return connection;
 }
 
+const urlOf = ({ options }: Redis) => `redis://${options.host}:${options.port}`;
 const target = (of: LogKeys = keys) => ({ redis, keys: of, channel: 'calls' as const });
 const entryOf = (name: string) => ({ type: 'call_event', at: 1, body: JSON.stringify({ at: 'x', name }) });
 const batchOf = (writerId: string, firstWriterSeq: number, size: number, highestKnownSeq = 0): AppendBatch => ({
@@ -61,7 +63,7 @@ async function followUntil(
 ): Promise<LogPage[]> {
   const abort = new AbortController();
   const pages: LogPage[] = [];
-  const reader = open(`redis://${redis.options.host}:${redis.options.port}`);
+  const reader = open(urlOf(redis));
   const log = readLog({
     redis: reader,
     keys: options.of ?? keys,
@@ -239,6 +241,37 @@ describe('a log that was lost', () => {
     expect(entries.map(entry => entry.seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     // The others' entries stand under the lost numbers: how many are missing nobody can count any more.
     expect(JSON.parse(entries[8]?.body ?? '')).toMatchObject({ reason: 'log_rolled_back', lost: null });
+  });
+
+  test('under a follower that has seen more of it is not taken for what follows, however far it was written since', async () => {
+    await appendToLog(target(), batchOf('a', 1, 5));
+    const abort = new AbortController();
+    const pages: LogPage[] = [];
+    let healthy = 0;
+    const following = (async () => {
+      const after = new Map([['calls' as const, 5]]);
+      const options = { follow: true, blockMs: 20, signal: abort.signal };
+      const onHealthy = () => {
+        healthy += 1;
+      };
+      for await (const page of readLog({ redis: open(urlOf(redis)), keys, after, ...options, onHealthy })) {
+        pages.push(page);
+        if (page.kind === 'entries') abort.abort();
+      }
+    })();
+    await rollBack(3);
+    const before = healthy;
+    await waitFor(() => healthy > before + 3, { what: 'the follower to have looked at what is left' });
+    const { epochs } = await readLogInfo(redis, keys, 'calls');
+    const written = redis.multi().hset(keys.meta('calls'), { seq: 8, epochs: `${epochs[0]?.epoch}:1,zzzzzzzz:4` });
+    for (const seq of [4, 5, 6, 7, 8]) {
+      written.xadd(keys.log('calls'), `${seq}-0`, 't', seq === 4 ? 'gap' : 'call_event', 'at', 1, 'b', '{"at":"x"}');
+    }
+    await written.exec();
+    await following;
+    expect(pages).toMatchObject([{ kind: 'reset', info: { oldest: 4 } }, { kind: 'entries' }]);
+    const told = pages.flatMap(page => (page.kind === 'entries' ? page.entries : []));
+    expect(told.map(({ epoch, seq }) => `${epoch} ${seq}`)).toEqual([4, 5, 6, 7, 8].map(seq => `zzzzzzzz ${seq}`));
   });
 
   /** As a failover to a replica that had not received the tail: log, meta and writer memory are all older. */

@@ -1,14 +1,13 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
-import type { Resolved } from '@3cx-relay/shared/log/resolve-position.ts';
 import { readSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
 import { within } from '@3cx-relay/shared/runtime/within.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { SubscriptionRequest } from '@3cx-relay/shared/wire/client-messages.ts';
-import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
+import { formatPosition, parsePosition } from '@3cx-relay/shared/wire/position.ts';
 import { callsInScope, type DnScope } from '../keys/dn-scope.ts';
 import type { Replay } from '../replay/replay.ts';
-import { resolveAfter } from '../replay/resolve.ts';
+import { resolveAfter, type Start } from '../replay/resolve.ts';
 import { inOneLog } from '../replay/same-log.ts';
 import { settledInfo } from '../replay/settled-info.ts';
 import type { TieredLog } from '../replay/tiered-log.ts';
@@ -33,7 +32,7 @@ export interface SubscribeDeps {
 export interface Plan {
   readonly ok: true;
   readonly request: ChannelRequest;
-  readonly start: Resolved;
+  readonly start: Start;
   /** JSON of the calls, and the position they belong to. */
   readonly snapshot: { readonly calls: string; readonly id: string | null } | null;
 }
@@ -72,7 +71,8 @@ async function planSnapshot(deps: SubscribeDeps, request: ChannelRequest): Promi
     return read;
   });
   const snapshot = { calls: callsInScope(calls, request.scope).join(','), id: position };
-  return { ok: true, request, start: { cursor: seq, gap: null }, snapshot };
+  const epoch = parsePosition(position ?? '')?.epoch ?? null;
+  return { ok: true, request, start: { cursor: seq, gap: null, epoch }, snapshot };
 }
 
 /** Begins the subscription, in place of an earlier one of the same channel; at once, while the plan is of the log that there is. */
@@ -94,6 +94,7 @@ export function beginSubscription(
       filter: toFilter(plan.request, plan.request.scope),
       asked: plan.request,
       cursor: plan.start.cursor,
+      epoch: plan.start.epoch,
     },
     { ring: deps.ring(channel), replay: deps.replay, outlet: client, onError: to.onError, watch: deps.watch },
   );

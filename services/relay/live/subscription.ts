@@ -1,8 +1,8 @@
 import { epochOf } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
-import type { GapReason } from '@3cx-relay/shared/log/resolve-position.ts';
+import { type GapReason, resolvePosition } from '@3cx-relay/shared/log/resolve-position.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
-import { formatPosition } from '@3cx-relay/shared/wire/position.ts';
+import { formatPosition, type LogPosition } from '@3cx-relay/shared/wire/position.ts';
 import { lostBehind } from '../replay/lost-behind.ts';
 import type { Replay } from '../replay/replay.ts';
 import type { Block } from './block.ts';
@@ -48,6 +48,8 @@ export class Subscription {
   readonly asked: AskedFilters;
   readonly #deps: SubscriptionDeps;
   #cursor: number;
+  /** The cursor as its client knows it, while this process has not read so far and cannot tell of which epoch it is. */
+  #ahead: LogPosition | null;
   #isAdvancing = false;
   #isCaughtUp = false;
   #isEnded = false;
@@ -56,13 +58,15 @@ export class Subscription {
   #sentAt = performance.now();
 
   constructor(
-    parts: { channel: Channel; filter: Filter | null; cursor: number; asked?: AskedFilters },
+    parts: { channel: Channel; filter: Filter | null; cursor: number; epoch: string | null; asked?: AskedFilters },
     deps: SubscriptionDeps,
   ) {
     this.channel = parts.channel;
     this.filter = parts.filter;
     this.asked = parts.asked ?? {};
     this.#cursor = parts.cursor;
+    const { epoch, cursor } = parts;
+    this.#ahead = epoch !== null && cursor > deps.ring.head ? { epoch, seq: cursor } : null;
     this.#deps = deps;
   }
 
@@ -82,6 +86,7 @@ export class Subscription {
 
   /** Null while the channel was never written. */
   get position(): string | null {
+    if (this.#ahead) return formatPosition(this.#ahead);
     const epoch = epochOf(this.#deps.ring.epochs, this.#cursor);
     return epoch ? formatPosition({ epoch, seq: Math.max(0, this.#cursor) }) : null;
   }
@@ -98,6 +103,7 @@ export class Subscription {
   /** A block was appended to the ring. `block.after` is where the head stood before. */
   onBlock(block: Block): void {
     if (this.#isAdvancing || this.#isEnded) return;
+    this.#compareAhead();
     if (this.#cursor < block.after || !this.#deps.outlet.isIdle()) {
       if (this.#cursor >= block.after) this.#deps.watch.fellBack();
       void this.#advance();
@@ -110,12 +116,13 @@ export class Subscription {
   /** The log was lost: what this client has seen is gone, and it reads on at the oldest entry there is. Before the ring knows. */
   onReset({ epochs, oldest, head }: LogInfo): void {
     this.#resets += 1;
-    const own = epochOf(this.#deps.ring.epochs, this.#cursor);
+    const own = this.#ahead?.epoch ?? epochOf(this.#deps.ring.epochs, this.#cursor);
     // The log was begun again behind what others have seen: for who is further back it goes on as it was.
     if (this.#cursor < oldest - 1 && epochs.some(start => start.epoch === own)) return;
     const epoch = oldest <= head ? epochOf(epochs, oldest) : undefined;
     const before = epoch ? formatPosition({ epoch, seq: oldest }) : null;
     this.#tellGap({ after: this.position, before, lost: null, reason: 'log_reset' });
+    this.#ahead = null;
     this.#cursor = oldest - 1;
   }
 
@@ -143,6 +150,7 @@ export class Subscription {
           await outlet.whenIdle();
           continue;
         }
+        this.#compareAhead();
         if (this.#cursor >= ring.head) break;
         const found = replay.blockAfter(this.channel, ring, this.#cursor);
         if (!(found instanceof Promise)) {
@@ -167,6 +175,24 @@ export class Subscription {
     } finally {
       this.#isAdvancing = false;
     }
+  }
+
+  /**
+   * This process comes to read what its client has seen elsewhere. Where the log was rolled back in between it reads other
+   * entries under the same numbers, which are not to be passed over.
+   */
+  #compareAhead(): void {
+    if (!this.#ahead) return;
+    const { epoch, seq } = this.#ahead;
+    const { epochs, head } = this.#deps.ring;
+    // Until then the epoch may be one that is still to be read.
+    const isKnown = head >= seq || epochs.some(start => start.epoch >= epoch);
+    if (!isKnown) return;
+    const { cursor, gap } = resolvePosition(this.#ahead, { epochs, head: Number.POSITIVE_INFINITY, oldest: 1 });
+    const after = this.position;
+    if (gap || head >= seq) this.#ahead = null;
+    this.#cursor = cursor;
+    if (gap) this.sendGap({ after, ...gap });
   }
 
   /** The ring is made of blocks as small as an event: what waits there goes out in one write. */
