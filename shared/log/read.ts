@@ -48,6 +48,8 @@ export interface ReadOptions {
 const DEFAULT_COUNT = 500;
 const DEFAULT_BLOCK_MS = 1_000;
 const LOOK_EVERY_MS = 1_000;
+/** Of one server, and of a node of a Cluster. */
+const CONNECTION_LOST = ['close', '-node'];
 
 interface Cursor {
   after: number;
@@ -57,6 +59,15 @@ interface Cursor {
 }
 
 export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, void, void> {
+  const losses = options.follow ? watchLosses(options.redis) : NO_LOSSES;
+  try {
+    yield* read(options, losses);
+  } finally {
+    losses.stop();
+  }
+}
+
+async function* read(options: ReadOptions, losses: Losses): AsyncGenerator<LogPage, void, void> {
   const { keys, signal } = options;
   const cursors = new Map<Channel, Cursor>();
   for (const [channel, after] of options.after) cursors.set(channel, { after, epochs: [], isAhead: false });
@@ -69,7 +80,7 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
   while (!signal.aborted) {
     try {
       const isLongAgo = options.follow && performance.now() - lookedAt > LOOK_EVERY_MS;
-      if (isSuspicious || isLongAgo) {
+      if (losses.any() || isSuspicious || isLongAgo) {
         // A server that came back may have come back without its data.
         for (const info of await readLogInfos(options.redis, keys, [...cursors.keys()])) {
           const cursor = cursors.get(info.channel);
@@ -109,6 +120,33 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
       await sleep(waitMs, signal);
     }
   }
+}
+
+/** A connection that was lost while nobody asked anything, and is there again: to another server perhaps. */
+interface Losses {
+  /** Whether it was lost since this was last called. */
+  any(): boolean;
+  stop(): void;
+}
+
+const NO_LOSSES: Losses = { any: () => false, stop: () => undefined };
+
+function watchLosses(redis: Redis): Losses {
+  let wasLost = false;
+  const note = () => {
+    wasLost = true;
+  };
+  for (const event of CONNECTION_LOST) redis.on(event, note);
+  return {
+    any() {
+      const any = wasLost;
+      wasLost = false;
+      return any;
+    },
+    stop() {
+      for (const event of CONNECTION_LOST) redis.off(event, note);
+    },
+  };
 }
 
 type ReadReply = [key: string, entries: StreamEntry[]][] | null;

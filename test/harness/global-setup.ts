@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import type { TestProject } from 'vitest/node';
 import { type Infrastructure, startLocalInfrastructure } from './infra.ts';
 import { prepareTemplate } from './infra-template.ts';
@@ -13,7 +14,7 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const infrastructure = await start();
   try {
-    await prepareTemplate(infrastructure.databaseUrl);
+    await Promise.all([prepareTemplate(infrastructure.databaseUrl), promote(infrastructure.redisUrl)]);
   } catch (error) {
     await infrastructure.stop();
     throw error;
@@ -32,4 +33,12 @@ async function start(): Promise<Infrastructure> {
     return startContainers();
   }
   throw new Error(`TEST_INFRA is "${kind}": use "local" (the default) or "containers".`);
+}
+
+/** It says of itself what one does that took over from another: only there may a new ingest doubt what the log has. */
+async function promote(redisUrl: string): Promise<void> {
+  const redis = new Redis(redisUrl);
+  await redis.replicaof('127.0.0.1', 1);
+  await redis.replicaof('NO', 'ONE');
+  redis.disconnect();
 }

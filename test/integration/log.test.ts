@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type AppendBatch, appendToLog } from '@3cx-relay/shared/log/append.ts';
 import type { LogEntry } from '@3cx-relay/shared/log/entry.ts';
 import { createLogKeys, type LogKeys } from '@3cx-relay/shared/log/keys.ts';
@@ -262,17 +263,41 @@ describe('a log that was lost', () => {
     await rollBack(3);
     const before = healthy;
     await waitFor(() => healthy > before + 3, { what: 'the follower to have looked at what is left' });
-    const { epochs } = await readLogInfo(redis, keys, 'calls');
-    const written = redis.multi().hset(keys.meta('calls'), { seq: 8, epochs: `${epochs[0]?.epoch}:1,zzzzzzzz:4` });
-    for (const seq of [4, 5, 6, 7, 8]) {
-      written.xadd(keys.log('calls'), `${seq}-0`, 't', seq === 4 ? 'gap' : 'call_event', 'at', 1, 'b', '{"at":"x"}');
-    }
-    await written.exec();
+    await writeOn('zzzzzzzz', [4, 5, 6, 7, 8]);
     await following;
     expect(pages).toMatchObject([{ kind: 'reset', info: { oldest: 4 } }, { kind: 'entries' }]);
     const told = pages.flatMap(page => (page.kind === 'entries' ? page.entries : []));
     expect(told.map(({ epoch, seq }) => `${epoch} ${seq}`)).toEqual([4, 5, 6, 7, 8].map(seq => `zzzzzzzz ${seq}`));
   });
+
+  test('is found by a follower whose connection broke, and came back, between two questions', async () => {
+    await appendToLog(target(), batchOf('a', 1, 5));
+    const abort = new AbortController();
+    const reader = open(urlOf(redis));
+    const after = new Map([['calls' as const, 0]]);
+    const pages = readLog({ redis: reader, keys, after, follow: true, blockMs: 20, signal: abort.signal });
+    expect((await pages.next()).value).toMatchObject({ kind: 'entries', entries: Array(5).fill({}) });
+    const back = once(reader, 'ready');
+    await redis.client('KILL', 'ID', await reader.client('ID'));
+    await back;
+    await rollBack(3);
+    await writeOn('zzzzzzzz', [4, 5, 6, 7, 8]);
+    expect((await pages.next()).value).toMatchObject({ kind: 'reset', info: { oldest: 4 } });
+    abort.abort();
+    await pages.next();
+  });
+
+  /** Another epoch, of a writer that knew of nothing behind it. */
+  async function writeOn(epoch: string, seqs: readonly number[]): Promise<void> {
+    const { epochs } = await readLogInfo(redis, keys, 'calls');
+    const meta = { seq: seqs.at(-1) ?? 0, epochs: `${epochs[0]?.epoch}:1,${epoch}:${seqs[0]}` };
+    const written = redis.multi().hset(keys.meta('calls'), meta);
+    for (const seq of seqs) {
+      const type = seq === seqs[0] ? 'gap' : 'call_event';
+      written.xadd(keys.log('calls'), `${seq}-0`, 't', type, 'at', 1, 'b', '{"at":"x"}');
+    }
+    await written.exec();
+  }
 
   /** As a failover to a replica that had not received the tail: log, meta and writer memory are all older. */
   async function rollBack(to: number): Promise<void> {

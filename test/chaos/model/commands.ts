@@ -16,7 +16,8 @@ export type Command =
   | { do: 'refilter'; client: number; filter: FilterQuery }
   | { do: 'restart'; relay: number }
   | { do: 'lose log' }
-  | { do: 'roll back'; entries: number }
+  /** `next`: who finds out, a writer that knows better, or one that knows nothing, told by PostgreSQL before or not. */
+  | { do: 'roll back'; entries: number; next: 'lives' | 'recall' | 'append'; afterMs: number }
   | { do: 'forget meta'; next: 'recall' | 'append' }
   | { do: 'flush'; next: 'recall' | 'append' | 'amnesia' }
   | ComeBack
@@ -97,8 +98,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), relay: fc.nat({ max: RELAYS - 1 }) }) },
   { weight: 1, arbitrary: fc.constant<Command>({ do: 'lose log' }) },
   {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('roll back' as const), entries: fc.integer({ min: 1, max: 40 }) }),
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('roll back' as const),
+      entries: fc.integer({ min: 1, max: 40 }),
+      next: fc.constantFrom('lives' as const, 'recall' as const, 'append' as const),
+      // Relays come back meanwhile, or not.
+      afterMs: fc.nat({ max: 300 }),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('forget meta' as const), next }) },
   {

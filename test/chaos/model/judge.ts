@@ -69,7 +69,7 @@ export function untruthsOf(told: string, truth: Truth, held: ReadonlySet<string>
       return numbers === gap.lost ? [] : [`${told}, but ${numbers} are missing`];
     }
     case 'log_reset':
-      return truth.forgotten.size > 0 ? [] : [`${told}, but no epoch was ever forgotten`];
+      return truth.forgotten.size > 0 || truth.overwritten.size > 0 ? [] : [`${told}, but no epoch was ever forgotten`];
     case 'log_rolled_back':
       return truth.wasRolledBack || truth.forgotten.size > 0 ? [] : [`${told}, but nothing was rolled back`];
     default:
@@ -77,8 +77,9 @@ export function untruthsOf(told: string, truth: Truth, held: ReadonlySet<string>
   }
 }
 
-function isReachable({ position, epoch }: Fact, truth: Truth, held: ReadonlySet<string>): boolean {
-  return held.has(position) && !truth.forgotten.has(epoch);
+/** Whether who asks must get it: numbers that were given out again lead to what has them now. */
+export function isReachable({ position, epoch }: Fact, truth: Truth, held: ReadonlySet<string>): boolean {
+  return held.has(position) && !truth.forgotten.has(epoch) && !truth.overwritten.has(position);
 }
 
 function covers(gap: Gap, fact: Fact, facts: readonly Fact[]): boolean {
@@ -96,7 +97,8 @@ function isWithin({ after, before, lost }: Gap, { position, seq }: Fact, facts: 
   if (before !== null) return position < before;
   if (after === null || lost === null) return true;
   const last = Number(after.slice(9));
-  const hasBegunAgain = facts.some(each => each.position > after && each.position <= position && each.seq <= last);
+  const between = facts.filter(fact => fact.position > after && fact.position <= position).map(fact => fact.seq);
+  const hasBegunAgain = between.some((number, index) => number <= (between[index - 1] ?? last));
   return !hasBegunAgain && seq <= last + lost;
 }
 

@@ -41,8 +41,8 @@ export type LogWorld = {
   restart(index: number): Promise<void>;
   /** The stream is deleted; what is known about it stays. */
   loseLog(): Promise<void>;
-  /** A failover that lost the newest entries, while the writer lives and knows better. */
-  rollBack(entries: number): Promise<void>;
+  /** A failover that lost the newest entries, with a writer that lives and knows better, or one that remembers nothing. */
+  rollBack(entries: number, writer: 'lives' | 'amnesia'): Promise<void>;
   /** What is known about the log is deleted; the stream stays. */
   forgetMeta(): Promise<void>;
   /** Redis comes back empty, with the writer that knew it or, on `amnesia`, with one that remembers nothing. */
@@ -70,6 +70,9 @@ export async function createLogWorld(): Promise<LogWorld> {
   const { pool } = store;
   await pool.query(EMPTY);
   const keys = createLogKeys(server.pbxId);
+  // The relays of this world are a user of their own, whose connections can break.
+  await redis.call('ACL', 'SETUSER', server.pbxId, 'on', `>${server.pbxId}`, '~*', '&*', '+@all');
+  const relayRedisUrl = Object.assign(new URL(server.url), { username: server.pbxId, password: server.pbxId }).href;
   const target = { redis, keys, channel: 'calls' as const };
   const truth = createTruth({ ...target, pool });
   const manager = new APIKeyManager({ pool, adminSecret, passwordHash: cheapHash, logger });
@@ -84,7 +87,7 @@ export async function createLogWorld(): Promise<LogWorld> {
   const relays: Awaited<ReturnType<typeof createRelay>>[] = [];
   const startRelay = async (index: number): Promise<void> => {
     const config = readConfig(relayConfig, {
-      REDIS_URL: server.url,
+      REDIS_URL: relayRedisUrl,
       DATABASE_URL: database.url,
       ADMIN_SECRET: adminSecret,
       PBX_ID: server.pbxId,
@@ -127,12 +130,17 @@ export async function createLogWorld(): Promise<LogWorld> {
       await startRelay(index);
     },
     loseLog: () => truth.loseLog(),
-    rollBack: entries => truth.rollBack(entries),
+    async rollBack(entries, writer) {
+      await truth.rollBack(entries, writer);
+      // Another server took over: nobody's connection outlives that.
+      await redis.call('CLIENT', 'KILL', 'USER', server.pbxId);
+    },
     forgetMeta: () => truth.forgetMeta(),
     flush: writer => truth.flush(writer),
     async stop() {
       for (let index = 0; index < RELAYS; index += 1) await stopRelay(index);
       await redis.del(...(await redis.keys(`*${server.pbxId}*`)));
+      await redis.call('ACL', 'DELUSER', server.pbxId);
       await store.stop();
       await connection.stop();
       unused.push(database);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { waitFor } from '../../harness/wait-for.ts';
 import type { ComeBack, Command, Story } from './commands.ts';
-import { judge, matches, untruthsOf } from './judge.ts';
+import { isReachable, judge, matches, untruthsOf } from './judge.ts';
 import { createLogWorld, type LogWorld, RELAYS, RING_BYTES } from './log-world.ts';
 import { parseTold, ReadingClient, type Told } from './reading-client.ts';
 import { type FilterQuery, type Reading, readPage, TRANSPORTS } from './transports.ts';
@@ -74,7 +74,9 @@ async function play(command: Command, stage: Stage): Promise<void> {
       await world.loseLog();
       return world.publish(ONE);
     case 'roll back':
-      await world.rollBack(command.entries);
+      await world.rollBack(command.entries, command.next === 'lives' ? 'lives' : 'amnesia');
+      await sleep(command.afterMs);
+      if (command.next === 'recall') await world.persist();
       return world.publish(ONE);
     case 'forget meta':
       // The worker does so every second. An epoch that was forgotten before has left its entries to the one before it.
@@ -244,8 +246,7 @@ async function compareDown(world: LogWorld, { relayUrl, filter }: { relayUrl: st
     query.before = page.next;
   }
   const held = await truth.held();
-  const isExpected = (fact: (typeof truth.facts)[number]) =>
-    held.has(fact.position) && !truth.forgotten.has(fact.epoch) && matches(fact, filter);
+  const isExpected = (fact: (typeof truth.facts)[number]) => isReachable(fact, truth, held) && matches(fact, filter);
   const expected = truth.facts.filter(isExpected).map(({ position }) => position);
   const known = new Map(truth.facts.map(fact => [fact.position, fact]));
   const told = positions.filter(position => {

@@ -26,6 +26,8 @@ export type Truth = {
   /** In the order of their positions. */
   readonly facts: readonly Fact[];
   readonly forgotten: ReadonlySet<string>;
+  /** Positions of entries that a failover took, and whose numbers a later epoch gave out again. */
+  readonly overwritten: ReadonlySet<string>;
   /** True when entries were taken from the log by a failover. */
   readonly wasRolledBack: boolean;
   /** True when history was dropped: a relay may go on for a while telling what it has still in memory. */
@@ -38,7 +40,7 @@ export type Truth = {
   publishElsewhere(): Promise<void>;
   dropHistory(percent: number): Promise<void>;
   loseLog(): Promise<void>;
-  rollBack(entries: number): Promise<void>;
+  rollBack(entries: number, writer: 'lives' | 'amnesia'): Promise<void>;
   forgetMeta(): Promise<void>;
   flush(writer: 'lives' | 'amnesia'): Promise<void>;
 };
@@ -48,7 +50,9 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
   const [log, meta] = [keys.log('calls'), keys.meta('calls')];
   const facts: Fact[] = [];
   const forgotten = new Set<string>();
-  let writer = { id: 'writer-1', next: 1, known: 0 };
+  const overwritten = new Set<string>();
+  /** `isNew`: it begins with the gap that an ingest writes that was just started. */
+  let writer = { id: 'writer-1', next: 1, known: 0, isNew: false };
   const elsewhere = { next: 1, known: 0 };
   let writers = 1;
   let published = 0;
@@ -61,6 +65,10 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
   }
 
   function remember(epoch: string, seq: number, entry: NewEntry): void {
+    if (entry.type === 'gap') {
+      rememberGap(epoch, seq, entry.body);
+      return;
+    }
     const position = positionOf(epoch, seq);
     const text = `{"type":"${entry.type}","id":"${position}",${entry.body.slice(1)}`;
     add({ position, seq, epoch, text, attributes: entry });
@@ -72,9 +80,15 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
     head = fact.position;
   }
 
+  function forgetWriter(isNew: boolean): void {
+    writers += 1;
+    writer = { id: `writer-${writers}`, next: 1, known: 0, isNew };
+  }
+
   return {
     facts,
     forgotten,
+    overwritten,
     get wasRolledBack() {
       return wasRolledBack;
     },
@@ -102,18 +116,15 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
         const body = `{"at":"${new Date(at).toISOString()}","event":"${attributes.event}","n":${published},"pad":"${'x'.repeat(padBytes)}"}`;
         return { type: 'call_event', at, body, ...attributes };
       });
+      if (writer.isNew) entries.unshift(connectedAgain());
       const appended = await appendToLog(
-        { redis, keys, channel: 'calls' },
+        { redis, keys, channel: 'calls', run: writer.id },
         { writerId: writer.id, firstWriterSeq: writer.next, entries, highestKnownSeq: writer.known },
       );
       const { epoch, lastSeq } = appended;
-      writer = { ...writer, next: writer.next + entries.length, known: lastSeq };
+      writer = { ...writer, next: writer.next + entries.length, known: lastSeq, isNew: false };
       const first = lastSeq - entries.length + 1;
-      if (appended.beganEpoch) {
-        const [gap] = await redis.xrange(log, `${first - 1}-0`, `${first - 1}-0`);
-        const body = gap?.[1][gap[1].indexOf('b') + 1];
-        if (body !== undefined && gap?.[1][1] === 'gap') rememberGap(epoch, first - 1, body);
-      }
+      if (appended.beganEpoch) await rememberBegin(epoch, first);
       for (const [index, entry] of entries.entries()) remember(epoch, first + index, entry);
     },
     async publishElsewhere() {
@@ -138,7 +149,7 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
     async loseLog() {
       await redis.del(log);
     },
-    async rollBack(entries) {
+    async rollBack(entries, kind) {
       const epochs = parseEpochs(await redis.hget(meta, 'epochs'));
       const first = epochs.at(-1)?.first ?? 1;
       const stream = (await redis.xrange(log, '-', '+')).map(([id]) => Number.parseInt(id, 10));
@@ -155,6 +166,11 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
         .hset(meta, 'seq', String(last))
         .set(keys.writer('calls', writer.id), `${writerSeq}:${last}`)
         .exec();
+      if (kind === 'lives') return;
+      // Of a server that is not this one: it took over.
+      await redis.hset(meta, 'server', 'f'.repeat(40));
+      await sleep(2);
+      forgetWriter(true);
     },
     async forgetMeta() {
       await forgetEpochs();
@@ -166,10 +182,19 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
       if (kind === 'lives') return;
       // Epochs are named after the millisecond: no server is emptied and asked again in the one in which an epoch began.
       await sleep(2);
-      writers += 1;
-      writer = { id: `writer-${writers}`, next: 1, known: 0 };
+      forgetWriter(false);
     },
   };
+
+  /** Of an epoch that began with this append: what it gave out again, and the gap that the log itself wrote in front. */
+  async function rememberBegin(epoch: string, first: number): Promise<void> {
+    const own = parseEpochs(await redis.hget(meta, 'epochs')).at(-1)?.first ?? first;
+    for (const fact of facts) if (fact.seq >= own && !forgotten.has(fact.epoch)) overwritten.add(fact.position);
+    if (own === first) return;
+    const [gap] = await redis.xrange(log, `${own}-0`, `${own}-0`);
+    const body = gap?.[1][gap[1].indexOf('b') + 1];
+    if (body !== undefined) rememberGap(epoch, own, body);
+  }
 
   function rememberGap(epoch: string, seq: number, body: string): void {
     const position = positionOf(epoch, seq);
@@ -177,6 +202,13 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
     const text = `"before":"${position}",${body.slice(1)}`;
     add({ position, seq, epoch, text, attributes: { type: 'gap' } });
   }
+}
+
+/** What ingest writes when it is connected again. */
+function connectedAgain(): NewEntry {
+  const at = Date.now();
+  const body = `{"at":"${new Date(at).toISOString()}","lost":null,"reason":"pbx_disconnected"}`;
+  return { type: 'gap', at, body };
 }
 
 function positionOf(epoch: string, seq: number): string {
