@@ -3,6 +3,7 @@ import type { Operation, Parameter } from '@3cx-relay/relay/documents/openapi.ts
 import type { JsonSchema } from '@3cx-relay/relay/documents/schema-shelf.ts';
 import fc from 'fast-check';
 import { ROUTES as ADMIN_ROUTES } from '../../integration/admin/route-rules.ts';
+import { adminBody } from './admin-bodies.ts';
 import { junk } from './malformed.ts';
 
 /**
@@ -41,29 +42,45 @@ function valid(given: JsonSchema, depth = 0): fc.Arbitrary<unknown> {
       return fc.array(valid((schema.items ?? {}) as JsonSchema, depth + 1), { maxLength: 4 });
     case 'object': {
       const members = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>);
-      const named = Object.fromEntries(members.map(([name, each]) => [name, nearly(each, depth + 1)]));
-      return fc.record(named, { requiredKeys: [] });
+      const named = Object.fromEntries(members.map(([name, each]) => [name, valid(each, depth + 1)]));
+      return fc.record(named, { requiredKeys: (schema.required ?? []) as string[] });
     }
     default:
       return textOf(schema);
   }
 }
 
-function textOf({ pattern, format }: JsonSchema): fc.Arbitrary<unknown> {
+function textOf({ pattern, format, minLength, maxLength }: JsonSchema): fc.Arbitrary<unknown> {
   if (format === 'date-time')
     return fc.constantFrom('2026-03-02T09:00:00Z', '0000-00-00T00:00:00Z', '9999-12-31T23:59:59Z');
   // Neither lookarounds nor classes of Unicode can be generated from.
   if (typeof pattern !== 'string' || /\(\?|\\[pP]/.test(pattern))
-    return fc.oneof(fc.constantFrom('101', 'start', 'now', '0'), junk);
+    return fc.oneof(
+      fc.constantFrom('101', 'start', 'now', '0'),
+      fc.string({ minLength: Number(minLength ?? 0), maxLength: Math.min(Number(maxLength ?? 40), 200) }),
+      junk,
+    );
   return fc.stringMatching(new RegExp(pattern, 'u'));
 }
 
-function nearly(schema: JsonSchema, depth = 0): fc.Arbitrary<unknown> {
+/** The last is a text like others, which PostgreSQL does not take. */
+const wrong = fc.oneof(junk, fc.jsonValue({ maxDepth: 1 }), fc.constant('all but one\u0000'));
+
+function nearly(schema: JsonSchema): fc.Arbitrary<unknown> {
   return fc.oneof(
-    { weight: 4, arbitrary: valid(schema, depth) },
-    { weight: 1, arbitrary: junk },
-    { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 1 }) },
+    { weight: 2, arbitrary: valid(schema) },
+    { weight: 2, arbitrary: withOneWrong(valid(schema)) },
+    { weight: 1, arbitrary: wrong },
   );
+}
+
+/** Of an object one member is something else, or is one that nobody knows. */
+function withOneWrong(right: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  return fc.tuple(right, fc.nat(), junk, wrong).map(([value, at, stray, other]) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return other;
+    const names = [...Object.keys(value), stray];
+    return { ...value, [names[at % names.length] ?? stray]: other };
+  });
 }
 
 const quote = (value: unknown) =>
@@ -134,7 +151,7 @@ const FIELDS = [
   'code',
   'token',
 ];
-const adminBody = fc.oneof(
+const anyBody = fc.oneof(
   fc.dictionary(
     fc.oneof(fc.constantFrom(...FIELDS, '__proto__'), junk),
     fc.oneof(fc.jsonValue({ maxDepth: 1 }), junk),
@@ -158,23 +175,38 @@ const QUERY = [
   'state',
 ];
 
+const queryValue = fc.oneof(fc.constantFrom('1', 'csv', 'ndjson', '2026-03-02'), junk);
+
+function adminBodyOf(route: string): fc.Arbitrary<unknown> {
+  const taken = adminBody(route);
+  if (!taken) return anyBody;
+  const near = nearly(taken.schema);
+  return fc.oneof(
+    { weight: 1, arbitrary: anyBody },
+    { weight: 2, arbitrary: near },
+    { weight: 2, arbitrary: taken.right ? withOneWrong(fc.constant(taken.right)) : near },
+  );
+}
+
 function ofAdmin(route: string): fc.Arbitrary<(from: Credentials) => Buffer> {
   const [method = '', template = ''] = route.split(' ');
+  const body = adminBodyOf(route);
   const id = fc.oneof(fc.constantFrom('0', '-1', '2147483647', '99999999999999999999', 'xapi'), junk);
   return fc
     .record({
       id,
-      body: adminBody,
-      query: fc.array(
-        fc.tuple(fc.constantFrom(...QUERY), fc.oneof(fc.constantFrom('1', 'csv', 'ndjson', '2026-03-02'), junk)),
-        { maxLength: 2 },
+      body,
+      // Where something is changed a query is refused before anything else is looked at.
+      query: fc.oneof(
+        { weight: method === 'GET' ? 1 : 6, arbitrary: fc.constant<[string, string][]>([]) },
+        { weight: 2, arbitrary: fc.array(fc.tuple(fc.constantFrom(...QUERY), queryValue), { maxLength: 2 }) },
       ),
     })
     .map(drawn => ({ adminToken }) => {
       const path = template.replace(/:\w+/g, () => quote(drawn.id) || '.');
       const query = drawn.query.map(([name, value]) => `${name}=${quote(value)}`).join('&');
-      const body = method === 'GET' ? undefined : drawn.body;
-      return request(`${method} ${path}?${query}`, [`Authorization: Bearer ${adminToken}`], body);
+      const sent = method === 'GET' ? undefined : drawn.body;
+      return request(`${method} ${path}?${query}`, [`Authorization: Bearer ${adminToken}`], sent);
     });
 }
 
