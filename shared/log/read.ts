@@ -202,7 +202,8 @@ function findReset(info: LogInfo, cursor: Cursor): LogPage | null {
   // than we saw, and its new epoch begins behind us.
   if (isContinued && (known === undefined || !beganWithin(unseen, cursor.after))) return null;
   // What Redis has lost or trimmed again since that one began may be in PostgreSQL: a reader is not to pass it over here.
-  const oldest = (isContinued ? unseen[0] : info.epochs[0])?.first ?? info.oldest;
+  const begun = isContinued ? unseen[0] : (info.epochs.find(({ epoch }) => epoch > (known ?? '')) ?? info.epochs[0]);
+  const oldest = begun?.first ?? info.oldest;
   cursor.after = oldest - 1;
   return { kind: 'reset', channel: info.channel, info: { ...info, oldest } };
 }

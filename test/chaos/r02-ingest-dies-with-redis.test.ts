@@ -8,6 +8,7 @@ import { waitFor } from '../harness/wait-for.ts';
 import { extent, limitOf } from './extent.ts';
 import { playBurst } from './load.ts';
 import { report } from './row.ts';
+import { logToBeStill } from './verdict.ts';
 
 /**
  * R2. A machine is gone with the Redis that took the writes and the ingest that wrote them; neither the replicas nor
@@ -43,6 +44,8 @@ async function positionsFrom(from: number): Promise<string[]> {
 }
 
 const idsOf = (client: RelayClient) => client.entries().map(({ id }) => String(id));
+/** Gaps that are no entries. */
+const ownGaps = ({ messages }: RelayClient) => messages.filter(({ type, id }) => type === 'gap' && id === undefined);
 
 async function listen(after: string): Promise<RelayClient> {
   const client = await connectClient(system.relayUrl, system.apiKey, { after });
@@ -66,9 +69,12 @@ test(
     await Promise.all([system.killRedis(), system.service('ingest').kill()]);
     const seen = parsePosition(live.position() ?? '');
     const healingSince = performance.now();
-    await dying;
     await Promise.all([system.restart('ingest'), system.restart('worker')]);
+    await waitFor(() => ownGaps(live).length > 0, { what: 'the client to be told', timeoutMs: 30_000 });
+    const healMs = Math.round(performance.now() - healingSince);
+    await dying;
     await playBurst(system, { seconds: SECONDS, perSecond: PER_SECOND });
+    await logToBeStill(system, 60_000);
 
     const { epochs, head } = await infoNow();
     const began = epochs.at(-1);
@@ -85,8 +91,7 @@ test(
       expect(ids.filter(id => id.startsWith(began?.epoch ?? 'none'))).toEqual(written);
     }
     const gap = { after: seen && formatPosition(seen), before: written[0] };
-    for (const client of [live, late])
-      expect(client.messages.filter(({ type, id }) => type === 'gap' && id === undefined)).toMatchObject([gap]);
+    for (const client of [live, late]) expect(ownGaps(client)).toMatchObject([gap]);
     const rows = async () => {
       const asked = "SELECT count(*)::int AS n FROM events WHERE channel = 'calls' AND epoch = $1";
       return (await system.postgres.query<{ n: number }>(asked, [began?.epoch])).rows[0]?.n;
@@ -97,7 +102,7 @@ test(
       load: `${PER_SECOND}/s, 2 clients`,
       seconds: SECONDS * 2,
       ...{ sent: null, logged: head, delivered: idsOf(live).length + idsOf(late).length },
-      ...{ duplicated: 0, missing: 0, gaps: 2, healMs: Math.round(performance.now() - healingSince) },
+      ...{ duplicated: 0, missing: 0, gaps: 2, healMs },
       note: `${(seen?.seq ?? 0) - kept} numbers that were seen begin again`,
     });
   },

@@ -95,7 +95,7 @@ export function expectNothingLost({ problems, missing, duplicated }: Verdict): v
 const STILL_MS = 1_200;
 
 /** Waits until ingest has nothing in hand any more. */
-async function logToBeStill(system: System, timeoutMs: number): Promise<void> {
+export async function logToBeStill(system: System, timeoutMs: number): Promise<void> {
   await waitFor(async () => (await reasonsOf(system, 'ingest')).length === 0, {
     what: 'ingest to be ready',
     timeoutMs,

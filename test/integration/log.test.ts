@@ -287,6 +287,29 @@ describe('a log that was lost', () => {
     await pages.next();
   });
 
+  test('and forgot its epochs but the first and the last is not read from the first again by who has seen that', async () => {
+    await appendToLog(target(), batchOf('a', 1, 3));
+    const [first] = (await readLogInfo(redis, keys, 'calls')).epochs;
+    await redis.del(keys.log('calls'));
+    await appendToLog(target(), batchOf('a', 4, 1, 3));
+    const abort = new AbortController();
+    const after = new Map([['calls' as const, 5]]);
+    const reader = open(urlOf(redis));
+    let healthy = 0;
+    const onHealthy = () => {
+      healthy += 1;
+    };
+    const pages = readLog({ redis: reader, keys, after, follow: true, blockMs: 20, signal: abort.signal, onHealthy });
+    const page = pages.next();
+    await waitFor(() => healthy > 0, { what: 'the follower to know both epochs' });
+    await redis.del(keys.log('calls'), keys.meta('calls'));
+    const written = redis.multi().hset(keys.meta('calls'), { seq: 6, epochs: `${first?.epoch}:1,zzzzzzzz:6` });
+    await written.xadd(keys.log('calls'), '6-0', 't', 'gap', 'at', 1, 'b', '{"at":"x"}').exec();
+    expect((await page).value).toMatchObject({ kind: 'reset', info: { oldest: 6 } });
+    abort.abort();
+    await pages.next();
+  });
+
   /** Another epoch, of a writer that knew of nothing behind it. */
   async function writeOn(epoch: string, seqs: readonly number[]): Promise<void> {
     const { epochs } = await readLogInfo(redis, keys, 'calls');

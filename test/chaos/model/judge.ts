@@ -16,12 +16,12 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
   let behind = 0;
   let gaps: Gap[] = [];
 
-  const closeRun = (next: Fact | null) => {
+  const closeRun = (next: Fact | null, segments: readonly Segment[]) => {
     const end = next?.position ?? `${client.place}~`;
     for (let index = behind; index < truth.facts.length; index += 1) {
       const fact = truth.facts[index];
       if (!fact || fact.position >= end) break;
-      if (!passes(fact, client.segments) || isExcused(fact, next)) continue;
+      if (!passes(fact, segments) || isExcused(fact, next)) continue;
       const told = gaps.length === 0 ? 'no gap' : JSON.stringify(gaps);
       wrong.push(`${fact.position} is missing between ${last || 'the start'} and ${end}, with ${told}`);
     }
@@ -33,7 +33,7 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
     return last === '' || isBeforeEpoch || gaps.some(gap => covers(gap, fact, truth.facts));
   };
 
-  for (const { text, position } of client.told) {
+  for (const [index, { text, position }] of client.told.entries()) {
     if (position === null) {
       wrong.push(...untruthsOf(text, truth, held));
       gaps.push(JSON.parse(text) as Gap);
@@ -47,12 +47,13 @@ export function judge(client: ReadingClient, truth: Truth, held: ReadonlySet<str
     }
     if (position <= last) wrong.push(`${position} came after ${last}`);
     if (!text.endsWith(fact.text)) wrong.push(`${position} is told as ${text.slice(0, 200)}`);
-    if (!passes(fact, client.segments)) wrong.push(`${position} does not match ${JSON.stringify(client.segments)}`);
-    closeRun(fact);
+    const segments = client.segments.filter(({ told }) => told <= index);
+    if (!passes(fact, segments)) wrong.push(`${position} does not match ${JSON.stringify(segments)}`);
+    closeRun(fact, segments);
     last = position;
     behind = place + 1;
   }
-  if (client.place !== 'start') closeRun(null);
+  if (client.place !== 'start') closeRun(null, client.segments);
   return wrong.slice(0, 10);
 }
 

@@ -4,8 +4,8 @@ import { type FilterQuery, type Place, type Reading, TRANSPORTS } from './transp
 /** What was told to a client, in order: entries of the log, and gaps that are told to it alone. */
 export type Told = { text: string; position: string | null };
 
-/** From which place on which filter was asked for. */
-export type Segment = { from: Place; filter: FilterQuery };
+/** From which place on which filter was asked for, and how much had been told by then: a place may be behind what was. */
+export type Segment = { from: Place; filter: FilterQuery; told: number };
 
 /** A client as its user would write it: keeps its place, comes back with it after every interruption, keeps account. */
 export class ReadingClient {
@@ -21,7 +21,7 @@ export class ReadingClient {
 
   constructor(transport: string, filter: FilterQuery, deps: { apiKey: string; relayUrl: () => string }) {
     this.transport = transport;
-    this.segments = [{ from: 'start', filter }];
+    this.segments = [{ from: 'start', filter, told: 0 }];
     this.#deps = deps;
   }
 
@@ -56,13 +56,13 @@ export class ReadingClient {
     if (reading && refiltering) {
       const from = await Promise.race([refiltering, this.#ended(reading)]);
       if (from !== null) {
-        this.segments.push({ from, filter });
+        this.segments.push({ from, filter, told: this.told.length });
         return;
       }
     }
     const wasWanted = this.#isWanted;
     this.cut();
-    this.segments.push({ from: this.place, filter });
+    this.segments.push({ from: this.place, filter, told: this.told.length });
     if (wasWanted) this.connect();
   }
 

@@ -4,6 +4,7 @@ import type { NewEntry } from '@3cx-relay/shared/log/entry.ts';
 import { parseEpochs } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { epochAt } from '@3cx-relay/shared/wire/position.ts';
 import type pg from 'pg';
 
 /** What is written, before anybody reads it; the body is made from it and from a number that is never given twice. */
@@ -62,6 +63,12 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
 
   async function forgetEpochs(): Promise<void> {
     for (const { epoch } of parseEpochs(await redis.hget(meta, 'epochs'))) forgotten.add(epoch);
+  }
+
+  /** Epochs are named after the millisecond: no server is emptied and asked again in the one in which an epoch began. */
+  async function nextMoment(): Promise<void> {
+    const last = facts.at(-1)?.epoch ?? '';
+    while (epochAt(Date.now()) <= last) await sleep(1);
   }
 
   function remember(epoch: string, seq: number, entry: NewEntry): void {
@@ -169,20 +176,18 @@ export function createTruth(deps: { redis: Redis; keys: LogKeys; pool: pg.Pool }
       if (kind === 'lives') return;
       // Of a server that is not this one: it took over.
       await redis.hset(meta, 'server', 'f'.repeat(40));
-      await sleep(2);
       forgetWriter(true);
     },
     async forgetMeta() {
       await forgetEpochs();
+      await nextMoment();
       await redis.del(meta);
     },
     async flush(kind) {
       await forgetEpochs();
       await redis.del(log, meta, keys.writer('calls', writer.id));
-      if (kind === 'lives') return;
-      // Epochs are named after the millisecond: no server is emptied and asked again in the one in which an epoch began.
-      await sleep(2);
-      forgetWriter(false);
+      await nextMoment();
+      if (kind === 'amnesia') forgetWriter(false);
     },
   };
 
