@@ -54,8 +54,8 @@ const CONNECTION_LOST = ['close', '-node'];
 interface Cursor {
   after: number;
   epochs: readonly EpochStart[];
-  /** At the last look the log ended before what was read of it: what comes next may be of an epoch that began behind us. */
-  isAhead: boolean;
+  /** At the last look the log ended before what was read of it, or knew no epoch: the next one may begin behind us. */
+  isInDoubt: boolean;
 }
 
 export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, void, void> {
@@ -70,7 +70,7 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
 async function* read(options: ReadOptions, losses: Losses): AsyncGenerator<LogPage, void, void> {
   const { keys, signal } = options;
   const cursors = new Map<Channel, Cursor>();
-  for (const [channel, after] of options.after) cursors.set(channel, { after, epochs: [], isAhead: false });
+  for (const [channel, after] of options.after) cursors.set(channel, { after, epochs: [], isInDoubt: false });
   const byKey = new Map([...cursors.keys()].map(channel => [keys.log(channel), channel]));
   const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
   // A follower must know which epochs it began in before it has read anything, or it could not tell a new log from its own.
@@ -98,7 +98,7 @@ async function* read(options: ReadOptions, losses: Losses): AsyncGenerator<LogPa
         const channel = byKey.get(key);
         const cursor = channel && cursors.get(channel);
         if (!channel || !cursor) continue;
-        const reset = cursor.isAhead ? findReset(await readLogInfo(options.redis, keys, channel), cursor) : null;
+        const reset = cursor.isInDoubt ? findReset(await readLogInfo(options.redis, keys, channel), cursor) : null;
         if (reset) {
           yield reset;
           continue;
@@ -191,12 +191,15 @@ async function decode(
 function findReset(info: LogInfo, cursor: Cursor): LogPage | null {
   const known = cursor.epochs.at(-1)?.epoch;
   // Forgotten, and nobody has written since: PostgreSQL may tell them again, or a new epoch says what became of the log.
-  if (known !== undefined && info.epochs.length === 0) return null;
+  if (known !== undefined && info.epochs.length === 0) {
+    cursor.isInDoubt = true;
+    return null;
+  }
   const isContinued =
     known === undefined ? cursor.after <= info.head : info.epochs.some(start => start.epoch === known);
   const unseen = info.epochs.slice(info.epochs.findIndex(start => start.epoch === known) + 1);
   cursor.epochs = info.epochs;
-  cursor.isAhead = isContinued && info.head < cursor.after;
+  cursor.isInDoubt = isContinued && info.head < cursor.after;
   // A head behind the cursor alone is a failover that lost its tail: the writer will begin a new epoch after its own
   // high-water mark, which is beyond ours, so waiting at the cursor misses nothing. A writer that died with it knows less
   // than we saw, and its new epoch begins behind us.

@@ -46,11 +46,17 @@ function socket(subprotocol: string, isCompressing: boolean): Transport {
     const ws = new WebSocket(url, subprotocol, { headers, perMessageDeflate: isCompressing });
     let isSubscribed = false;
     let onUnsubscribed: ((place: Place) => void) | undefined;
+    /** What is to be said again when a store was away. */
+    let asked: string | undefined;
+    const ask = (text: string) => {
+      if (ws.readyState === ws.OPEN) ws.send(text);
+    };
     ws.on('message', data => {
       for (const text of String(data).split('\n')) {
-        const message = JSON.parse(text) as { type: string; id?: string };
+        const message = JSON.parse(text) as { type: string; id?: string; code?: string };
         options.onMessage(text, message.id ?? null);
         isSubscribed ||= message.type !== 'hello';
+        if (message.type === 'error' && message.code === 'unavailable' && asked) setTimeout(ask, POLL_PAUSE_MS, asked);
         if (message.type === 'unsubscribed' && message.id) onUnsubscribed?.(message.id);
       }
     });
@@ -65,7 +71,8 @@ function socket(subprotocol: string, isCompressing: boolean): Transport {
         ws.send('{"type":"unsubscribe","channels":["calls"]}');
         return new Promise<Place>(resolve => {
           onUnsubscribed = place => {
-            ws.send(JSON.stringify({ type: 'subscribe', channels: { calls: { after: place, ...lists } } }));
+            asked = JSON.stringify({ type: 'subscribe', channels: { calls: { after: place, ...lists } } });
+            ask(asked);
             resolve(place);
           };
         });
