@@ -178,10 +178,11 @@ test('other sessions end with the password, which only a sign-in of some minutes
     const wrong = await later(path, { password: 'wrong' });
     expect(wrong).toMatchObject({ status: 403, body: { code: 'wrong_password', field: 'password' } });
   }
-  expect(await statusOf(others[1]?.token ?? '')).toBe(200);
-  expect((await later('/admin/account/sessions', { password })).status).toBe(204);
   const ended = others[1]?.token ?? '';
-  expect((await withToken(ended, other)('GET', '/admin/session')).status).toBe(401);
+  const statusThere = async () => (await withToken(ended, other)('GET', '/admin/session')).status;
+  expect([await statusOf(ended), await statusThere()]).toEqual([200, 200]);
+  expect((await later('/admin/account/sessions', { password })).status).toBe(204);
+  expect(await statusThere()).toBe(401);
   await waitFor(async () => (await statusOf(ended)) === 401, { what: 'its end here, too', timeoutMs: 1_000 });
   expect(await statusOf(tester.token)).toBe(200);
 });
@@ -216,6 +217,21 @@ test('what somebody changed of himself is so for his next request, before any ne
     expect(await self()).toMatchObject({ hasSecondFactor: false });
   } finally {
     await sql.query('ALTER TABLE admin_users ENABLE TRIGGER admin_users_change');
+  }
+});
+
+test('a session that is ended here is over here, before any news of it comes', async () => {
+  const tester = await signInAs(relay);
+  const [one, two] = [await signInUser(relay, tester.user), await signInUser(relay, tester.user)];
+  expect([await statusOf(one.token), await statusOf(two.token)]).toEqual([200, 200]);
+  await sql.query('ALTER TABLE admin_sessions DISABLE TRIGGER admin_sessions_end');
+  try {
+    await tester.browser('DELETE', `/admin/account/sessions/${one.sessionId}`);
+    expect(await statusOf(one.token)).toBe(401);
+    await tester.browser('DELETE', '/admin/account/sessions');
+    expect([await statusOf(two.token), await statusOf(tester.token)]).toEqual([401, 200]);
+  } finally {
+    await sql.query('ALTER TABLE admin_sessions ENABLE TRIGGER admin_sessions_end');
   }
 });
 
