@@ -29,6 +29,11 @@ export function epochOf(epochs: readonly EpochStart[], seq: number): string | un
   return epochs[0]?.epoch;
 }
 
+/** The first that is later than this one, which they need not contain: epochs sort by time. */
+export function epochAfter(epochs: readonly EpochStart[], epoch: string): EpochStart | undefined {
+  return epochs.find(start => start.epoch > epoch);
+}
+
 /** Whether one of these epochs, of which a reader has seen nothing, has numbers that he has seen in another one. */
 export function beganWithin(unseen: readonly EpochStart[], seenUntil: number): boolean {
   return unseen.some(({ first }) => first <= seenUntil);

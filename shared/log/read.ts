@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { createBackoff, sleep } from '../runtime/retry.ts';
 import type { Channel } from '../wire/channels.ts';
 import { decodeEntry, type LogEntry, type StreamEntry } from './entry.ts';
-import { beganWithin, type EpochStart, epochOf } from './epochs.ts';
+import { beganWithin, type EpochStart, epochAfter, epochOf } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
 import { type LogInfo, readLogInfo, readLogInfos } from './log-info.ts';
 
@@ -205,7 +205,7 @@ function findReset(info: LogInfo, cursor: Cursor): LogPage | null {
   // than we saw, and its new epoch begins behind us.
   if (isContinued && (known === undefined || !beganWithin(unseen, cursor.after))) return null;
   // What Redis has lost or trimmed again since that one began may be in PostgreSQL: a reader is not to pass it over here.
-  const begun = isContinued ? unseen[0] : (info.epochs.find(({ epoch }) => epoch > (known ?? '')) ?? info.epochs[0]);
+  const begun = isContinued ? unseen[0] : (epochAfter(info.epochs, known ?? '') ?? info.epochs[0]);
   const oldest = begun?.first ?? info.oldest;
   cursor.after = oldest - 1;
   return { kind: 'reset', channel: info.channel, info: { ...info, oldest } };

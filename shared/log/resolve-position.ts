@@ -1,5 +1,5 @@
 import type { LogPosition } from '../wire/position.ts';
-import type { EpochStart } from './epochs.ts';
+import { type EpochStart, epochAfter } from './epochs.ts';
 
 export type GapReason = 'pbx_disconnected' | 'retention' | 'log_reset' | 'log_rolled_back';
 
@@ -31,7 +31,7 @@ export function resolvePosition(
   const index = log.epochs.findIndex(start => start.epoch === after.epoch);
   const own = log.epochs[index];
   if (!own || after.seq < own.first - 1) {
-    const following = log.epochs.find(start => start.epoch > after.epoch);
+    const following = epochAfter(log.epochs, after.epoch);
     const cursor = own ? log.oldest - 1 : Math.max(log.oldest, following?.first ?? 0) - 1;
     return { cursor, gap: { lost: null, reason: 'log_reset' } };
   }

@@ -64,8 +64,8 @@ export class Subscription {
     this.channel = parts.channel;
     this.filter = parts.filter;
     this.asked = parts.asked ?? {};
-    this.#cursor = parts.cursor;
     const { epoch, cursor } = parts;
+    this.#cursor = cursor;
     this.#ahead = epoch !== null && cursor > deps.ring.head ? { epoch, seq: cursor } : null;
     this.#deps = deps;
   }
