@@ -96,6 +96,7 @@ export async function createRelay(
   const hub = createHub({ heartbeatMs: config.RELAY_HEARTBEAT_MS });
   const deliveries = createDeliveryWindow();
   const metrics = createRelayMetrics(deps.registry, { hub, budget });
+  const sending = { budget, stallMs: config.RELAY_CLIENT_STALL_MS, onWrite: metrics.wrote };
   const tiers = createTiers(
     { redis: commands.redis, keys, registry: deps.registry, errors, logger },
     {
@@ -212,9 +213,9 @@ export async function createRelay(
     keys,
     arrivals,
     blocks: { log, replay, ring },
-    streams: { authenticate: access.authenticateStream, hub, liveKeys, subscribeDeps, budget, onWrite: metrics.wrote },
+    streams: { authenticate: access.authenticateStream, hub, liveKeys, subscribeDeps, ...sending },
     readStream: createReadStream(
-      { hub, budget, onWrite: metrics.wrote },
+      { hub, ...sending },
       {
         longPollMs: config.RELAY_STREAM_LONG_POLL_MS,
         sseMs: config.RELAY_STREAM_SSE_MS,
@@ -271,8 +272,8 @@ export async function createRelay(
       isCompressing: config.RELAY_COMPRESSION,
       messagesPerSecond: config.RELAY_MAX_MESSAGES_PER_SECOND,
       refusedMessages: config.RELAY_MAX_REFUSED_MESSAGES,
-      stallMs: config.RELAY_CLIENT_STALL_MS,
-      onWrite: metrics.wrote,
+      stallMs: sending.stallMs,
+      onWrite: sending.onWrite,
     },
   );
   const port = await listen(server, config);

@@ -1,6 +1,9 @@
-import { afterEach, expect, it } from 'vitest';
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createClientCrowd } from '../harness/client-crowd.ts';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
+import { openRaw } from '../harness/raw-http.ts';
 import { connectClient } from '../harness/relay-client.ts';
 import { type RelayProcess, startRelayProcess } from '../harness/relay-process.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -11,7 +14,8 @@ import { report } from './row.ts';
 /**
  * R5. One client among many stops reading. Must hold: it costs at most 1.5 MB, the others' latency is what it was, each gets
  * everything once, and so does the stalled one as soon as it reads again; one that never does is cut off and goes on with
- * its position; fifty of them stay within the budget for all.
+ * its position, whatever the transport; fifty of them stay within the budget for all. Nor does the process suffer when one
+ * that is closed has not taken what was sent.
  */
 const crowdSize = extent({ quick: 50, full: 500 });
 const publishSeconds = extent({ quick: 1, full: 20 });
@@ -185,4 +189,50 @@ it('fifty clients that stop reading stay within the budget for all, and a health
     expect(client.breaks).toEqual([]);
     client.cut();
   }
+});
+
+describe.each(['/relay/events/stream?after=', '/relay/streams/calls?live=sse&offset='])('a stream, %s', path => {
+  /** Asks and reads nothing of what is answered. */
+  function openStalled({ url, apiKey }: RelayProcess, after: string): Socket {
+    const socket = openRaw(url).pause();
+    socket.on('error', () => undefined);
+    socket.write(`GET ${path}${after} HTTP/1.1\r\nhost: relay\r\nx-api-key: ${apiKey}\r\n\r\n`);
+    return socket;
+  }
+
+  it('that is not read for good is cut off', { timeout: 60_000 }, async () => {
+    const { relay } = await start({ RELAY_HEARTBEAT_MS: '400', RELAY_CLIENT_STALL_MS: '1000' });
+    const stalled = openStalled(relay, path.includes('live') ? '-1' : 'start');
+    await waitFor(async () => (await relay.metric('relay_clients')) === 1, { what: 'the client to be there' });
+    await waitFor(async () => (await relay.metric('relay_clients')) === 0, { what: 'the client to be cut off' });
+    expect(await relay.metric('relay_send_budget_used_bytes')).toBe(0);
+    stalled.destroy();
+  });
+
+  it('that is not read while its key ends takes nobody with it', { timeout: 60_000 }, async () => {
+    const { relay, log } = await start({});
+    const stalled = openStalled(relay, 'now');
+    await waitFor(async () => (await relay.metric('relay_clients')) === 1, { what: 'the client to be there' });
+    const body = `{"at":"2026-01-01T00:00:00.000Z","event":"call.updated","data":null,"pad":"${WIDE}"}`;
+    // One by one: what the kernel does not take whole is the last entry before the end.
+    for (let count = BACKLOG + 1; (await relay.metric('relay_queued_bytes')) === 0; count += 1) {
+      await log.fill(1, { body });
+      await waitFor(async () => (await relay.metric('relay_head')) === count, { what: 'the relay to have read it' });
+    }
+    const sql = new pg.Client({ connectionString: relay.databaseUrl });
+    await sql.connect();
+    await sql.query('DELETE FROM api_keys');
+    await sql.end();
+    await waitFor(
+      async () => {
+        await log.fill(1);
+        return (await relay.metric('relay_clients')) === 0;
+      },
+      { what: 'the client to be gone' },
+    );
+    await log.fill(1);
+    expect(relay.output()).not.toContain('unexpected');
+    expect((await fetch(`${relay.url}/relay/health`)).status).toBe(200);
+    stalled.destroy();
+  });
 });

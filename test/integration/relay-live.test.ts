@@ -1,5 +1,4 @@
 import { type IncomingMessage, request } from 'node:http';
-import { connect as netConnect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogFiller, type LogFiller, numberIn } from '../harness/log-filler.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
@@ -335,19 +334,6 @@ describe('manners', () => {
   });
 });
 
-describe('an upgrade that nobody can serve', () => {
-  it.each([
-    ['another path', '/relay/other', 404],
-    ['a target that is no URL', '//:0/', 400],
-    ['an unknown channel', '/relay/ws?channels=faxes', 400],
-    ['an empty filter', '/relay/ws?dn=', 400],
-  ])('for %s is refused with a problem document', async (_, path, status) => {
-    const answer = await rawUpgrade(path);
-    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(answer).toContain('application/problem+json');
-  });
-});
-
 describe('a log that was lost', () => {
   it('is announced to live clients, which go on with what is written next', async () => {
     const client = await connect();
@@ -362,24 +348,3 @@ describe('a log that was lost', () => {
     await client.close();
   });
 });
-
-/** An upgrade written by hand: client libraries refuse to send these. */
-async function rawUpgrade(path: string): Promise<string> {
-  const { hostname, port } = new URL(relay.url);
-  const socket = netConnect(Number(port), hostname);
-  socket.write(
-    [
-      `GET ${path} HTTP/1.1`,
-      'Host: relay',
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-      `X-API-Key: ${relay.apiKey}`,
-      '\r\n',
-    ].join('\r\n'),
-  );
-  let answer = '';
-  for await (const chunk of socket) answer += String(chunk);
-  return answer;
-}

@@ -40,7 +40,6 @@ export class Connection implements Outlet, LiveClient {
   readonly subscriptions = new Map<Channel, Subscription>();
   readonly encoding: Encoding;
   readonly #ws: WebSocket;
-  readonly #socket: Socket;
   readonly #queue: SocketQueue;
   readonly #budget: SendBudget;
   readonly #limits: ConnectionLimits;
@@ -49,9 +48,6 @@ export class Connection implements Outlet, LiveClient {
   #isClosed = false;
   /** Pings since the client last answered or said anything. */
   #unanswered = 0;
-  /** Bytes that the kernel had taken at the last heartbeat, and when it last took some or nothing waited. */
-  #takenBytes = 0;
-  #takenAt = performance.now();
   #refused = 0;
   /** Token bucket of client messages. */
   #tokens: number;
@@ -66,8 +62,7 @@ export class Connection implements Outlet, LiveClient {
   constructor(ws: WebSocket, socket: Socket, deps: ConnectionDeps) {
     this.encoding = deps.encoding;
     this.#ws = ws;
-    this.#socket = socket;
-    this.#queue = new SocketQueue(socket, deps.budget);
+    this.#queue = new SocketQueue(socket, socket, deps.budget);
     this.#budget = deps.budget;
     this.#limits = deps.limits;
     this.#onWrite = deps.onWrite;
@@ -188,12 +183,10 @@ export class Connection implements Outlet, LiveClient {
    */
   beat(): void {
     const isBusy = !this.#queue.isIdle || this.#ws.isPaused;
-    const taken = this.#socket.bytesWritten - this.#queue.bytes;
-    if (!isBusy || taken > this.#takenBytes) this.#takenAt = performance.now();
-    this.#takenBytes = taken;
+    const stalledMs = this.#queue.stalledMs(isBusy);
     if (isBusy) {
       this.#unanswered = 0;
-      if (performance.now() - this.#takenAt >= this.#limits.stallMs) this.terminate();
+      if (stalledMs >= this.#limits.stallMs) this.terminate();
       return;
     }
     if (this.#unanswered >= MAX_UNANSWERED_PINGS) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
 import type { CloseVerdict } from '@3cx-relay/shared/wire/close-codes.ts';
 import { encode } from './encoding.ts';
@@ -22,24 +23,31 @@ export class EventStream implements Outlet, LiveClient {
   readonly #queue: SocketQueue;
   readonly #budget: SendBudget;
   readonly #onWrite: OnWrite;
-  #isClosed = false;
+  readonly #stallMs: number;
+  #isGone = false;
 
-  /** `response` has its headers sent; `onClose` is called once. */
-  constructor(response: ServerResponse, deps: { budget: SendBudget; onWrite: OnWrite; onClose: () => void }) {
+  /** `response` has its headers sent, on `socket`; `onClose` is called once. */
+  constructor(
+    response: ServerResponse,
+    socket: Socket,
+    deps: { budget: SendBudget; stallMs: number; onWrite: OnWrite; onClose: () => void },
+  ) {
     this.#response = response;
-    this.#queue = new SocketQueue(response, deps.budget);
+    this.#queue = new SocketQueue(response, socket, deps.budget);
+    this.#stallMs = deps.stallMs;
     this.#budget = deps.budget;
     this.#onWrite = deps.onWrite;
     response.on('close', () => {
-      this.#isClosed = true;
+      this.#isGone = true;
       for (const subscription of this.subscriptions.values()) subscription.end();
       this.#queue.close();
       deps.onClose();
     });
   }
 
+  /** From the verdict on: what waits is still sent, and nothing more can be written. */
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#isGone || this.#response.writableEnded;
   }
 
   get queuedBytes(): number {
@@ -51,7 +59,7 @@ export class EventStream implements Outlet, LiveClient {
   }
 
   async whenIdle(): Promise<void> {
-    if (!this.#isClosed) await this.#queue.whenIdle();
+    if (!this.isClosed) await this.#queue.whenIdle();
   }
 
   maxBytes(): number {
@@ -59,7 +67,7 @@ export class EventStream implements Outlet, LiveClient {
   }
 
   write(bytes: Buffer, count: number): void {
-    if (this.#isClosed || this.#response.writableEnded) return;
+    if (this.isClosed) return;
     this.#queue.write(bytes);
     this.#onWrite(count, bytes.length);
   }
@@ -87,13 +95,14 @@ export class EventStream implements Outlet, LiveClient {
   }
 
   beat(): void {
-    if (this.#isClosed || this.#response.writableEnded || !this.isIdle()) return;
-    this.#queue.write(COMMENT);
+    if (this.isClosed) return;
+    if (this.#queue.stalledMs() >= this.#stallMs) this.terminate();
+    else if (this.isIdle()) this.#queue.write(COMMENT);
   }
 
   /** Its own reconnect obeys `retry`. */
   leave(afterMs: number): void {
-    if (this.#isClosed || this.#response.writableEnded) return;
+    if (this.isClosed) return;
     this.#queue.write(Buffer.from(`retry: ${afterMs}\n\n`));
     this.send({ type: 'reconnect', afterMs });
   }

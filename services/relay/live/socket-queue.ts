@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { SendBudget } from './send-budget.ts';
 
@@ -6,15 +7,21 @@ const NOTHING = Buffer.alloc(0);
 /** What one client's socket has taken from us and not yet handed to the kernel. */
 export class SocketQueue {
   readonly #stream: Writable;
+  readonly #socket: Socket;
   readonly #budget: SendBudget;
   readonly #waiting: (() => void)[] = [];
   readonly #onFlushed = () => this.#settle();
   #isProbing = false;
   /** Of the budget: what waited when this was last looked at. */
   #counted = 0;
+  /** Bytes that the kernel had taken at the last look, and when it last took some or nothing waited. */
+  #takenBytes = 0;
+  #takenAt = performance.now();
 
-  constructor(stream: Writable, budget: SendBudget) {
+  /** `stream` is written to: `socket` itself, or the HTTP response on it. */
+  constructor(stream: Writable, socket: Socket, budget: SendBudget) {
     this.#stream = stream;
+    this.#socket = socket;
     this.#budget = budget;
   }
 
@@ -24,6 +31,14 @@ export class SocketQueue {
 
   get isIdle(): boolean {
     return this.#stream.writableLength === 0;
+  }
+
+  /** Ms for which nothing was taken of what waits; looked at now and then, as exact as the looks are frequent. */
+  stalledMs(isBusy = !this.isIdle): number {
+    const taken = this.#socket.bytesWritten - this.#socket.writableLength;
+    if (!isBusy || taken > this.#takenBytes) this.#takenAt = performance.now();
+    this.#takenBytes = taken;
+    return performance.now() - this.#takenAt;
   }
 
   write(bytes: Buffer): void {
@@ -61,9 +76,12 @@ export class SocketQueue {
     else if (this.#waiting.length > 0) this.#probe();
   }
 
-  /** Others write to the same socket (pings, headers) and tell us nothing: nothing, written last, is flushed last. */
+  /**
+   * Others write to the same socket (pings, headers) and tell us nothing: nothing, written last, is flushed last. Behind
+   * its end nothing may be written at all, and `close` comes.
+   */
   #probe(): void {
-    if (this.#isProbing) return;
+    if (this.#isProbing || this.#stream.writableEnded) return;
     this.#isProbing = true;
     this.#stream.write(NOTHING, () => {
       this.#isProbing = false;

@@ -199,10 +199,10 @@ export function createWebSocketEndpoint(
   }
 
   async function serve(connection: Connection, { key, first, owner, record }: Accepted): Promise<void> {
-    const greeting = greet(connection, key);
+    const opened = open(connection, key, first);
     connection.listen(
       async message => {
-        await greeting;
+        await opened;
         await carryOut(connection, message, { key, record });
       },
       () => {
@@ -212,7 +212,12 @@ export function createWebSocketEndpoint(
     );
     hub.add(connection, owner);
     logger.debug({ session: connection.session, client: key.clientName }, 'client connected');
-    await greeting;
+    await opened;
+  }
+
+  /** What it asked for when it connected comes before whatever it asks for on the connection. */
+  async function open(connection: Connection, key: ApiKey, first: Accepted['first']): Promise<void> {
+    await greet(connection, key);
     for (const [channel, request] of first) {
       await subscribe(connection, { channel, scope: channelScopeOf(key, channel), ...request });
     }

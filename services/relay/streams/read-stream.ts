@@ -15,6 +15,8 @@ import type { StreamChunk, StreamGone, StreamRead, StreamSource } from './stream
 export interface ReadStreamDeps {
   readonly hub: Hub;
   readonly budget: SendBudget;
+  /** See RELAY_CLIENT_STALL_MS. */
+  readonly stallMs: number;
   readonly onWrite: OnWrite;
 }
 
@@ -116,7 +118,7 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
       'x-accel-buffering': 'no',
     });
     context.flushHeaders();
-    const connection: StreamConnection = new StreamConnection(context.res, source, {
+    const connection: StreamConnection = new StreamConnection(context.res, context.req.socket, source, {
       ...deps,
       cursor: query.cursor ?? null,
       followed,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { LiveClient, Place } from '../live/live-client.ts';
 import type { OnWrite } from '../live/outlet.ts';
 import type { SendBudget } from '../live/send-budget.ts';
@@ -25,7 +26,7 @@ export class StreamConnection implements LiveClient {
   readonly subscriptions = new Map<never, never>();
   readonly #response: ServerResponse;
   readonly #source: StreamSource;
-  readonly #deps: { budget: SendBudget; onWrite: OnWrite };
+  readonly #deps: { budget: SendBudget; stallMs: number; onWrite: OnWrite };
   readonly #queue: SocketQueue;
   readonly #left = new AbortController();
   readonly #followed: Omit<Place, 'position'>;
@@ -34,12 +35,14 @@ export class StreamConnection implements LiveClient {
   #next = '';
   #told: { next: string; isUpToDate: boolean } | null = null;
 
-  /** `response` has its headers sent; `cursor` is the client's, if it has one; `onClose` is called once. */
+  /** `response` has its headers sent, on `socket`; `cursor` is the client's, if it has one; `onClose` is called once. */
   constructor(
     response: ServerResponse,
+    socket: Socket,
     source: StreamSource,
     deps: {
       budget: SendBudget;
+      stallMs: number;
       onWrite: OnWrite;
       onClose: () => void;
       cursor: string | null;
@@ -50,7 +53,7 @@ export class StreamConnection implements LiveClient {
     this.#source = source;
     this.#deps = deps;
     this.#followed = deps.followed;
-    this.#queue = new SocketQueue(response, deps.budget);
+    this.#queue = new SocketQueue(response, socket, deps.budget);
     this.#cursor = nextCursor(deps.cursor);
     response.on('close', () => {
       this.#left.abort();
@@ -127,9 +130,14 @@ export class StreamConnection implements LiveClient {
     this.#deps.onWrite(count, bytes.length);
   }
 
-  /** Keeps the offset of a client that gets nothing fresh. */
   beat(): void {
-    if (this.#isOver || !this.#queue.isIdle) return;
+    if (this.#isOver) return;
+    if (this.#queue.stalledMs() >= this.#deps.stallMs) this.terminate();
+    else if (this.#queue.isIdle) this.#showLife();
+  }
+
+  /** Keeps the offset of a client that gets nothing fresh. */
+  #showLife(): void {
     if (this.#told && this.#told.next !== this.#next) this.#write(this.#control(this.#told.isUpToDate), 0);
     else this.#queue.write(COMMENT);
   }

@@ -54,7 +54,7 @@ export async function startStreamServer(options: { longPollMs: number }): Promis
   const hub = createHub({ heartbeatMs: 15_000 });
   const budget = createSendBudget({ clientBytes: mib, totalBytes: 64 * mib });
   const readStream = createReadStream(
-    { hub, budget, onWrite: () => undefined },
+    { hub, budget, stallMs: 600_000, onWrite: () => undefined },
     { longPollMs: options.longPollMs, sseMs: 60_000, maxConnections: 1_000 },
   );
   const blocks = { log, replay, ring };

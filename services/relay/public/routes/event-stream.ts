@@ -21,6 +21,8 @@ export interface EventStreamDeps {
   readonly liveKeys: LiveKeys;
   readonly subscribeDeps: SubscribeDeps;
   readonly budget: SendBudget;
+  /** See RELAY_CLIENT_STALL_MS. */
+  readonly stallMs: number;
   readonly onWrite: OnWrite;
 }
 
@@ -96,7 +98,10 @@ export function addEventStream(
     context.status = 200;
     context.set(HEADERS);
     context.flushHeaders();
-    const stream: EventStream = new EventStream(res, { ...deps, onClose: () => deps.hub.remove(stream) });
+    const stream: EventStream = new EventStream(res, context.req.socket, {
+      ...deps,
+      onClose: () => deps.hub.remove(stream),
+    });
     end = endOf(stream);
     stream.open(RETRY_MS);
     deps.hub.add(stream, ownerOf(key, context.req));
