@@ -54,8 +54,10 @@ const CONNECTION_LOST = ['close', '-node'];
 interface Cursor {
   after: number;
   epochs: readonly EpochStart[];
-  /** At the last look the log ended before what was read of it, or knew no epoch: the next one may begin behind us. */
+  /** At the last look the log ended before what was read of it, or did not know its epoch: the next one may begin behind us. */
   isInDoubt: boolean;
+  /** Where the log ended that was first seen to have come back from before the epoch that was read. */
+  olderHead: number | null;
 }
 
 export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, void, void> {
@@ -70,7 +72,8 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<LogPage, vo
 async function* read(options: ReadOptions, losses: Losses): AsyncGenerator<LogPage, void, void> {
   const { keys, signal } = options;
   const cursors = new Map<Channel, Cursor>();
-  for (const [channel, after] of options.after) cursors.set(channel, { after, epochs: [], isInDoubt: false });
+  for (const [channel, after] of options.after)
+    cursors.set(channel, { after, epochs: [], isInDoubt: false, olderHead: null });
   const byKey = new Map([...cursors.keys()].map(channel => [keys.log(channel), channel]));
   const backoff = createBackoff({ firstMs: 100, maxMs: 2_000 });
   // A follower must know which epochs it began in before it has read anything, or it could not tell a new log from its own.
@@ -195,8 +198,17 @@ function findReset(info: LogInfo, cursor: Cursor): LogPage | null {
     cursor.isInDoubt = true;
     return null;
   }
-  const isContinued =
-    known === undefined ? cursor.after <= info.head : info.epochs.some(start => start.epoch === known);
+  const last = info.epochs.at(-1);
+  const isKnown = info.epochs.some(start => start.epoch === known);
+  const isOlder = !isKnown && cursor.epochs.some(start => start.epoch === last?.epoch);
+  if (isOlder && info.head < cursor.after && info.head === (cursor.olderHead ?? info.head)) {
+    // Its writer will say so in a later epoch, or PostgreSQL tell of the one that was read. Who remembers nothing goes on.
+    cursor.olderHead = info.head;
+    cursor.isInDoubt = true;
+    return null;
+  }
+  cursor.olderHead = null;
+  const isContinued = known === undefined ? cursor.after <= info.head : isKnown;
   const unseen = info.epochs.slice(info.epochs.findIndex(start => start.epoch === known) + 1);
   cursor.epochs = info.epochs;
   cursor.isInDoubt = isContinued && info.head < cursor.after;
@@ -205,7 +217,7 @@ function findReset(info: LogInfo, cursor: Cursor): LogPage | null {
   // than we saw, and its new epoch begins behind us.
   if (isContinued && (known === undefined || !beganWithin(unseen, cursor.after))) return null;
   // What Redis has lost or trimmed again since that one began may be in PostgreSQL: a reader is not to pass it over here.
-  const begun = isContinued ? unseen[0] : (epochAfter(info.epochs, known ?? '') ?? info.epochs[0]);
+  const begun = isContinued ? unseen[0] : (epochAfter(info.epochs, known ?? '') ?? (isOlder ? last : info.epochs[0]));
   const oldest = begun?.first ?? info.oldest;
   cursor.after = oldest - 1;
   return { kind: 'reset', channel: info.channel, info: { ...info, oldest } };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Channel } from '../wire/channels.ts';
+import { epochAt } from '../wire/position.ts';
 import { type EpochStart, formatEpochs } from './epochs.ts';
 import type { LogKeys } from './keys.ts';
 
@@ -25,7 +26,8 @@ export async function recallLog(
   if (persisted.epochs.length === 0) return false;
   const { redis, keys, channel } = target;
   const epochs = formatEpochs(ofOneNumbering(persisted.epochs));
-  return (await redis.eval(RECALL_SCRIPT, 2, keys.meta(channel), keys.log(channel), epochs, persisted.seq)) === 1;
+  const args = [epochs, persisted.seq, epochAt(Date.now())];
+  return (await redis.eval(RECALL_SCRIPT, 2, keys.meta(channel), keys.log(channel), ...args)) === 1;
 }
 
 /** Where numbers began again because nobody was left to remember, what came before is of another numbering. */

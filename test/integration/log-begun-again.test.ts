@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type EpochStart, parseEpochs } from '@3cx-relay/shared/log/epochs.ts';
 import { recallLog } from '@3cx-relay/shared/log/recall.ts';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogFiller, type LogFiller } from '../harness/log-filler.ts';
 import { startTestRelay, type TestRelay } from '../harness/relay.ts';
-import { connectClient, isEntry } from '../harness/relay-client.ts';
+import { connectClient, isEntry, type RelayClient } from '../harness/relay-client.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 let relay: TestRelay;
@@ -102,4 +103,52 @@ it('a log whose writer knew less than its readers begins again behind them: they
   expect(String(told?.after) >= `${epoch}_${'20'.padStart(16, '0')}`).toBe(true);
   await client.close();
   await forgetful.stop();
+});
+
+describe('a log that came back from before an epoch that was read', () => {
+  /** Five entries, and an epoch of five; what came back has three of the first. */
+  async function comeBack(): Promise<{ client: RelayClient; newest: EpochStart[] }> {
+    const { redis, keys } = log;
+    await log.fill(5);
+    const older = (await redis.hget(keys.meta('calls'), 'epochs')) ?? '';
+    await redis.del(keys.log('calls'));
+    await log.fill(4);
+    const newest = parseEpochs(await redis.hget(keys.meta('calls'), 'epochs'));
+    const client = await connectClient(relay.url, relay.apiKey, { after: 'start' });
+    await client.waitForMessage('caught_up');
+    const entry = ['t', 'call_event', 'at', '1', 'b', '{"at":""}'];
+    const back = redis.multi().del(keys.log('calls'), keys.writer('calls', 'filler'));
+    for (const seq of [1, 2, 3]) back.xadd(keys.log('calls'), `${seq}-0`, ...entry);
+    await back.hset(keys.meta('calls'), { seq: 3, epochs: older }).exec();
+    client.messages.length = 0;
+    return { client, newest };
+  }
+
+  it('is waited for: told by PostgreSQL it goes on behind that epoch, and nobody gets anything again', async () => {
+    const { client, newest } = await comeBack();
+    // Longer than the tail stays silent before it looks.
+    await sleep(1_500);
+    expect(client.messages).toEqual([]);
+    const { redis, keys } = log;
+    expect(await recallLog({ redis, keys, channel: 'calls' }, { epochs: newest, seq: 10 })).toBe(true);
+    const next = createLogFiller({ ...relay, writerId: 'next' });
+    await next.fill(2);
+    await waitFor(() => client.entries().length >= 3, { what: 'what comes next' });
+    expect(client.entries().map(({ id }) => Number(String(id).split('_')[1]))).toEqual([11, 12, 13]);
+    expect(client.entries()[0]).toMatchObject({ type: 'gap', reason: 'log_rolled_back', lost: 7 });
+    await client.close();
+    await next.stop();
+  });
+
+  it('and goes on there is told, with all that was written since', async () => {
+    const { client } = await comeBack();
+    await sleep(1_500);
+    const forgetful = createLogFiller({ ...relay, writerId: 'forgetful' });
+    await forgetful.fill(3);
+    await waitFor(() => client.entries().length >= 6, { what: 'the epoch that goes on' });
+    expect(client.messages[0]).toMatchObject({ type: 'gap', reason: 'log_reset', lost: null });
+    expect(client.entries().map(({ id }) => Number(String(id).split('_')[1]))).toEqual([1, 2, 3, 4, 5, 6]);
+    await client.close();
+    await forgetful.stop();
+  });
 });

@@ -7,11 +7,13 @@ import { movePosition } from '@3cx-relay/shared/store/log-positions.ts';
 import { createPool, type PostgresPool } from '@3cx-relay/shared/store/pool.ts';
 import { recallLogs } from '@3cx-relay/shared/store/recall-logs.ts';
 import { inTransaction } from '@3cx-relay/shared/store/transaction.ts';
+import { epochAt } from '@3cx-relay/shared/wire/position.ts';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../harness/database.ts';
 import { createTestRedis } from '../harness/redis.ts';
+import { waitFor } from '../harness/wait-for.ts';
 
 const logger = pino({ level: 'silent' });
 let database: TestDatabase;
@@ -110,6 +112,51 @@ describe('a Redis that lost the log while nobody was there', () => {
     expect(await append('second', 1)).toBe(13);
     expect((await readLogInfo(redis, keys, 'calls')).epochs).toEqual([{ epoch: before.epoch, first: 1 }]);
     expect(await typesInLog()).not.toContain('gap');
+  });
+});
+
+describe('a Redis that came back from before an epoch that PostgreSQL has', () => {
+  /** What it came back with: three entries of the first epoch, of which there were five before the second began. */
+  async function comeBack(): Promise<{ epoch: string; seq: number }> {
+    await append('first', 5);
+    const older = await redis.hget(keys.meta('calls'), 'epochs');
+    await redis.del(keys.log('calls'));
+    await append('second', 4);
+    const newest = await persistAll();
+    await redis.del(keys.log('calls'), keys.writer('calls', 'first'), keys.writer('calls', 'second'));
+    for (const seq of [1, 2, 3])
+      await redis.xadd(keys.log('calls'), `${seq}-0`, 't', 'call_event', 'at', '1', 'b', '{}');
+    await redis.hset(keys.meta('calls'), { seq: 3, epochs: older });
+    // Epochs are named after the millisecond.
+    await waitFor(() => epochAt(Date.now()) > newest.epoch, { what: 'a later name' });
+    return newest;
+  }
+
+  it('is told of it: numbers go on behind it, and positions of it keep their meaning', async () => {
+    const before = await comeBack();
+    await recall();
+    const known = await readLogInfo(redis, keys, 'calls');
+    expect(known.epochs.map(({ first }) => first)).toEqual([1, 6]);
+    expect(resolvePosition(before, known)).toEqual({ cursor: before.seq, gap: null });
+    expect(await append('third', 1)).toBe(before.seq + 2);
+    expect((await readLogInfo(redis, keys, 'calls')).epochs.map(({ first }) => first)).toEqual([1, 6, before.seq + 1]);
+  });
+
+  it('and was written since, tells what stands under the same numbers in an epoch of its own', async () => {
+    const before = await comeBack();
+    await append('third', 12);
+    await recall();
+    const { epochs, head } = await readLogInfo(redis, keys, 'calls');
+    expect(head).toBe(15);
+    expect(epochs.map(({ first }) => first)).toEqual([1, 6]);
+    expect(epochs[1]?.epoch).not.toBe(before.epoch);
+    // Who had seen the one that is gone gets all that is not of the first.
+    expect(resolvePosition(before, { epochs, head, oldest: 1 })).toEqual({
+      cursor: 5,
+      gap: { lost: null, reason: 'log_reset' },
+    });
+    await recall();
+    expect((await readLogInfo(redis, keys, 'calls')).epochs).toEqual(epochs);
   });
 });
 
