@@ -1,6 +1,7 @@
 import type { ErrorSink } from '@3cx-relay/shared/errors/error-sink.ts';
 import type { StateSnapshot } from '@3cx-relay/shared/log/snapshot.ts';
 import type { Logger } from '@3cx-relay/shared/runtime/logger.ts';
+import { createBackoff, sleep } from '@3cx-relay/shared/runtime/retry.ts';
 import type { Registry } from 'prom-client';
 import { CallModel } from './call-model/call-model.ts';
 import type { IngestConfig } from './config.ts';
@@ -28,6 +29,8 @@ export interface Ingestion {
   /** Asks the PBX for nothing more, and resolves when everything that arrived is on its way into the log. */
   drain(): Promise<void>;
 }
+
+const REPUBLISH_RETRY = { firstMs: 200, maxMs: 5_000 };
 
 export function createIngestion(
   config: IngestConfig,
@@ -153,15 +156,24 @@ export function createIngestion(
     onLogLost(channel) {
       if (channel !== 'calls') return;
       logger.error('the log was lost or rolled back: its state is written again');
-      deps.readProjection().then(
-        ({ calls, participants }) =>
-          pipeline.enqueue(() =>
-            pipeline.republish({ calls: Object.keys(calls), participants: Object.keys(participants) }),
-          ),
-        (error: unknown) => logger.error({ err: error }, 'the state could not be compared with Redis'),
-      );
+      void republish();
     },
   });
+  const stopping = new AbortController();
+  async function republish(): Promise<void> {
+    const backoff = createBackoff(REPUBLISH_RETRY);
+    while (!stopping.signal.aborted) {
+      try {
+        const { calls, participants } = await deps.readProjection();
+        const projection = { calls: Object.keys(calls), participants: Object.keys(participants) };
+        return pipeline.enqueue(() => pipeline.republish(projection));
+      } catch (error) {
+        // Whoever asks for the active calls would be told of ended ones until then.
+        logger.warn({ err: error }, 'the state could not be compared with Redis: it is tried again');
+        await sleep(backoff.next(), stopping.signal);
+      }
+    }
+  }
   return {
     get lastFrameAt() {
       return feed.lastFrameAt;
@@ -173,6 +185,7 @@ export function createIngestion(
       return reconciler.error;
     },
     async drain() {
+      stopping.abort();
       silence.stop();
       records.stop();
       // A snapshot that a frozen PBX does not answer would keep what stands behind it from the log.

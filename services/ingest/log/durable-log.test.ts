@@ -223,3 +223,21 @@ test('a log that was lost is told to the watcher, a new one is not', async () =>
   expect(lost).toEqual(['calls']);
   await log.stop(1_000);
 });
+
+test('a log that was lost is told to the watcher when the answer that told of it was lost, too', async () => {
+  const keys = createLogKeys(prefix);
+  let fate: Fate = 'works';
+  const log = await open({ keys, fate: () => fate });
+  const lost: string[] = [];
+  log.watch({ onRoom: () => undefined, onLogLost: channel => lost.push(channel) });
+  log.write('calls', entry(1));
+  await waitFor(async () => (await logged(keys)).length === 1, { what: 'the first entry' });
+  await redis.del(keys.log('calls'), keys.meta('calls'), keys.writer('calls', 'w'));
+  fate = 'written, answer lost';
+  log.write('calls', entry(2));
+  await waitFor(async () => (await logged(keys)).length > 0, { what: 'the new log' });
+  fate = 'works';
+  await waitFor(() => lost.length === 1, { what: 'the news' });
+  await log.stop(1_000);
+  expect(lost).toEqual(['calls']);
+});

@@ -50,6 +50,8 @@ export class DurableLog {
   readonly #options: DurableLogOptions;
   readonly #deps: DurableLogDeps;
   readonly #writers = new Map<Channel, LogWriter>();
+  /** Of what was last acknowledged. */
+  readonly #epochs = new Map<Channel, string>();
   readonly #stopping = new AbortController();
   readonly #entries: Counter<'channel'>;
   readonly #batchSize: Histogram;
@@ -180,9 +182,17 @@ export class DurableLog {
     this.#latency.observe((performance.now() - startedAt) / 1_000);
     this.#batchSize.observe(batch.entries.length);
     this.#entries.inc({ channel }, batch.entries.length - appended.skipped);
-    // The very first batch of a new log begins an epoch, too, but at number 1.
-    if (appended.beganEpoch && appended.lastSeq > batch.entries.length) this.#watcher?.onLogLost(channel);
+    if (this.#isLost(channel, batch, appended)) this.#watcher?.onLogLost(channel);
     return appended;
+  }
+
+  /** An answer that never came may be the one that told of it: the epoch tells again. */
+  #isLost(channel: Channel, batch: AppendBatch, { epoch, beganEpoch, lastSeq }: Appended): boolean {
+    const before = this.#epochs.get(channel);
+    this.#epochs.set(channel, epoch);
+    if (before !== undefined) return before !== epoch;
+    // The very first batch of a new log begins an epoch, too, but at number 1.
+    return beganEpoch && lastSeq > batch.entries.length;
   }
 
   #startSpooling(why: string): void {

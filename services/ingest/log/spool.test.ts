@@ -1,20 +1,17 @@
-import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdtemp, open as openFile, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { waitFor } from '../../../test/harness/wait-for.ts';
 import { Spool, type SpooledEntry } from './spool.ts';
 
 let folder: string;
 const path = () => join(folder, 'spool.jsonl');
-const open = () =>
-  Spool.open({
-    folder,
-    name: 'spool.jsonl',
-    onError: error => {
-      throw error;
-    },
-  });
+const failAtOnce = (error: unknown) => {
+  throw error;
+};
+const open = (onError: (error: unknown) => void = failAtOnce) => Spool.open({ folder, name: 'spool.jsonl', onError });
 const entry = (writerSeq: number, more: Partial<SpooledEntry> = {}): SpooledEntry => ({
   channel: 'calls',
   writerId: 'w',
@@ -112,6 +109,29 @@ describe('the spool', () => {
     const long = entry(1, { entry: { type: 'x', at: 1, body: `{"x":"${'y'.repeat(3_000_000)}"}` } });
     spool.add([long, entry(2)]);
     expect((await readAll(spool)).flat()).toEqual([long, entry(2)]);
+    await spool.stop();
+  });
+
+  test('a disk that keeps half of a write, and cannot be rid of it at once, costs no entry', async () => {
+    const errors: unknown[] = [];
+    const spool = await open(error => errors.push(error));
+    spool.add([entry(1)]);
+    await spool.settled();
+    const file = await openFile(path());
+    const calls = Object.getPrototypeOf(file) as typeof file;
+    await file.close();
+    const torn = vi.spyOn(calls, 'appendFile').mockImplementationOnce(async text => {
+      await appendFile(path(), String(text).slice(0, 20));
+      throw new Error('EIO');
+    });
+    const stuck = vi.spyOn(calls, 'truncate').mockRejectedValueOnce(new Error('EIO'));
+    spool.add([entry(2)]);
+    await waitFor(async () => (await stat(path())).size === spool.bytes, { what: 'the disk to take it' });
+    torn.mockRestore();
+    stuck.mockRestore();
+    expect((await readAll(spool)).flat()).toEqual([entry(1), entry(2)]);
+    expect(spool.unreadableLines).toBe(0);
+    expect(errors).toHaveLength(1);
     await spool.stop();
   });
 

@@ -47,6 +47,9 @@ export class Spool {
   #writing: Promise<void> | null = null;
   #unreadableLines = 0;
   #isHeld = false;
+  /** A write broke off, and what it left in the file is still there. */
+  #isTorn = false;
+  #retry: NodeJS.Timeout | undefined;
 
   private constructor(file: FileHandle, size: number, onError: (error: unknown) => void) {
     this.#file = file;
@@ -162,6 +165,7 @@ export class Spool {
   async stop(): Promise<void> {
     this.add([]);
     await this.#writing;
+    clearTimeout(this.#retry);
     await this.#file.close();
   }
 
@@ -172,11 +176,15 @@ export class Spool {
       const entries = this.#waiting.slice();
       const text = `${entries.map(toLine).join('\n')}\n`;
       try {
+        await this.#mend();
+        this.#isTorn = true;
         await this.#file.appendFile(text);
         await this.#file.datasync();
+        this.#isTorn = false;
       } catch (error) {
         this.#onError(error);
-        await this.#undo();
+        await this.#mend().catch(() => undefined);
+        this.#retry = setTimeout(() => this.add([]), RETRY_WRITE_MS).unref();
         break;
       }
       this.#size += Buffer.byteLength(text);
@@ -186,10 +194,11 @@ export class Spool {
     this.#writing = null;
   }
 
-  async #undo(): Promise<void> {
-    // Half a line in the middle would make the next one unreadable, too.
-    await this.#file.truncate(this.#size).catch(() => undefined);
-    setTimeout(() => this.add([]), RETRY_WRITE_MS).unref();
+  /** Half a line in the middle would make the next one unreadable, too. */
+  async #mend(): Promise<void> {
+    if (!this.#isTorn) return;
+    await this.#file.truncate(this.#size);
+    this.#isTorn = false;
   }
 
   #takeBatch(chunk: Buffer): SpooledBatch | null {
