@@ -25,6 +25,8 @@ const PACE = extent({
 const FAULT_EVERY_MS = extent({ quick: 2_000, full: 3_000 });
 const CLIENTS = extent({ quick: 4, full: 10 });
 const RECONCILED_WITHIN_MS = 2_000;
+/** What is told of a call that was lost: what happened so long before and after it. */
+const AROUND_MS = 10_000;
 
 /** Each is over when the next one comes, except for what ends by itself. */
 const FAULTS: readonly object[] = [
@@ -185,7 +187,7 @@ test(
     expect([...told.ends].filter(([, count]) => count !== 1)).toEqual([]);
     expect([...told.calls.keys()].filter(id => !told.ends.has(id))).toEqual([]);
     expect(told.open.size).toBe(0);
-    expect(verdict.lost.filter(call => !cut.has(call)).map(describePlayed)).toEqual([]);
+    expect(verdict.lost.filter(call => !cut.has(call)).map(call => aroundOf(call, entries, played))).toEqual([]);
     expect(verdict.invented.map(call => storyOf(call, entries, played))).toEqual([]);
     expect(wrong.map(({ call, told }) => [describePlayed(call), ...storyOf(told, entries, played)])).toEqual([]);
     expect(await outagesWithoutGap(entries)).toEqual([]);
@@ -228,6 +230,26 @@ function storyOf(call: ToldCall, entries: readonly LoggedEntry[], played: readon
     describeTold(call),
     ...played.filter(({ callid }) => callid === call.pbxCallId).map(each => `played: ${describePlayed(each)}`),
     ...entries.filter(({ body }) => body.includes(`"${call.callId}"`)).map(({ id, body }) => `${id} ${body}`),
+  ];
+}
+
+/** What happened to those who took part, and to the line, while a call was played that nobody told of. */
+function aroundOf(call: PlayedCall, entries: readonly LoggedEntry[], played: readonly PlayedCall[]): string[] {
+  const numbers = [call.dn, call.number];
+  const isNear = (from: number, to: number) => from <= call.endedAt + AROUND_MS && to >= call.startedAt - AROUND_MS;
+  const isTheirs = (other: PlayedCall) => numbers.includes(other.dn) || numbers.includes(other.number);
+  return [
+    describePlayed(call),
+    ...played
+      .filter(other => other !== call && isTheirs(other) && isNear(other.startedAt, other.endedAt))
+      .map(other => `played: ${describePlayed(other)}`),
+    ...entries
+      .filter(({ type, body }) => type === 'gap' || numbers.some(number => body.includes(`"${number}"`)))
+      .filter(({ body }) => {
+        const { at, from = at, to = at } = JSON.parse(body) as { at: string; from?: string; to?: string };
+        return isNear(Date.parse(from), Date.parse(to));
+      })
+      .map(({ id, body }) => `${id} ${body}`),
   ];
 }
 
