@@ -191,14 +191,22 @@ describe.skipIf(!hasNginx).each(SITES)('$name', site => {
 
   test('what the relay says passes as it is', async () => {
     const own = { 'content-security-policy': "default-src 'self'", 'x-content-type-options': 'nosniff' };
+    const cookie = 'relay_stream=x; Path=/relay/events/stream';
     const relay = createHttpServer((_, response) => {
-      response.writeHead(404, { ...own, 'strict-transport-security': 'max-age=1', 'content-type': 'text/plain' });
+      response.writeHead(404, {
+        ...own,
+        'strict-transport-security': 'max-age=1',
+        'content-type': 'text/plain',
+        'set-cookie': cookie,
+      });
       response.end('its own words');
     }).listen(ports.relay, '127.0.0.1');
     await once(relay, 'listening');
     try {
       const answer = await ask('/relay/nothing');
       expect(answer).toMatchObject({ status: 404, headers: own, body: 'its own words' });
+      // But for the path of a cookie, which must be the one that the browser knows.
+      expect(answer.headers['set-cookie']).toEqual([`relay_stream=x; Path=${site.prefix}/relay/events/stream`]);
       // The PBX's host is for the PBX to bind.
       expect(answer.headers['strict-transport-security']).toBe(site.name === 'beside a 3CX' ? undefined : 'max-age=1');
     } finally {

@@ -51,6 +51,7 @@ test('a secret in JSON that is only text, in a header, or at the place of the cu
   expect(told).toContain('expires_in');
   expect(toSafeText(`${'x'.repeat(60)} postgres://relay:hunter2hunter2@db/relay`, 90)).not.toContain('hunter');
   expect(toSafeText(`${'x'.repeat(60)} client_secret=hunter2hunter2`, 80)).not.toContain('hunter');
+  expect(toSafeText('redis+sentinel://a:1,b:2/m?sentinelPassword=hunter2hunter2', 90)).not.toContain('hunter');
   expect(toSafeText('a'.repeat(200), 100)).toHaveLength(100);
   expect(toSafeText('token=1', 7)).toHaveLength(7);
 });

@@ -17,7 +17,7 @@ const SECRET_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/:\/\/[^\s/@]*:[^\s/@]+@/g, `://${REDACTED}@`],
   // A JWT, with or without its signature.
   [/\beyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?/g, REDACTED],
-  [/\b(client_secret|password|access_token|refresh_token|api_?key|token)=[^\s&;,"']+/gi, `$1=${REDACTED}`],
+  [/\b([\w-]{0,40}(?:secret|password|token|api_?key))=[^\s&;,"']+/gi, `$1=${REDACTED}`],
   // The same as JSON, also as JSON within JSON: the body of an answer that nobody understood.
   [
     /(\\{0,8}["'])([\w-]*(?:secret|password|token|api_?key|authorization))\1\s*:\s*\1[^"'\\]+/gi,

@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { totpOffer } from '@3cx-relay/shared/wire/admin/account.ts';
 import { Redis } from 'ioredis';
+import { Secret, TOTP } from 'otpauth';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callCommandLine } from '../../harness/command-line.ts';
@@ -160,6 +163,44 @@ test('without Redis nobody signs in, because nobody would count, and who is sign
   await waitFor(works, { what: 'signing in to work again' });
   await behind.stop();
   await proxy.stop();
+});
+
+test('attempts that nobody could judge, because PostgreSQL is away, lock nobody out', async () => {
+  const proxy = await startTcpProxy(relay.databaseUrl);
+  const behind = await startTestRelay({
+    ...{ DATABASE_URL: proxy.url, REDIS_URL: relay.redisUrl, PBX_ID: relay.pbxId },
+    ...{ ADMIN_FAILED_SIGN_INS_PER_USER_AND_ADDRESS: '2', ADMIN_LOCKOUT_MS: '60000' },
+  });
+  const username = await newUser();
+  const enter = () => signIn(username, '192.0.2.77', password, behind);
+  await proxy.cut();
+  for (let n = 0; n < 4; n += 1) expect((await enter()).status).toBe(503);
+  await proxy.restore();
+  const answers: number[] = [];
+  await waitFor(async () => answers[answers.push((await enter()).status) - 1] === 200, { what: 'to be let in' });
+  expect(answers).not.toContain(429);
+  await behind.stop();
+  await proxy.stop();
+});
+
+test('a password without its second factor lifts no count of guesses at that one', async () => {
+  const { redisUrl, databaseUrl, pbxId } = relay;
+  const patient = await startTestRelay({
+    ...{ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, PBX_ID: pbxId },
+    ...{ ADMIN_FAILED_SIGN_INS_PER_USER_AND_ADDRESS: '4', ADMIN_FAILED_SIGN_INS_PER_ADDRESS: '100' },
+  });
+  const { browser } = await signInAs(patient, { role: 'viewer', password });
+  const { secret } = totpOffer.parse((await browser('POST', '/admin/account/totp', { password })).body);
+  const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
+  expect((await browser('POST', '/admin/account/totp/confirm', { code })).status).toBe(200);
+  const from = { 'x-real-ip': '192.0.2.78' };
+  const statuses: number[] = [];
+  for (let n = 0; n < 5; n += 1) {
+    statuses.push((await browser('POST', '/admin/account/totp', { password, totp: '000000' }, from)).status);
+    if (n < 3) await browser('DELETE', `/admin/account/sessions/${randomUUID()}`, { password }, from);
+  }
+  expect(statuses).toEqual([403, 403, 403, 403, 429]);
+  await patient.stop();
 });
 
 test('a hash of a lower cost is replaced at the next sign-in', async () => {

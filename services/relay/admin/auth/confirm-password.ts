@@ -5,6 +5,7 @@ import type { SignedIn } from '../admin-state.ts';
 import type { SecondFactorGiven } from './second-factor.ts';
 import type { SignInDeps } from './sign-in.ts';
 import type { FailedSignIn, SignInAudit } from './sign-in-audit.ts';
+import { judge } from './sign-in-limits.ts';
 
 /**
  * Lets somebody who is signed in prove that he is still the same, before he changes how he signs in. Guesses count like
@@ -34,20 +35,24 @@ export function createConfirmPassword(
       tell('too_many_sign_ins');
       throw tooManySignIns(lockedMs);
     }
-    const user = await selectAdminUserByName(deps.pool, username);
-    if (!(await deps.passwords.isRight(password, user)) || !user) {
+    const { user, isRight } = await judge(deps.limits, attempt, async () => {
+      const found = await selectAdminUserByName(deps.pool, username);
+      return { user: found, isRight: await deps.passwords.isRight(password, found) };
+    });
+    if (!user || !isRight) {
       tell('wrong_password');
       throw new ProblemError('wrong_password', `${field}: is not the password of ${username}`, field);
     }
-    const verdict = factor && (await deps.secondFactor.check(user, factor));
+    const verdict = await judge(deps.limits, attempt, () => deps.secondFactor.check(user, factor ?? {}));
     if (verdict === 'invalid_totp') {
       tell(verdict);
       const codeField = factor?.recoveryCode === undefined ? 'totp' : 'recoveryCode';
       const detail = `${codeField}: is not right, or was used before`;
       throw new ProblemError('wrong_second_factor', detail, codeField);
     }
+    // A password alone is no proof of who has a second factor, and lifts no count of guesses at that one.
     await deps.limits.succeeded(attempt, verdict !== 'totp_required');
-    if (verdict === 'totp_required') {
+    if (factor && verdict === 'totp_required') {
       tell(verdict);
       const detail = 'totp: is required of who has a second factor, or a recovery code as recoveryCode';
       throw new ProblemError('second_factor_required', detail, 'totp');

@@ -149,6 +149,20 @@ export function createSignInLimits(deps: { redis: Redis; keys: LogKeys }, option
   };
 }
 
+/** Judges what somebody gave. What could not be judged, because a store is away or too much is asked at once, is no failure. */
+export async function judge<Verdict>(
+  limits: SignInLimits,
+  who: Attempt,
+  work: () => Promise<Verdict>,
+): Promise<Verdict> {
+  try {
+    return await work();
+  } catch (error) {
+    await limits.succeeded(who, false).catch(() => undefined);
+    throw error;
+  }
+}
+
 /** Whoever is locked out of this user may try again, and the next lock is as short as the first. */
 export async function liftLocks({ redis, keys }: { redis: Redis; keys: LogKeys }, username: string): Promise<void> {
   const user = digestOf(username);

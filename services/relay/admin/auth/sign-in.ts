@@ -1,11 +1,12 @@
 import { type StoredAdminUser, selectAdminUserByName } from '@3cx-relay/shared/store/admin-users.ts';
 import type { PostgresPool } from '@3cx-relay/shared/store/pool.ts';
+import { username as usernameSchema } from '@3cx-relay/shared/wire/admin/users.ts';
 import type { SignedIn } from '../admin-state.ts';
 import type { PasswordCheck } from './password-check.ts';
 import type { SecondFactor, SecondFactorGiven } from './second-factor.ts';
 import type { AdminSessions, SessionOrigin } from './sessions.ts';
 import type { SignInAudit } from './sign-in-audit.ts';
-import type { SignInLimits } from './sign-in-limits.ts';
+import { judge, type SignInLimits } from './sign-in-limits.ts';
 
 export interface Credentials extends SecondFactorGiven {
   readonly username: string;
@@ -37,21 +38,25 @@ export function createSignIn(deps: SignInDeps): SignIn {
     const { username, password } = credentials;
     const attempt = { username, address: from.address };
     const lockedMs = await deps.limits.attempt(attempt);
-    const find = () => selectAdminUserByName(deps.pool, username);
+    // PostgreSQL folds letters that we do not: a name that nobody can have would be somebody's, and count for nobody.
+    const isName = usernameSchema.safeParse(username).success;
+    const find = async () => (isName ? selectAdminUserByName(deps.pool, username) : null);
     if (lockedMs > 0) {
       deps.failures.failed({ user: find, address: from.address, reason: 'too_many_sign_ins' });
       return { ok: false, reason: 'too_many_sign_ins', retryAfterMs: lockedMs };
     }
 
-    const user = await find();
+    const { user, isRight } = await judge(deps.limits, attempt, async () => {
+      const found = await find();
+      return { user: found, isRight: await deps.passwords.isRight(password, found) };
+    });
     const refuse = (reason: 'invalid_credentials' | 'invalid_totp' | 'totp_required') =>
       deps.failures.failed({ user, address: from.address, reason });
-    const isRight = await deps.passwords.isRight(password, user);
     if (!user || !isRight) {
       refuse('invalid_credentials');
       return { ok: false, reason: 'invalid_credentials' };
     }
-    const secondFactor = await deps.secondFactor.check(user, credentials);
+    const secondFactor = await judge(deps.limits, attempt, () => deps.secondFactor.check(user, credentials));
     if (secondFactor === 'totp_required') {
       await deps.limits.succeeded(attempt, false);
       refuse(secondFactor);
