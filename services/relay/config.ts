@@ -54,6 +54,8 @@ export const relayConfig = {
   RELAY_TRUSTED_PROXIES: trustedProxies,
   RELAY_TICKET_TTL_MS: integer({ min: 100, max: 600_000, default: 30_000 }),
   RELAY_STREAM_PASS_TTL_MS: integer({ min: 1_000, max: 7 * 86_400_000, default: 3_600_000 }),
+  /** Of one holder within that time: a quarter of a kilobyte of Redis each. */
+  RELAY_MAX_STREAM_PASSES: integer({ min: 10, max: 10_000_000, default: 10_000 }),
   RELAY_FAILED_KEYS_PER_MINUTE: integer({ min: 1, max: 1_000_000, default: 30 }),
   RELAY_FAILED_KEYS_BLOCK_MS: integer({ min: 1_000, max: 86_400_000, default: 60_000 }),
   RELAY_MAX_ANONYMOUS_REQUEST_ENTRIES_PER_SECOND: integer({ min: 1, max: 1_000_000, default: 10 }),

@@ -155,12 +155,14 @@ export async function createRelay(
     {
       ticketTtlMs: config.RELAY_TICKET_TTL_MS,
       streamPassTtlMs: config.RELAY_STREAM_PASS_TTL_MS,
+      maxStreamPasses: config.RELAY_MAX_STREAM_PASSES,
       failedKeys: { perMinute: config.RELAY_FAILED_KEYS_PER_MINUTE, blockMs: config.RELAY_FAILED_KEYS_BLOCK_MS },
       allowedOrigins: config.RELAY_ALLOWED_ORIGINS,
     },
   );
   const admit = createAdmission(
     createKeyRate({ redis: commands.redis, keys }, { requestsPerSecond: config.RELAY_KEY_REQUESTS_PER_SECOND }),
+    access.failedKeys,
   );
   const pingPostgres = store.ping;
   const storesWatch = watchStores({ tail, pingPostgres }, { logger, errors });
@@ -213,7 +215,7 @@ export async function createRelay(
     keys,
     arrivals,
     blocks: { log, replay, ring },
-    streams: { authenticate: access.authenticateStream, hub, liveKeys, subscribeDeps, ...sending },
+    streams: { access: access.stream, hub, liveKeys, subscribeDeps, ...sending },
     readStream: createReadStream(
       { hub, ...sending },
       {

@@ -46,6 +46,8 @@ export interface LogKeys {
   ticket(digest: string): string;
   /** String with expiry: the id of the API key that the cookie of an event stream stands for. `digest` of the cookie. */
   streamPass(digest: string): string;
+  /** String with expiry: how many of them somebody was given lately. */
+  streamPasses(owner: string): string;
   /** Prefix of the counters of failed keys, one for each address. */
   readonly failedKeys: string;
   /** Prefix of the counters of wallboard links that were not valid, one for each address. */
@@ -95,6 +97,7 @@ export function createLogKeys(pbxId: string): LogKeys {
     idempotencyKeys: (owner: string) => `${prefix}:idempotency-keys:${owner}`,
     ticket: (digest: string) => `${prefix}:ticket:${digest}`,
     streamPass: (digest: string) => `${prefix}:stream-pass:${digest}`,
+    streamPasses: (owner: string) => `${prefix}:stream-passes:${owner}`,
     failedKeys: `${prefix}:failed-keys`,
     failedWallboards: `${prefix}:failed-wallboards`,
     newKeys: `${prefix}:new-keys`,

@@ -32,6 +32,7 @@ export const AUDIT_ACTIONS = [
   'error.acknowledge',
   'errors.export',
   'history.export',
+  'records.export',
   'history.erase',
   'audit.verify',
   'audit.seal',

@@ -293,6 +293,24 @@ test('a command from elsewhere is on record', async () => {
   });
 });
 
+test('a key that is tried from elsewhere again and again is told to stay away, and is not put on record any more', async () => {
+  const { id, apiKey } = await relay.createKey({ addresses: ['203.0.113.9'] });
+  const headers = { 'x-real-ip': '198.51.100.9' };
+  const attempt = async () => (await ask('/relay/calls', apiKey, { method: 'POST', body: '{}', headers })).status;
+  const statuses: number[] = [];
+  for (let n = 0; n < 40; n += 1) statuses.push(await attempt());
+  expect(statuses.filter(status => status === 403)).toHaveLength(30);
+  expect(statuses.slice(30)).toEqual(Array(10).fill(429));
+  const onRecord = async () => {
+    const { events } = (await ask('/relay/events?channel=audit&order=desc&limit=100', relay.apiKey)).body;
+    return (events as { data: { actor: { id: string } } }[]).filter(({ data }) => data.actor.id === String(id)).length;
+  };
+  await waitFor(async () => (await onRecord()) >= 30, { what: 'the attempts on record' });
+  expect(await onRecord()).toBe(30);
+  const inside = { 'x-real-ip': '203.0.113.9' };
+  expect((await ask('/relay/events', apiKey, { headers: inside })).status).toBe(200);
+});
+
 test('a key has no more live connections than it may, sockets and streams, and a place is free when one is closed', async () => {
   const { apiKey } = await relay.createKey({ limits: { maxConnections: 2 } });
   const one = await connectClient(relay.url, apiKey);

@@ -151,6 +151,24 @@ test('too many exports at a time are told to come back, and a client that takes 
   expect(stalled.every(({ complete }) => !complete)).toBe(true);
 });
 
+test('an export is audited when it begins and when it ends', async () => {
+  const minute = `from=${T0}&to=${T0 + 60_000}`;
+  await (await stand.get(`/relay/cdr?${minute}&format=csv&dn=105`)).text();
+  const path = '/relay/events?channel=audit&event=records.export&limit=2&order=desc';
+  const found = await waitFor(
+    async () => {
+      const { events } = (await (await stand.get(path)).json()) as { events: { data: Record<string, unknown> }[] };
+      return events[0]?.data.outcome === 'done' && events.map(({ data }) => data);
+    },
+    { what: 'the export in the audit' },
+  );
+  const query = { from: new Date(T0).toISOString(), to: new Date(T0 + 60_000).toISOString(), dns: ['105'] };
+  expect(found).toMatchObject([
+    { outcome: 'done', target: 'records:cdr', details: { format: 'csv', query, records: 2 } },
+    { outcome: 'begun', actor: { kind: 'api_key' }, address: '127.0.0.1' },
+  ]);
+});
+
 test('a PBX that goes away under way is told in the last line, with where to go on', async () => {
   const response = await open('ndjson');
   response.pause();

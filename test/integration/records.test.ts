@@ -23,6 +23,9 @@ async function linesOf(stand: RecordsStand, path: string): Promise<unknown[]> {
     .map(line => JSON.parse(line) as unknown);
 }
 
+/** Files, settings, addresses: for whoever runs the relay, and not for who has a key. */
+const INSIDE = /\.ini|PBX_|\/var\/|127\.0\.0\.1/;
+
 async function problemOf(stand: RecordsStand, path: string) {
   const response = await stand.get(path);
   expect(response.headers.get('content-type')).toContain('application/problem+json');
@@ -147,11 +150,14 @@ describe('a PBX without a database', () => {
   test('has no agent states, and says so', async () => {
     const told = await problemOf(stand, `/relay/agent-states?${day()}`);
     expect(told).toMatchObject({ status: 404, code: 'not_on_this_pbx' });
+    expect(told.detail).not.toMatch(INSIDE);
   });
 
   test('and whose API client may not read them refuses', async () => {
     await stand.sim.post('/sim/faults', { kind: 'http-error', status: 403, path: '/xapi', ms: 60_000 });
-    expect(await problemOf(stand, `/relay/cdr?${day()}`)).toMatchObject({ status: 403, code: 'pbx_forbidden' });
+    const told = await problemOf(stand, `/relay/cdr?${day()}`);
+    expect(told).toMatchObject({ status: 403, code: 'pbx_forbidden' });
+    expect(told.detail).not.toMatch(INSIDE);
     await stand.sim.request('DELETE', '/sim/faults');
     expect((await pageOf(stand, `/relay/cdr?${day()}`)).records.length).toBeGreaterThan(2);
   });

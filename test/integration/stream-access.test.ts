@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createAccess } from '@3cx-relay/relay/keys/access.ts';
 import { APIKeyManager } from '@3cx-relay/relay/keys/api-key-manager.ts';
 import { STREAM_PATH } from '@3cx-relay/relay/keys/authenticate-stream.ts';
+import { ProblemError } from '@3cx-relay/relay/public/problem-error.ts';
 import { createLogKeys } from '@3cx-relay/shared/log/keys.ts';
 import { createLogger } from '@3cx-relay/shared/runtime/logger.ts';
 import { connectRedis } from '@3cx-relay/shared/runtime/redis.ts';
@@ -16,6 +17,7 @@ import { adminSecret } from '../harness/relay.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 const PASS_MS = 1_000;
+const MAX_PASSES = 3;
 const logger = createLogger({ name: 'test', level: 'silent' });
 
 let database: TestDatabase;
@@ -43,6 +45,7 @@ beforeAll(async () => {
     {
       ticketTtlMs: 30_000,
       streamPassTtlMs: PASS_MS,
+      maxStreamPasses: MAX_PASSES,
       failedKeys: { perMinute: 1_000, blockMs: 1_000 },
       allowedOrigins: ['https://crm.example.com'],
     },
@@ -50,9 +53,19 @@ beforeAll(async () => {
   // A stream that greets with the name of the client, and stays open.
   const app = new Koa();
   app.use(async context => {
-    const authenticated = await access.authenticateStream(context);
+    const authenticated = await access.stream.authenticate(context);
     if ('problem' in authenticated) {
       context.status = authenticated.problem.status;
+      return;
+    }
+    if (context.method === 'HEAD') {
+      context.status = 200;
+      return;
+    }
+    try {
+      await access.stream.letComeBack(context);
+    } catch (error) {
+      context.status = error instanceof ProblemError ? error.problem.status : 500;
       return;
     }
     context.respond = false;
@@ -125,6 +138,26 @@ it('the pass of an open stream outlives its time, and ends that long after the s
   again.cut();
   await waitFor(async () => (await stores.redis.redis.keys(passKeys)).length === 0, { what: 'the passes to end' });
   expect((await open(`?ticket=${ticket}`, { cookie: String(stream.cookie) })).status).toBe(401);
+});
+
+it('somebody is let back by so many passes at a time, and none is left where no stream begins', async () => {
+  const { id } = await createKey();
+  const ticket = async () => `?ticket=${(await access.tickets.issue(id)).ticket}`;
+  const asked = await fetch(`${url}${await ticket()}`, { method: 'HEAD' });
+  expect(asked.headers.get('set-cookie')).toBeNull();
+  const statuses: number[] = [];
+  for (let n = 0; n < MAX_PASSES + 1; n += 1) {
+    const stream = await open(await ticket());
+    statuses.push(stream.status);
+    stream.cut();
+  }
+  expect(statuses).toEqual([200, 200, 200, 429]);
+  const isServed = async () => {
+    const stream = await open(await ticket());
+    stream.cut();
+    return stream.status === 200;
+  };
+  await waitFor(isServed, { what: 'the first passes to have expired' });
 });
 
 it('a pass dies with its key', async () => {

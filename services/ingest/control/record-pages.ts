@@ -135,11 +135,8 @@ function unread(error: unknown): string {
 
 /** A database that is not there is no news: what XAPI says is. */
 function bothFailed(ofDatabase: OperatorError, ofXapi: OperatorError): OperatorError {
-  const isAbsent = ofDatabase.code === 'PBX_DB_ABSENT' || ofDatabase.code === 'PBX_TABLE_ABSENT';
-  return new OperatorError(
-    isAbsent ? ofXapi.code : ofDatabase.code,
-    `${ofDatabase.message}. XAPI has them neither: ${ofXapi.message}`,
-  );
+  if (ofDatabase.code === 'PBX_DB_ABSENT' || ofDatabase.code === 'PBX_TABLE_ABSENT') return ofXapi;
+  return new OperatorError(ofDatabase.code, `${ofDatabase.message}. XAPI has them neither: ${ofXapi.message}`);
 }
 
 /** Nobody waits any more for what could not begin in time. */

@@ -6,9 +6,9 @@ import { reportRejections } from '../errors/report-rejections.ts';
 import { createOrigins, type Origins } from '../public/origins.ts';
 import type { APIKeyManager } from './api-key-manager.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
-import { type AuthenticateStream, createAuthenticateStream } from './authenticate-stream.ts';
+import { createStreamAccess, type StreamAccess } from './authenticate-stream.ts';
 import { createAuthenticateUpgrade } from './authenticate-upgrade.ts';
-import { createFailedKeys, type FailedKeysLimits } from './failed-keys.ts';
+import { createFailedKeys, type FailedKeys, type FailedKeysLimits } from './failed-keys.ts';
 import { createRefuseCredential } from './refuse-credential.ts';
 import { createStreamPasses } from './stream-pass.ts';
 import { createTickets, type Tickets } from './tickets.ts';
@@ -21,14 +21,16 @@ export interface Access {
   /** A WebSocket: by its key or a ticket. */
   readonly authenticateUpgrade: Authenticate;
   /** An event stream: by its key, a ticket or the pass that a ticket left. */
-  readonly authenticateStream: AuthenticateStream;
+  readonly stream: StreamAccess;
   readonly tickets: Tickets;
   readonly origins: Origins;
+  readonly failedKeys: FailedKeys;
 }
 
 export interface AccessOptions {
   readonly ticketTtlMs: number;
   readonly streamPassTtlMs: number;
+  readonly maxStreamPasses: number;
   readonly failedKeys: FailedKeysLimits;
   readonly allowedOrigins: readonly string[];
 }
@@ -49,13 +51,17 @@ export function createAccess(
   const authenticate = createAuthenticate(deps.apiKeys, { refuseCredential, failedKeys });
   const tickets = createTickets(deps, { ttlMs: options.ticketTtlMs });
   const origins = createOrigins(options.allowedOrigins);
-  const passes = createStreamPasses(deps, { ttlMs: options.streamPassTtlMs });
+  const passes = createStreamPasses(deps, {
+    ttlMs: options.streamPassTtlMs,
+    maxPasses: options.maxStreamPasses,
+  });
   const ways = { authenticate, tickets, origins, refuseCredential };
   return {
     authenticate,
     authenticateUpgrade: createAuthenticateUpgrade(ways),
-    authenticateStream: createAuthenticateStream({ ...ways, passes }),
+    stream: createStreamAccess({ ...ways, passes }),
     tickets,
     origins,
+    failedKeys,
   };
 }

@@ -1,5 +1,6 @@
 import { type Problem, problem } from '@3cx-relay/shared/wire/problem.ts';
 import { type AddressList, createAddressList } from './address-list.ts';
+import type { FailedKeys } from './failed-keys.ts';
 import type { KeyRate } from './key-rate.ts';
 import type { ApiKey } from './validation.ts';
 
@@ -13,7 +14,8 @@ export interface KeyUse {
   readonly kind: 'request' | 'upgrade';
 }
 
-export function createAdmission(rate: KeyRate): Admit {
+/** A key in the wrong hands counts as one that is not valid: it must not decide how fast the log and the audit grow. */
+export function createAdmission(rate: KeyRate, failedKeys: Pick<FailedKeys, 'count'>): Admit {
   // A key that is remembered is the same object in each request.
   const lists = new WeakMap<ApiKey, AddressList>();
 
@@ -25,10 +27,11 @@ export function createAdmission(rate: KeyRate): Admit {
 
   return async (key, { address, kind }) => {
     if (key.addresses && !(address !== null && listOf(key, key.addresses).includes(address))) {
-      return problem(
-        'address_not_allowed',
-        `this key may not be used from ${address ?? 'an address that is not known'}`,
-      );
+      const detail = `this key may not be used from ${address ?? 'an address that is not known'}`;
+      const blockedMs = await failedKeys.count(address);
+      return blockedMs === 0
+        ? problem('address_not_allowed', detail)
+        : { ...problem('too_many_failures', detail), retryAfterMs: blockedMs };
     }
     // Clients of a key without a limit that all come back after a restart are no abuse, however many they are.
     if (kind === 'upgrade' && key.requestsPerSecond === null) return null;

@@ -4,19 +4,26 @@ import type { Authenticated } from './authenticate.ts';
 import { keyFrom } from './authenticate.ts';
 import { forbiddenOrigin, type UpgradeAccess } from './authenticate-upgrade.ts';
 import type { StreamPasses } from './stream-pass.ts';
+import type { HolderId } from './validation.ts';
 
 /** The one route that takes `?ticket=` and the cookie. */
 export const STREAM_PATH = '/relay/events/stream';
 const COOKIE = 'relay_stream';
 
-export type AuthenticateStream = (context: Context) => Promise<Authenticated>;
-
 /**
  * Decides who may read the event stream: by a key in the headers, else by a ticket in the query, else by the pass that an
  * earlier answer left in the browser. Among several streams of one browser the last ticket decides for all that reconnect.
  */
-export function createAuthenticateStream(access: UpgradeAccess & { passes: StreamPasses }): AuthenticateStream {
+export interface StreamAccess {
+  authenticate(context: Context): Promise<Authenticated>;
+  /** For a stream that begins: whoever came without a key can come back. @throws ProblemError */
+  letComeBack(context: Context): Promise<void>;
+}
+
+export function createStreamAccess(access: UpgradeAccess & { passes: StreamPasses }): StreamAccess {
   const { passes } = access;
+  /** What let somebody in: the holder of a ticket, who has no pass yet, or a pass. */
+  const cameBy = new WeakMap<Context, { readonly holder: HolderId } | { readonly pass: string }>();
 
   /** An open stream may live longer than its pass, and must not find it expired when it reconnects. */
   function keepWhileOpen(context: Context, pass: string): void {
@@ -24,7 +31,7 @@ export function createAuthenticateStream(access: UpgradeAccess & { passes: Strea
     context.res.once('close', () => kept.stop());
   }
 
-  return async context => {
+  async function authenticate(context: Context): Promise<Authenticated> {
     const { ticket } = context.query;
     const pass = context.cookies.get(COOKIE);
     if (keyFrom(context.headers) !== null || (ticket === undefined && pass === undefined)) {
@@ -34,22 +41,32 @@ export function createAuthenticateStream(access: UpgradeAccess & { passes: Strea
     if (typeof ticket === 'string') {
       const validation = await access.tickets.redeem(ticket);
       if (validation.ok) {
-        const issued = await passes.issue(validation.key.id);
-        setCookie(context, issued);
-        keepWhileOpen(context, issued);
+        cameBy.set(context, { holder: validation.key.id });
         return { key: validation.key };
       }
     }
     if (pass !== undefined) {
       const validation = await passes.check(pass);
       if (validation.ok) {
-        keepWhileOpen(context, pass);
+        cameBy.set(context, { pass });
         return { key: validation.key };
       }
     }
     const detail =
       'the ticket is unknown, used or expired: get a new one from POST /relay/tickets and open the stream anew';
     return { problem: await access.refuseCredential(context.req, detail) };
+  }
+
+  return {
+    authenticate,
+    async letComeBack(context) {
+      const by = cameBy.get(context);
+      if (!by) return;
+      if ('pass' in by) return keepWhileOpen(context, by.pass);
+      const pass = await passes.issue(by.holder);
+      setCookie(context, pass);
+      keepWhileOpen(context, pass);
+    },
   };
 }
 

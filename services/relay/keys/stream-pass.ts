@@ -1,5 +1,8 @@
 import type { LogKeys } from '@3cx-relay/shared/log/keys.ts';
+import { oneLook } from '@3cx-relay/shared/log/one-look.ts';
 import type { Redis } from '@3cx-relay/shared/runtime/redis.ts';
+import { problem } from '@3cx-relay/shared/wire/problem.ts';
+import { ProblemError } from '../public/problem-error.ts';
 import { digestOfSecret, randomSecret } from './random-secret.ts';
 import type { HolderId, ValidateHolder, Validation } from './validation.ts';
 
@@ -8,6 +11,7 @@ import type { HolderId, ValidateHolder, Validation } from './validation.ts';
  * that URL is used up by then; the cookie with the pass, which the first answer set, is what it has besides.
  */
 export interface StreamPasses {
+  /** @throws ProblemError when this holder was given as many as may be kept, until the first of them have expired */
   issue(holder: HolderId): Promise<string>;
   /** A pass that is used lives on for the whole time again. */
   check(pass: string): Promise<Validation>;
@@ -17,12 +21,24 @@ export interface StreamPasses {
 
 export function createStreamPasses(
   deps: { redis: Redis; keys: LogKeys; validateHolder: ValidateHolder },
-  options: { ttlMs: number },
+  options: { ttlMs: number; maxPasses: number },
 ): StreamPasses {
   const { redis, keys, validateHolder } = deps;
-  const { ttlMs } = options;
+  const { ttlMs, maxPasses } = options;
+
+  /** As many as are given within the life of one: those that live on are of open streams, which are bounded themselves. */
+  async function count(holder: HolderId): Promise<void> {
+    const counter = keys.streamPasses(String(holder));
+    const look = redis.multi().incr(counter).pexpire(counter, ttlMs, 'NX').pttl(counter);
+    const [given, , leftMs] = (await oneLook(look)) as [number, number, number];
+    if (given <= maxPasses) return;
+    const detail = `${maxPasses} event streams were begun with tickets of this holder lately (RELAY_MAX_STREAM_PASSES): come back with the cookie of one, or send the key`;
+    throw ProblemError.of({ ...problem('too_many_requests', detail), retryAfterMs: Math.max(1_000, leftMs) });
+  }
+
   return {
     async issue(holder) {
+      await count(holder);
       const pass = randomSecret();
       await redis.set(keys.streamPass(digestOfSecret(pass) ?? ''), JSON.stringify(holder), 'PX', ttlMs);
       return pass;

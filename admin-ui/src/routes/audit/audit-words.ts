@@ -33,6 +33,7 @@ export const ACTION_WORDS: Readonly<Record<AuditAction, string>> = {
   'error.acknowledge': 'Acknowledged errors',
   'errors.export': 'Exported errors',
   'history.export': 'Exported history',
+  'records.export': 'Exported records of the PBX',
   'history.erase': 'Erased a number',
   'audit.verify': 'Verified the audit',
   'audit.seal': 'Sealed old entries',

@@ -1,8 +1,7 @@
 import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type { RouterContext } from '@koa/router';
 import type { LiveKeys } from '../../keys/live-keys.ts';
-import { actorOf } from '../../keys/validation.ts';
-import { clientAddress } from '../client-address.ts';
+import { auditExport } from '../export-audit.ts';
 import { ProblemError } from '../problem-error.ts';
 import type { Places } from '../records/places.ts';
 import { keyOf, type RelayState } from '../require-permission.ts';
@@ -71,7 +70,11 @@ async function answerExport<Row>(
   if (!leave) throw tooMany(options.maxExports);
   try {
     const { kind, query } = asked;
-    const tell = toAudit(context, asked, deps.audit);
+    const { format: _format, order: _order, ...filters } = asked.filters;
+    const details = { format, query: filters };
+    const tell = auditExport(context, deps.audit, {
+      ...{ action: 'history.export', target: `history:${kind.name}`, details },
+    });
     const rows = await untilKeyEnds(deps.liveKeys, keyOf(context.state), () =>
       startExport({ read: asked.read, cursorOf: kind.cursorOf, bounds: query, limit: query.limit }),
     );
@@ -105,22 +108,6 @@ function toChunks<Row>(
     complete: String(rows.next === null),
     ...(rows.next === null ? {} : { next: rows.next }),
   }));
-}
-
-/** Two entries for each export: of one that ends with the relay there is still the first. */
-function toAudit<Row>(context: RouterContext<RelayState>, { kind, query, filters }: Asked<Row>, audit: AuditLog) {
-  const actor = actorOf(keyOf(context.state));
-  const address = clientAddress(context.req);
-  const { format, order: _, ...asked } = { ...filters, format: query.format } as Record<string, unknown>;
-  return (outcome: 'begun' | 'done' | 'cut_off', details: Record<string, unknown>) =>
-    audit.write({
-      action: 'history.export',
-      actor,
-      address,
-      target: `history:${kind.name}`,
-      outcome,
-      details: { format, query: asked, ...details },
-    });
 }
 
 function tooMany(maxExports: number): ProblemError {

@@ -6,6 +6,8 @@ import type { RecordsQuery } from './records-query.ts';
 export interface RecordPageReader<Record> {
   /** True while the PBX is asked: a client that gets nothing then is not to blame. */
   readonly isReading: boolean;
+  /** Records that were handed out. */
+  readonly count: number;
   /** @throws ProblemError */
   read(cursor: RecordCursor | null, limit: number): Promise<RecordPage<Record>>;
   /** The page and all behind it, each asked for when the one before was taken. */
@@ -21,6 +23,7 @@ export function createRecordPageReader<Record>(
   { fromMs, toMs, dns, numbers }: RecordsQuery,
 ): RecordPageReader<Record> {
   let isReading = false;
+  let count = 0;
   const read = async (cursor: RecordCursor | null, limit: number): Promise<RecordPage<Record>> => {
     const { queue, timeoutMs, scope } = deps;
     isReading = true;
@@ -39,10 +42,14 @@ export function createRecordPageReader<Record>(
     get isReading() {
       return isReading;
     },
+    get count() {
+      return count;
+    },
     read,
     async *from(first) {
       let page = first;
       for (;;) {
+        count += page.records.length;
         yield page;
         if (!page.next) return;
         page = await read(page.next, STREAM_PAGE);

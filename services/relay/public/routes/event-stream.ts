@@ -3,7 +3,7 @@ import type Router from '@koa/router';
 import { z } from 'zod';
 import { EXAMPLES } from '../../documents/message-examples.ts';
 import type { RouteDescription } from '../../documents/route-description.ts';
-import { type AuthenticateStream, STREAM_PATH } from '../../keys/authenticate-stream.ts';
+import { STREAM_PATH, type StreamAccess } from '../../keys/authenticate-stream.ts';
 import { type CloseLive, endOf, type LiveKeys } from '../../keys/live-keys.ts';
 import { ownerOf } from '../../live/client-owner.ts';
 import { EventStream } from '../../live/event-stream.ts';
@@ -16,7 +16,7 @@ import { ProblemError } from '../problem-error.ts';
 import { keyOf, type RelayState, requireKey } from '../require-permission.ts';
 
 export interface EventStreamDeps {
-  readonly authenticate: AuthenticateStream;
+  readonly access: StreamAccess;
   readonly hub: Hub;
   readonly liveKeys: LiveKeys;
   readonly subscribeDeps: SubscribeDeps;
@@ -72,7 +72,7 @@ export function addEventStream(
   deps: EventStreamDeps,
   options: { maxConnections: number },
 ): void {
-  router.get(STREAM_PATH, requireKey(deps.authenticate), async context => {
+  router.get(STREAM_PATH, requireKey(deps.access.authenticate), async context => {
     const key = keyOf(context.state);
     const query = parseStreamQuery(context.query, key);
     if (deps.hub.size >= options.maxConnections) {
@@ -88,6 +88,7 @@ export function addEventStream(
       context.status = 200;
       return;
     }
+    await deps.access.letComeBack(context);
     const { res } = context;
     if (res.destroyed) return;
     let end: CloseLive = () => res.destroy();

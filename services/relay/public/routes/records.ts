@@ -1,8 +1,10 @@
+import type { AuditLog } from '@3cx-relay/shared/log/audit-log.ts';
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
 import { dnScopeOf } from '../../keys/dn-scope.ts';
 import type { LiveKeys } from '../../keys/live-keys.ts';
 import { acceptedFormat } from '../accepted-format.ts';
+import { auditExport } from '../export-audit.ts';
 import { ProblemError } from '../problem-error.ts';
 import { createPlaces } from '../records/places.ts';
 import { formatCursor, parseCursor } from '../records/record-cursor.ts';
@@ -17,6 +19,7 @@ import { untilKeyEnds } from '../until-key-ends.ts';
 export interface RecordsDeps {
   readonly queue: RecordQueue;
   readonly liveKeys: LiveKeys;
+  readonly audit: AuditLog;
 }
 
 export interface RecordsOptions {
@@ -91,13 +94,23 @@ async function answer<Record>(
     context.body = JSON.stringify({ from, to, source, records, next: formatCursor(next), more: next !== null });
     return;
   }
+  const { dns, numbers } = query;
+  const tell = auditExport(context, deps.audit, {
+    action: 'records.export',
+    target: `records:${kind.name}`,
+    details: { format: query.format, query: { from, to, dns, numbers } },
+  });
+  tell('begun', {});
   streamAnswer(context, deps.liveKeys, {
     name: `${kind.name}_${fileTime(from)}_${fileTime(to)}.${query.format}`,
     contentType: CONTENT_TYPE[query.format],
     chunks: query.format === 'csv' ? toCsv(pages.from(first), kind) : toNdjson(pages.from(first)),
     stallMs,
     isReading: () => pages.isReading,
-    onClose: leave,
+    onClose: isWhole => {
+      leave();
+      tell(isWhole ? 'done' : 'cut_off', { records: pages.count });
+    },
   });
 }
 
