@@ -85,7 +85,9 @@ async function soak(work: RowWork): Promise<{ samples: Sample[] } & Outcome> {
     const burst = () => system.sim<{ running: boolean; sent: number }>('GET', '/sim/burst');
     await waitFor(async () => !(await burst()).running, { what: 'the calls to end', timeoutMs: 120_000 });
     const { sent } = await burst();
-    const { framesLogged, missing, gaps } = compare(await framesSent(system), await entriesLogged(system));
+    const entries = await entriesLogged(system);
+    const { framesLogged, missing } = compare(await framesSent(system), entries);
+    const gaps = entries.filter(({ type }) => type === 'gap').length;
     const { received, fewest, most, disorder, gone } = await listeners.until(framesLogged * CLIENTS, {
       quietMs: 10_000,
     });

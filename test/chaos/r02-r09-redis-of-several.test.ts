@@ -52,7 +52,7 @@ describe.each(ENGINES)('on %s', engine => {
       await burst;
       const healingSince = performance.now();
       await crashes;
-      const verdict = await judge(system, crowds, { healingSince, isLogLost: true });
+      const verdict = await judge(system, crowds, { healingSince });
       const { problems, ...figures } = verdict;
       await report({ fault: `R9 ${engine}: master dies`, load, seconds: SECONDS, ...figures });
       expectNothingLost(verdict);
@@ -68,7 +68,7 @@ describe.each(ENGINES)('on %s', engine => {
       await waitFor(async () => (await headOf(system)) > copied, { what: 'the master to have what nobody else has' });
       await system.killRedis();
       await second;
-      const healed = await judge(system, crowds, { healingSince: performance.now(), isLogLost: true });
+      const healed = await judge(system, crowds, { healingSince: performance.now() });
       const { problems: _, ...told } = healed;
       await report({ fault: `R2 ${engine}: failover loses its tail`, load, seconds: SECONDS / 2, ...told });
       expectNothingLost(healed);

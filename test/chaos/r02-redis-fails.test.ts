@@ -257,7 +257,7 @@ test('a log whose key was deleted begins again under another epoch, with a gap t
   await redis.del(keys.log('calls'));
   const healingSince = performance.now();
   await playBurst(system, { seconds: 1, perSecond: PER_SECOND });
-  const verdict = await judge(system, crowds, { healingSince, isLogLost: true });
+  const verdict = await judge(system, crowds, { healingSince });
   const { problems, ...figures } = verdict;
   await report({ fault: 'R2 key deleted', load, seconds: 1, ...figures });
   expectNothingLost(verdict);

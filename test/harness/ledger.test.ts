@@ -10,7 +10,8 @@ const logged = (n: number): LoggedEntry => ({
   body: JSON.stringify({ data: { sequence: n } }),
 });
 const gap = (data: object): LoggedEntry => ({ id: '0-0', type: 'gap', body: JSON.stringify(data) });
-const until = (n: number) => gap({ reason: 'pbx_disconnected', to: new Date(T0 + n * 1_000).toISOString() });
+const timeOf = (n: number) => new Date(T0 + n * 1_000).toISOString();
+const until = (n: number) => gap({ reason: 'pbx_disconnected', at: timeOf(n), to: timeOf(n) });
 
 test('every frame that was delivered must be in the log, in order and once', () => {
   expect(compare(frames(1, 2, 3), [logged(1), logged(3)]).missing).toEqual([2]);
@@ -27,7 +28,17 @@ test('a gap excuses what was sent before it ended, at its place, and nothing els
   expect(compare(frames(1, 2, 3), [logged(1), until(2)]).missing).toEqual([3]);
 });
 
-test('a gap of the log itself knows no time, and excuses everything at its place', () => {
-  const rolledBack = gap({ reason: 'log_rolled_back', lost: 2 });
-  expect(compare(frames(1, 2, 3, 4), [logged(1), rolledBack, logged(4)]).missing).toEqual([]);
+test('a gap excuses nothing that was sent before it began', () => {
+  const between = gap({ reason: 'pbx_disconnected', at: timeOf(3), from: timeOf(2), to: timeOf(3) });
+  expect(compare(frames(1, 2, 3, 4), [logged(1), between, logged(4)]).missing).toEqual([]);
+  expect(compare(frames(1, 2, 3, 4), [between, logged(4)]).missing).toEqual([1]);
+});
+
+test('a gap of the log itself excuses as many as it says, sent before it was written, at its place', () => {
+  const rolledBack = (lost: number | null, at = timeOf(4)) => gap({ reason: 'log_rolled_back', at, lost });
+  expect(compare(frames(1, 2, 3, 4), [logged(1), rolledBack(2), logged(4)]).missing).toEqual([]);
+  expect(compare(frames(1, 2, 3, 4), [logged(1), rolledBack(1), logged(4)]).missing).toEqual([3]);
+  expect(compare(frames(1, 2, 3, 4), [logged(1), rolledBack(null), logged(4)]).missing).toEqual([]);
+  expect(compare(frames(1, 2, 3, 4), [logged(1), rolledBack(null, timeOf(2)), logged(4)]).missing).toEqual([3]);
+  expect(compare(frames(1, 2, 3), [logged(1), logged(2), rolledBack(2)]).missing).toEqual([]);
 });

@@ -52,7 +52,6 @@ function frameIn(entry: LoggedEntry): string | null {
 export type Comparison = {
   framesDelivered: number;
   framesLogged: number;
-  gaps: number;
   /** Frames that were delivered, are not in the log, and lie at no gap. */
   missing: number[];
   /** Entries whose frame the simulator did not send, or not at this place: doubled, invented or out of order. */
@@ -61,31 +60,30 @@ export type Comparison = {
 
 /**
  * Walks frames and log side by side: the log must hold the delivered frames in order; a run of them may be absent only
- * where a gap entry stands at that very place, and only as far as that says: what the PBX sent to the connection that
- * ended the gap is in the log.
+ * where a gap entry stands at that very place, and only as far as that says: what the PBX sent before it began, and to the
+ * connection that ended it, is in the log, and of a log that lost entries no more are absent than it says.
  */
 export function compare(frames: readonly Frame[], entries: readonly LoggedEntry[]): Comparison {
   const delivered = frames.filter(({ frame, delivered: isDelivered }) => isDelivered && frame !== null);
   const result: Comparison = {
     framesDelivered: delivered.length,
     framesLogged: 0,
-    gaps: 0,
     missing: [],
     unexpected: [],
   };
   const garbage = garbageIn(frames);
   const texts = delivered.map(({ frame }) => JSON.stringify(frame));
   let next = 0;
-  /** Until when what is missing here is told of, Unix ms; null where nothing may be missing. */
-  let toldUntil: number | null = null;
+  /** The gaps that stand at this place. */
+  let here: Gap[] = [];
   const leaveOut = (end: number) => {
-    const left = delivered.slice(next, end).filter(({ at }) => toldUntil === null || at > toldUntil);
+    const left = delivered.slice(next, end).filter(({ at }) => !isExcused(here, at));
     result.missing.push(...left.map(({ n }) => n));
+    here = [];
   };
   for (const entry of entries) {
     if (entry.type === 'gap') {
-      result.gaps += 1;
-      toldUntil = Math.max(toldUntil ?? 0, endOfGap(entry));
+      here.push(readGap(entry));
       continue;
     }
     const text = frameIn(entry);
@@ -93,7 +91,7 @@ export function compare(frames: readonly Frame[], entries: readonly LoggedEntry[
     result.framesLogged += 1;
     if (texts[next] === text) {
       next += 1;
-      toldUntil = null;
+      here = [];
       continue;
     }
     const found = texts.indexOf(text, next);
@@ -104,14 +102,29 @@ export function compare(frames: readonly Frame[], entries: readonly LoggedEntry[
     }
     leaveOut(found);
     next = found + 1;
-    toldUntil = null;
   }
   leaveOut(delivered.length);
   return result;
 }
 
-/** A gap of the PBX's connection ends where the next one opened; one of the log says how many are gone, not when. */
-function endOfGap({ body }: LoggedEntry): number {
-  const { to } = JSON.parse(body) as { to?: string };
-  return to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to);
+/** What was sent between these times, Unix ms, may be absent, and as much of it as is left. */
+type Gap = { from: number; to: number; left: number };
+
+/**
+ * A gap of the PBX's connection says from when until when; the first of all has no beginning. One of the log was written
+ * when that was found out, and says how many are gone if it knows.
+ */
+function readGap({ body }: LoggedEntry): Gap {
+  const { at, from, to, lost } = JSON.parse(body) as { at: string; from?: string; to?: string; lost?: number | null };
+  return {
+    from: from === undefined ? 0 : Date.parse(from),
+    to: Date.parse(to ?? at),
+    left: lost ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+function isExcused(gaps: readonly Gap[], at: number): boolean {
+  const gap = gaps.find(({ from, to, left }) => left > 0 && from <= at && at <= to);
+  if (gap) gap.left -= 1;
+  return gap !== undefined;
 }
