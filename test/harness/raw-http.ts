@@ -6,18 +6,23 @@ const LONGEST_MS = 15_000;
 
 /**
  * Bytes as they are, over a connection of their own: client libraries refuse to send most of what is tried here. The
- * answer is what comes until the other side closes or the answer is whole; null when there is none.
+ * answer is what comes until the other side closes or the answer is whole; null when it closes without one.
+ *
+ * @throws when the other side neither answers nor closes
  */
 export function sendRaw(url: string, bytes: Buffer): Promise<RawAnswer | null> {
   const socket = openRaw(url);
-  return new Promise(resolve => {
+  return new Promise((resolve, reject) => {
     let text = '';
     const end = () => {
       clearTimeout(timer);
       socket.destroy();
       resolve(parse(text));
     };
-    const timer = setTimeout(end, LONGEST_MS);
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(new Error(`neither a whole answer nor a close within ${LONGEST_MS} ms: ${text.slice(0, 200)}`));
+    }, LONGEST_MS);
     socket.on('data', chunk => {
       text += chunk.toString('latin1');
       const answer = parse(text);
