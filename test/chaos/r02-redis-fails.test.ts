@@ -155,7 +155,7 @@ test('a Redis that takes every write but entries is told by ingest with what it 
   await redis.acl('SETUSER', 'default', '-xadd');
   let redAfterMs: number[];
   try {
-    await playBurst(system, { seconds: 1, perSecond: PER_SECOND });
+    const burst = playBurst(system, { seconds: 1, perSecond: PER_SECOND });
     redAfterMs = await Promise.all([
       msUntilRed('ingest', async () => (await reasonsOf(system, 'ingest')).some(reason => why.test(reason))),
       msUntilRed('ingest in /relay/health', async () => {
@@ -163,6 +163,7 @@ test('a Redis that takes every write but entries is told by ingest with what it 
         return status === 'degraded' && why.test(String(components.ingest?.error));
       }),
     ]);
+    await burst;
     expect(await reasonsOf(system, 'relay')).toEqual([]);
   } finally {
     await redis.acl('SETUSER', 'default', '+xadd');

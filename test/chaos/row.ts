@@ -18,6 +18,8 @@ export type Row = {
   /** From the end of the fault until everybody had everything. */
   healMs: number | null;
   note?: string;
+  /** Of somebody else, for comparison: what is missing there is told, and nothing that we failed in. */
+  isOfPeer?: true;
 };
 
 const COLUMNS = {
@@ -32,7 +34,7 @@ const COLUMNS = {
   gaps: 'gaps',
   healMs: 'heal ms',
   note: '',
-} as const satisfies Record<keyof Row, string>;
+} as const satisfies Record<Exclude<keyof Row, 'isOfPeer'>, string>;
 
 /** Prints the row by itself and leaves it for the table, where a run collects one (`CHAOS_RESULTS`). */
 export async function report(row: Row): Promise<void> {

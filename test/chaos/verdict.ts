@@ -80,7 +80,27 @@ export async function judge(
   problems.push(...frames.unexpected.slice(0, KEPT_PROBLEMS).map(text => `no such frame was sent here: ${text}`));
   await compareRows(system, { entries, until }, verdict);
   for (const crowd of crowds) await compareClients(crowd, { entries, lost, until }, verdict);
-  return verdict;
+  return { ...verdict, ...sinceLast(system, verdict) };
+}
+
+type Totals = Pick<Verdict, 'sent' | 'logged' | 'delivered' | 'gaps'>;
+
+const totals = new WeakMap<System, Totals>();
+
+/** Of what was compared as a whole, what came since it was compared last: faults that share a system have rows of their own. */
+function sinceLast(system: System, { sent, logged, delivered, gaps }: Verdict): Totals {
+  const now: Totals = { sent, logged, delivered, gaps };
+  const before = totals.get(system);
+  totals.set(system, now);
+  // A log that was begun again has fewer than before: then all that it has is new.
+  const since = (total: number | null, earlier: number | null = 0) =>
+    total === null || earlier === null || total < earlier ? total : total - earlier;
+  return {
+    sent: since(sent, before?.sent),
+    logged: since(logged, before?.logged),
+    delivered: since(delivered, before?.delivered),
+    gaps: since(gaps, before?.gaps) ?? 0,
+  };
 }
 
 export function expectNothingLost({ problems, missing, duplicated }: Verdict): void {

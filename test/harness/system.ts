@@ -36,8 +36,6 @@ export type System = {
   redis: Redis;
   keys: LogKeys;
   postgres: pg.Pool;
-  /** The `3CXPhoneSystem.ini` of the simulated PBX. */
-  pbxIni: string;
   service(name: ServiceName): ServiceProcess;
   /** SIGKILL, then start again with the same settings; resolves when it is ready. */
   crash(name: ServiceName): Promise<void>;
@@ -77,7 +75,6 @@ export async function startSystem(settings: Record<string, string> = {}, options
   const port = await findFreePort();
   const pbxLayout = options.pbxLayout ?? 'v20';
   const pbxDatabase = databaseNames(`database_${randomBytes(6).toString('hex')}`, databaseUrl());
-  const pbxIni = iniPath(join(dir, 'pbx'), pbxLayout);
   const env: Record<string, string> = {
     ...client,
     CLIENT_ID: client.SIM_CLIENT_ID,
@@ -87,7 +84,7 @@ export async function startSystem(settings: Record<string, string> = {}, options
     SIM_DATABASE_NAME: pbxDatabase.database,
     SIM_DATABASE_LAYOUT: pbxLayout,
     SIM_INI_DIR: join(dir, 'pbx'),
-    PBX_INI: pbxIni,
+    PBX_INI: iniPath(join(dir, 'pbx'), pbxLayout),
     REDIS_URL: engine.url,
     ADMIN_SECRET: adminSecret,
     SPOOL_DIR: join(dir, 'spool'),
@@ -167,7 +164,6 @@ export async function startSystem(settings: Record<string, string> = {}, options
     redis,
     keys: createLogKeys(PBX_ID),
     postgres,
-    pbxIni,
     service,
     async crash(name) {
       await service(name).kill();
