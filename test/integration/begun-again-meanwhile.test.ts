@@ -46,6 +46,9 @@ beforeEach(async () => {
 
 afterEach(() => filler.stop());
 
+/** An epoch that sorts behind every other. */
+const LATER = 'zzzzzzzz';
+const laterPositionOf = (seq: number) => `${LATER}_${String(seq).padStart(16, '0')}`;
 const epochNow = () => ring.epochs[0]?.epoch;
 const positionOf = (seq: number) => `${epochNow()}_${String(seq).padStart(16, '0')}`;
 
@@ -130,6 +133,49 @@ async function loseNewest(count: number, head = WRITTEN): Promise<void> {
   await redis.call('XSETID', keys.log('calls'), `${head - count}-0`);
   await redis.hset(keys.meta('calls'), 'seq', head - count);
 }
+
+/** What was read up to 30; after the first look at the log a failover takes the newest ten, and an epoch begins behind that. */
+function behindAndOvertaken(info: LogInfo): { ring: Ring; hotInfo: TieredLog['hotInfo'] } {
+  const { redis, keys } = filler;
+  let isOver = false;
+  return {
+    ring: createRing({ ...info, head: 30 }, 1_000_000),
+    async hotInfo(channel) {
+      const found = await log.hotInfo(channel);
+      if (isOver) return found;
+      isOver = true;
+      await loseNewest(10);
+      const epochs = `${await redis.hget(keys.meta('calls'), 'epochs')},${LATER}:41`;
+      for (let seq = 41; seq <= 46; seq += 1)
+        await redis.xadd(keys.log('calls'), `${seq}-0`, 't', 'call_event', 'at', '1', 'b', '{"at":""}');
+      await redis.hset(keys.meta('calls'), { epochs, seq: 46 });
+      return found;
+    },
+  };
+}
+
+it('a page that is asked for from a place which an epoch overtakes meanwhile begins where that one does', async () => {
+  const overtaken = behindAndOvertaken(await log.hotInfo('calls'));
+  const replay = createReplay(log, { pageEntries: 10, cacheBytes: 0, onRead: () => undefined });
+  const query = { channel: 'calls', order: 'asc', limit: 100, after: positionOf(45), scope: null } as EventsQuery;
+  const blocks = { log: { ...log, hotInfo: overtaken.hotInfo }, replay, ring: () => overtaken.ring };
+  const { messages } = await readEventPage(blocks, query);
+  const told = messages.map(text => JSON.parse(text) as { reason?: string; id?: string });
+  expect(told[0]).toMatchObject({ type: 'gap', reason: 'log_rolled_back', after: query.after });
+  expect(told.slice(1).map(({ id }) => id)).toEqual([41, 42, 43, 44, 45, 46].map(seq => laterPositionOf(seq)));
+});
+
+it('and a durable stream is told that it is gone', async () => {
+  const overtaken = behindAndOvertaken(await log.hotInfo('calls'));
+  const replay = createReplay(log, { pageEntries: 10, cacheBytes: 0, onRead: () => undefined });
+  const blocks = { log: { ...log, hotInfo: overtaken.hotInfo }, replay, ring: () => overtaken.ring };
+  const deps = { blocks, onGone: () => undefined } as unknown as ChannelSourceDeps;
+  const source = createChannelSource(deps, { channel: 'calls', filter: null });
+  const reading = source.read(positionOf(45), { maxBytes: 1_000_000, isFresh: true });
+  await waitFor(() => isAsked, { what: 'PostgreSQL to be asked for the oldest' });
+  answer(1);
+  expect(await reading).toMatchObject({ kind: 'gone', reason: 'log_rolled_back', resumeOffset: positionOf(40) });
+});
 
 it('whoever has seen what a failover took from Redis is not sent back behind it by a relay that had read it', async () => {
   await loseNewest(10);

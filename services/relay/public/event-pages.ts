@@ -8,7 +8,7 @@ import { toFilter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
 import { CLOCK_SLACK_MS, numberBefore } from '../replay/find-time.ts';
 import { lostBehind } from '../replay/lost-behind.ts';
-import { resolveAfter } from '../replay/resolve.ts';
+import { resolveIn } from '../replay/resolve.ts';
 import { inOneLog } from '../replay/same-log.ts';
 import { settledInfo } from '../replay/settled-info.ts';
 import type { EventsQuery } from './events-query.ts';
@@ -145,10 +145,10 @@ function infoOf(deps: BlocksDeps, channel: Channel): Promise<LogInfo> {
  * what is found with them is to be named after them.
  */
 async function startOf(deps: BlocksDeps, channel: Channel, after: string): Promise<{ start: Resolved; info: LogInfo }> {
-  const resolved = await resolveAfter({ log: deps.log, ring: deps.ring(channel) }, channel, after);
-  if (!resolved) throw invalidPosition('after');
-  const info = await infoOf(deps, channel);
-  return { start: after === 'now' ? { cursor: info.head, gap: null } : resolved, info };
+  const found = await resolveIn({ log: deps.log, ring: deps.ring(channel) }, channel, after);
+  if (!found) throw invalidPosition('after');
+  const { start, info } = found;
+  return { start: after === 'now' ? { cursor: info.head, gap: null } : start, info };
 }
 
 /** What is missing between two entries that a page has, or null; where an epoch begins its first entry says that itself. */

@@ -1,4 +1,4 @@
-import { epochOf } from '@3cx-relay/shared/log/epochs.ts';
+import { type EpochStart, epochOf } from '@3cx-relay/shared/log/epochs.ts';
 import type { LogInfo } from '@3cx-relay/shared/log/log-info.ts';
 import { type Resolved, resolvePosition } from '@3cx-relay/shared/log/resolve-position.ts';
 import type { Channel } from '@3cx-relay/shared/wire/channels.ts';
@@ -16,6 +16,31 @@ import type { TieredLog } from './tiered-log.ts';
  */
 export function resolveAfter(deps: ResolveDeps, channel: Channel, after: string): Promise<Start | null> {
   return inOneLog(deps.ring, () => resolve(deps, channel, after));
+}
+
+/**
+ * Where a reader goes on, and what is known of the log that he goes on in. These are two looks: an epoch that begins between
+ * them under numbers which he had in another one makes the place another one, too.
+ */
+export async function resolveIn(
+  deps: ResolveDeps,
+  channel: Channel,
+  after: string,
+): Promise<{ readonly start: Start; readonly info: LogInfo } | null> {
+  for (;;) {
+    const start = await resolveAfter(deps, channel, after);
+    if (!start) return null;
+    const info = await settledInfo(deps, channel);
+    if (!isOvertaken(start, info.epochs)) return { start, info };
+  }
+}
+
+/** Whether a later epoch has the number at which somebody was to go on. */
+export function isOvertaken(
+  { cursor, epoch }: Pick<Start, 'cursor' | 'epoch'>,
+  epochs: readonly EpochStart[],
+): boolean {
+  return epoch !== null && epochs.some(begun => begun.epoch > epoch && begun.first <= cursor);
 }
 
 /** `epoch`: that of the cursor, which this process may not have read yet; null while nothing was ever written. */

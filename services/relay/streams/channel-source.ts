@@ -7,7 +7,7 @@ import type { Arrivals } from '../live/arrivals.ts';
 import type { Filter } from '../live/filter.ts';
 import { type BlocksDeps, blocksUp } from '../replay/blocks-up.ts';
 import { lostBehind } from '../replay/lost-behind.ts';
-import { resolveAfter } from '../replay/resolve.ts';
+import { isOvertaken, resolveAfter, type Start } from '../replay/resolve.ts';
 import { inOneLog } from '../replay/same-log.ts';
 import { settledInfo } from '../replay/settled-info.ts';
 import { jsonFormat } from './stream-format.ts';
@@ -24,8 +24,6 @@ const MAX_SCANNED = 10_000;
 
 /** The tail of a channel that was never written: sorts before every position, as no epoch is as old. */
 const BEFORE_EVERYTHING = formatPosition({ epoch: '00000000', seq: 0 });
-
-type Start = { readonly cursor: number; readonly gap: { reason: GapReason; lost: number | null } | null };
 
 /**
  * A channel as a durable stream: its offsets are positions, its messages those of `GET /relay/events`.
@@ -46,6 +44,7 @@ export function createChannelSource(
     if (!start) return { kind: 'invalid' };
     const needsLog = bounds.isFresh || start.cursor > ring.head;
     const { head, epochs: known } = needsLog ? await settledInfo({ log, ring }, channel) : ring;
+    if (isOvertaken(start, known)) return read(offset, bounds);
     const found = start.gap ? null : await gather(start.cursor, { head, epochs: known, maxBytes: bounds.maxBytes });
     const epochs = found && found.cursor > head ? ring.epochs : known;
     if (start.gap) return gone({ ...start.gap, resume: start.cursor, epochs });
@@ -59,12 +58,15 @@ export function createChannelSource(
 
   async function startOf(offset: string): Promise<Start | null> {
     if (offset === '-1') return resolveAfter({ log, ring }, channel, 'start');
-    if (offset === 'now') return { cursor: (await settledInfo({ log, ring }, channel)).head, gap: null };
+    if (offset === 'now') {
+      const { head, epochs } = await settledInfo({ log, ring }, channel);
+      return { cursor: head, gap: null, epoch: epochOf(epochs, head) ?? null };
+    }
     if (parsePosition(offset) === null) return null;
     if (offset !== BEFORE_EVERYTHING) return resolveAfter({ log, ring }, channel, offset);
     // Its holder has seen nothing, so that nothing is missing as long as the log begins at its first number.
     const { oldest } = await log.wholeInfo(await settledInfo({ log, ring }, channel));
-    return { cursor: oldest - 1, gap: oldest > 1 ? { reason: 'retention', lost: oldest - 1 } : null };
+    return { cursor: oldest - 1, gap: oldest > 1 ? { reason: 'retention', lost: oldest - 1 } : null, epoch: null };
   }
 
   /** From `cursor` up to what is missing, to `head`, or as far as the bounds go. `lost`: how many are missing there. */
