@@ -19,6 +19,8 @@ const COMPONENTS: readonly Component[] = ['database', 'xapi', 'websocket'];
 const TOLD_WITHIN_MS = 10_000;
 /** A look every 5 s, which itself may take its deadline of 2 s. */
 const LOOKS_APART_MS = 7_500;
+/** However long the socket is away: a wait that has grown would be longer than what is waited for here. */
+const DIALLED_EVERY_MS = 5_000;
 
 let system: System;
 let client: RelayClient;
@@ -31,6 +33,7 @@ beforeAll(async () => {
     SIM_DATABASE_LATE_MS: '0',
     INGEST_RECORDS_DELAYS_MS: '300,1000,3000',
     INGEST_END_GRACE_MS: '200',
+    INGEST_RECONNECT_MAX_MS: String(DIALLED_EVERY_MS),
   });
   client = await connectClient(system.relayUrl, system.apiKey);
   await client.waitForMessage('caught_up');
