@@ -113,6 +113,9 @@ function reportRow(fault: string, run: { load: string; since: number; faults: nu
 }
 
 async function servesItsClient(): Promise<void> {
+  const isAlone = async () =>
+    (await relay.metric('relay_clients')) === 1 && (await relay.metric('relay_send_budget_used_bytes')) === 0;
+  await waitFor(isAlone, { what: 'nobody else to be left' });
   const before = client.entries().length;
   await waitFor(() => client.entries().length > before + 2, { what: 'the client to be served', timeoutMs: 20_000 });
   const numbers = client.entries().map(numberIn);

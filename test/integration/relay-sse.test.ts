@@ -40,6 +40,24 @@ describe('GET /relay/events/stream', () => {
     expect(await relay.metric('relay_clients')).toBe(before);
   });
 
+  it('leaves no cookie for who opens no stream with his ticket: who asks with HEAD, or is refused a place', async () => {
+    const { apiKey } = await relay.createKey({ limits: { maxConnections: 1 } });
+    const ask = async (method: string) => {
+      const headers = { 'x-api-key': apiKey, 'content-type': 'application/json' };
+      const issued = await fetch(`${relay.url}/relay/tickets`, { method: 'POST', headers, body: '{}' });
+      const { ticket } = (await issued.json()) as { ticket: string };
+      const asking = new AbortController();
+      const url = `${relay.url}/relay/events/stream?ticket=${ticket}`;
+      const { status, headers: answered } = await fetch(url, { method, signal: asking.signal });
+      return { status, hasCookie: answered.has('set-cookie'), leave: () => asking.abort() };
+    };
+    expect(await ask('HEAD')).toMatchObject({ status: 200, hasCookie: false });
+    const first = await ask('GET');
+    expect(first).toMatchObject({ status: 200, hasCookie: true });
+    expect(await ask('GET')).toMatchObject({ status: 429, hasCookie: false });
+    first.leave();
+  });
+
   it('gives everything from the start, each with its position as id, and then what happens', async () => {
     const client = await open({ after: 'start' });
     await client.waitForMessage('caught_up');

@@ -58,10 +58,6 @@ beforeAll(async () => {
       context.status = authenticated.problem.status;
       return;
     }
-    if (context.method === 'HEAD') {
-      context.status = 200;
-      return;
-    }
     try {
       await access.stream.letComeBack(context);
     } catch (error) {
@@ -140,11 +136,9 @@ it('the pass of an open stream outlives its time, and ends that long after the s
   expect((await open(`?ticket=${ticket}`, { cookie: String(stream.cookie) })).status).toBe(401);
 });
 
-it('somebody is let back by so many passes at a time, and none is left where no stream begins', async () => {
+it('somebody is let back by so many passes at a time', async () => {
   const { id } = await createKey();
   const ticket = async () => `?ticket=${(await access.tickets.issue(id)).ticket}`;
-  const asked = await fetch(`${url}${await ticket()}`, { method: 'HEAD' });
-  expect(asked.headers.get('set-cookie')).toBeNull();
   const statuses: number[] = [];
   for (let n = 0; n < MAX_PASSES + 1; n += 1) {
     const stream = await open(await ticket());

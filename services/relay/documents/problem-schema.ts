@@ -17,7 +17,8 @@ export const PROBLEM_MEANINGS: Readonly<Record<PublicProblemCode, string>> = {
   idempotency_conflict: 'this `Idempotency-Key` was used for another request',
   too_many_commands: 'too many commands wait for the PBX',
   too_many_idempotency_keys: 'as many values of `Idempotency-Key` are kept for this key as may be; not executed',
-  too_many_failures: 'too many keys or tickets from this address were not valid; one that is valid still works',
+  too_many_failures:
+    'too many keys or tickets from this address were not valid, or not valid here; one that is valid still works',
   address_not_allowed: 'this key may not be used from this address',
   too_many_requests: 'this key makes more requests in a second than it may',
   too_many_waiting: 'too many requests wait already for something new',

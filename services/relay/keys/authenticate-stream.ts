@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { cameOverTls } from '../public/came-over-tls.ts';
+import { whenOver } from '../public/when-over.ts';
 import type { Authenticated } from './authenticate.ts';
 import { keyFrom } from './authenticate.ts';
 import { forbiddenOrigin, type UpgradeAccess } from './authenticate-upgrade.ts';
@@ -28,7 +29,7 @@ export function createStreamAccess(access: UpgradeAccess & { passes: StreamPasse
   /** An open stream may live longer than its pass, and must not find it expired when it reconnects. */
   function keepWhileOpen(context: Context, pass: string): void {
     const kept = passes.keep(pass);
-    context.res.once('close', () => kept.stop());
+    whenOver(context.res, () => kept.stop());
   }
 
   async function authenticate(context: Context): Promise<Authenticated> {

@@ -26,7 +26,7 @@ export function createStreamPasses(
   const { redis, keys, validateHolder } = deps;
   const { ttlMs, maxPasses } = options;
 
-  /** As many as are given within the life of one: those that live on are of open streams, which are bounded themselves. */
+  /** As many as are given within the life of one. Whoever wants one to live longer has to use it, or to keep a stream open. */
   async function count(holder: HolderId): Promise<void> {
     const counter = keys.streamPasses(String(holder));
     const look = redis.multi().incr(counter).pexpire(counter, ttlMs, 'NX').pttl(counter);

@@ -7,6 +7,7 @@ import type { Place } from '../live/live-client.ts';
 import type { OnWrite } from '../live/outlet.ts';
 import type { SendBudget } from '../live/send-budget.ts';
 import { ProblemError } from '../public/problem-error.ts';
+import { whenOver } from '../public/when-over.ts';
 import type { ReadQuery } from './read-query.ts';
 import { StreamConnection } from './stream-connection.ts';
 import { nextCursor } from './stream-cursor.ts';
@@ -68,7 +69,7 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
   async function longPoll(context: Context, source: StreamSource, query: ReadQuery): Promise<void> {
     const deadline = performance.now() + options.longPollMs;
     const left = new AbortController();
-    context.res.once('close', () => left.abort());
+    whenOver(context.res, () => left.abort());
     let offset = query.offset ?? START;
     let isFresh = true;
     for (;;) {
@@ -104,10 +105,10 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
       throw new ProblemError('too_many_connections', `${options.maxConnections} clients are connected already`);
     }
     const first = await source.read(query.offset ?? START, { maxBytes: budget.maxBytes(), isFresh: true });
-    if (!isChunk(context, first)) return;
+    if (!isChunk(context, first) || context.res.destroyed) return;
     let end: CloseLive = () => context.res.destroy();
     const leave = onConnect?.(verdict => end(verdict));
-    if (leave) context.res.once('close', leave);
+    if (leave) whenOver(context.res, leave);
     context.respond = false;
     context.status = 200;
     context.set({
@@ -148,7 +149,7 @@ export function createReadStream(deps: ReadStreamDeps, options: ReadStreamOption
     const body = source.format.toBody(chunk.parts);
     // While the client takes it, it is memory like what waits in the sockets of the others.
     budget.add(body.length);
-    context.res.once('close', () => budget.release(body.length));
+    whenOver(context.res, () => budget.release(body.length));
     context.status = 200;
     context.set('content-type', source.format.contentType);
     context.body = body;

@@ -14,6 +14,7 @@ import { beginSubscription, planSubscription, type SubscribeDeps } from '../../l
 import { parseStreamQuery, type StreamQuery, streamQuery } from '../events-query.ts';
 import { ProblemError } from '../problem-error.ts';
 import { keyOf, type RelayState, requireKey } from '../require-permission.ts';
+import { whenOver } from '../when-over.ts';
 
 export interface EventStreamDeps {
   readonly access: StreamAccess;
@@ -88,13 +89,14 @@ export function addEventStream(
       context.status = 200;
       return;
     }
-    await deps.access.letComeBack(context);
     const { res } = context;
     if (res.destroyed) return;
     let end: CloseLive = () => res.destroy();
     const leave = deps.liveKeys.register(key, verdict => end(verdict));
     if (!leave) throw ProblemError.of(deps.liveKeys.refusal(key));
-    res.once('close', leave);
+    whenOver(res, leave);
+    await deps.access.letComeBack(context);
+    if (res.destroyed) return;
     context.respond = false;
     context.status = 200;
     context.set(HEADERS);

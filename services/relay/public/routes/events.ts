@@ -9,6 +9,7 @@ import { type EventPage, readEventPage } from '../event-pages.ts';
 import { type EventsQuery, eventsQuery, parseEventsQuery } from '../events-query.ts';
 import { keyOf, type RelayState, requireKey } from '../require-permission.ts';
 import { untilKeyEnds } from '../until-key-ends.ts';
+import { whenOver } from '../when-over.ts';
 
 export const describeEvents: RouteDescription = {
   method: 'get',
@@ -48,7 +49,7 @@ export function addEvents(
     const key = keyOf(context.state);
     const query = parseEventsQuery(context.query, key);
     const left = new AbortController();
-    context.res.once('close', () => left.abort());
+    whenOver(context.res, () => left.abort());
     const page = await untilKeyEnds(deps.liveKeys, key, isEnded =>
       readOrWait(deps, query, { isEnded, left: left.signal }),
     );
